@@ -1,0 +1,61 @@
+"""What answers photos for an environment: look at it, move it to a model, ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from lepinet.target import Target
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an endpoint is told to serve, and by which commit."""
+
+    target: Target
+    generation: int
+    """The commit's place on main's first-parent line; an endpoint that can tell refuses an older one."""
+    accept_history: bool = False
+    """Main was rewritten and a person said so: a lower generation is right this once."""
+
+
+@dataclass(frozen=True)
+class EndpointState:
+    """One look at an endpoint."""
+
+    target: Target | None
+    """What it is set to serve, whether it already does or not; None when it has never been set."""
+    ready: bool
+    """It answers, and with that target's files."""
+    detail: str = ""
+    """What it says of itself, in a few words, when it is not ready."""
+    failed: bool = False
+    """It has given up on this target by itself; waiting longer is of no use."""
+
+
+class Endpoint(Protocol):
+    """One kind of endpoint. Every call has a time limit and raises `OutsideError` when the endpoint cannot be asked."""
+
+    name: str
+    """What people call it: the kind and where it is."""
+
+    def observe(self) -> EndpointState:
+        """What it serves now; reads only."""
+        ...
+
+    def move(self, order: Order) -> None:
+        """Tell it to serve the order's target. Returns at once; a repeated order does no harm.
+
+        Raises:
+            RefusedError: the endpoint follows a newer generation.
+        """
+        ...
+
+    def predict_url(self) -> str | None:
+        """Where photos are posted (`POST`, multipart `image`), or None when nothing can be asked."""
+        ...
+
+
+Progress = Callable[[str], None]
+"""Told one line whenever there is something to say."""

@@ -1,0 +1,36 @@
+"""What goes wrong: one family, each error saying what happened, where, and what to do."""
+
+from __future__ import annotations
+
+
+class LepinetError(Exception):
+    """Any failure that LepiNet explains itself; the command line turns it into a message and an exit code."""
+
+    def __init__(self, what: str, *, where: str | None = None, todo: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        """One sentence in plain words."""
+        self.where = where
+        """The file, service or row meant, when `what` does not already say it."""
+        self.todo = todo
+        """What the reader can do next, as a command where there is one."""
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n{self.todo}" if self.todo else head
+
+
+class RefusedError(LepinetError):
+    """The answer is no: the input breaks a rule, or a rule forbids the change. Trying again gives the same answer."""
+
+
+class UsageError(LepinetError):
+    """The command was called wrongly: a missing file, an unknown name, options that contradict each other."""
+
+
+class OutsideError(LepinetError):
+    """Something outside failed (database, endpoint, disk, git); what served before still serves."""
+
+
+class UnfinishedError(LepinetError):
+    """Work was begun and is not finished; the same command run again goes on."""

@@ -1,0 +1,71 @@
+"""What a model said of each known image: the values that cases, predictors, metrics and the verdict hand on."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Value(BaseModel):
+    """Frozen, and refuses keys that nobody knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Score(Value):
+    """One species with its probability."""
+
+    id: str
+    """Species id; for a label that is no species of the list, the label itself."""
+    name: str
+    confidence: float = Field(ge=0, le=1)
+
+
+class Answer(Value):
+    """What a model said of one known image, beside the truth."""
+
+    file_name: str
+    """Relative to the known images' folder, `/` between parts."""
+    sha256: str | None
+    """Of the file's bytes, 64 hex digits; None when it could not be read."""
+    expected_id: str
+    expected_name: str
+    top: tuple[Score, ...] = ()
+    """The five likeliest, best first; fewer when the model has fewer labels; empty when there is an error."""
+    error: str | None = None
+    """Why there is no answer, in one sentence. Counts as wrong."""
+    latency_ms: float | None = None
+    """Decoding and inference for this image; None from a cache or a file."""
+
+    @property
+    def predicted_id(self) -> str | None:
+        return self.top[0].id if self.top else None
+
+    @property
+    def correct(self) -> bool:
+        return self.predicted_id == self.expected_id
+
+    @property
+    def correct_in_top3(self) -> bool:
+        return any(score.id == self.expected_id for score in self.top[:3])
+
+
+class ModelIdentity(Value):
+    """Which model answered."""
+
+    name: str
+    """Version name, or what the user called it: a path, a repository, a URL."""
+    file_path: str | None = None
+    revision: str | None = None
+    sha256: str | None = None
+    """Digest of the files that decide the answers; equal digests mean identical models. None for a live endpoint."""
+
+
+class Answers(Value):
+    """All answers of one model on one set of known images, in the images' order."""
+
+    model: ModelIdentity
+    known_images_sha256: str
+    """Digest over the sorted (file name, content digest, species id) of all known images, readable or not."""
+    nameable: frozenset[str] | None
+    """Ids among the known species that the model has a label for; None when it cannot be asked (an endpoint)."""
+    answers: tuple[Answer, ...]

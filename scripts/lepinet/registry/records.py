@@ -1,0 +1,165 @@
+"""What the registry holds, as frozen values: rows of `model_versions`, `environments`, `model_deployments`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from lepinet.target import Target
+
+
+class Record(BaseModel):
+    """A row, or a part of one. Columns that a later migration adds are no error."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class VersionRow(Record):
+    """A row of `model_versions`."""
+
+    id: UUID
+    version_name: str
+    file_path: str
+    revision: str | None = None
+    training_image_count: int | None = None
+    accuracy_score: float | None = None
+    notes: str | None = None
+    links: dict[str, str] | None = None
+    metrics: dict[str, Any] | None = None
+    is_active: bool | None = None
+    created_at: datetime | None = None
+    activated_at: datetime | None = None
+
+    @property
+    def target(self) -> Target | None:
+        return Target(self.file_path, self.revision, self.version_name) if self.revision else None
+
+
+class EnvironmentRow(Record):
+    """A row of `environments`: one environment's lock, its active version and its place in git's history."""
+
+    name: str
+    repository: str
+    active: str | None
+    """The version that readers are told. For the mirrored environment: the row with `is_active`."""
+    recorded: str | None
+    """The version that the last flip recorded; another than `active` means that a hand was at work."""
+    generation: int | None
+    commit: str | None
+    claimant: str | None
+    """Who holds the lease, in words; None when nobody does."""
+    lease_seconds: float
+    """What is left of the lease by the database's clock; 0 when there is none."""
+    pinned: str | None
+    pin_reason: str | None
+    mirrors_is_active: bool
+
+
+class DeploymentKind(StrEnum):
+    MERGE = "merge"
+    EMERGENCY = "emergency"
+
+
+class DeploymentStatus(StrEnum):
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class Failure(StrEnum):
+    """Why a deployment failed; `verdict` and `proof` stand until what they judged has changed."""
+
+    VERDICT = "verdict"
+    PROOF = "proof"
+    MOVE = "move"
+
+
+class FilesRow(Record):
+    """A target as the database keeps it."""
+
+    file_path: str
+    revision: str
+    version: str | None = None
+
+    @property
+    def target(self) -> Target:
+        return Target(self.file_path, self.revision, self.version)
+
+
+class DeploymentRow(Record):
+    """A row of `model_deployments`."""
+
+    id: UUID
+    environment: str
+    kind: DeploymentKind
+    version: str
+    file_path: str
+    revision: str | None
+    way_back: FilesRow | None
+    generation: int | None
+    commit: str | None
+    actor: str
+    reason: str | None
+    verdict: dict[str, Any] | None
+    conditions: str | None
+    """Digest of all that a refusal or a failed proof depends on."""
+    status: DeploymentStatus
+    failure: Failure | None
+    error: str | None
+    begun_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def target(self) -> Target | None:
+        return Target(self.file_path, self.revision, self.version) if self.revision else None
+
+
+class Snapshot(Record):
+    """All that a plan needs of one environment, read in one transaction."""
+
+    environment: EnvironmentRow
+    versions: tuple[VersionRow, ...]
+    deployments: tuple[DeploymentRow, ...]
+    """Newest first: those begun since the last success but one, and every unfinished one."""
+    succeeded: frozenset[str]
+    """Names of versions that have a succeeded deployment in this environment."""
+    ever_deployed: bool
+
+
+class Claim(Record):
+    """The answer to `claim`."""
+
+    granted: bool
+    snapshot: Snapshot
+
+
+class DeploymentEvent(Record):
+    at: datetime
+    step: str
+    text: str
+
+
+class PastDeployment(DeploymentRow):
+    """A deployment with its steps, for `history`."""
+
+    events: tuple[DeploymentEvent, ...]
+
+
+class PerformanceLog(Record):
+    """A row of `model_performance_logs` to be written; the id is the client's, so a repeated write does no harm."""
+
+    id: UUID
+    version_name: str
+    kind: str
+    """`known-images`, `comparison`, `proof` or `monitor`."""
+    test_accuracy: float | None
+    test_sample_size: int | None
+    top3_accuracy: float | None = None
+    notes: str | None = None
+    details: dict[str, Any] | None = None
+    commit_sha: str | None = None

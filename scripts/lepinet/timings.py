@@ -1,0 +1,31 @@
+"""Every wait and limit in one value, so that a test can shorten them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds, unless a name says otherwise."""
+
+    connect: float = 5
+    """Reaching a database or a server."""
+    request: float = 10
+    """One call to the registry or the endpoint, answer included; also the time limit of one write."""
+    lease: float = 60
+    """How long a claim holds without renewal."""
+    renew: float = 15
+    """Renewals while waiting come this often."""
+    wait_for_lease: float = 600
+    """How long a run waits for another run's lease."""
+    move: float = 1800
+    """How long an endpoint may take until it runs the new model."""
+    poll: float = 2
+    """Between two looks at something that is on its way."""
+    prediction: float = 30
+    """One image, decoded and answered, offline or live; loading a model may take ten times as long."""
+    retry: float = 1
+    """The first pause before a call that may be repeated is; it doubles."""
+    retries: int = 4
+    """How often such a call is repeated."""
