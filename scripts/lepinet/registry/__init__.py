@@ -1,0 +1,246 @@
+"""The registry: the database that records versions, performance and deployments, spoken to through its SQL functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from lepinet.registry.records import Claim, DeploymentRow, Failure, PastDeployment, PerformanceLog, Snapshot, VersionRow
+from lepinet.target import Target
+
+
+class Transport(Protocol):
+    """How a SQL function of the registry is called; one kind of registry is one transport.
+
+    A call may be repeated: every function does no harm when it is called again with the same ids.
+    """
+
+    def call(self, function: str, **arguments: Any) -> Any:
+        """What the function answers, as JSON.
+
+        Raises:
+            RegistryRefusal: a rule of the database says no.
+            OutsideError: the database cannot be reached, or did not answer in time.
+        """
+        ...
+
+
+class Registry:
+    """The registry's functions with types; the rules themselves are in `supabase/migrations`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._call = transport.call
+
+    def snapshot(self, environment: str) -> Snapshot:
+        return Snapshot.model_validate(self._call("registry_snapshot", environment=environment))
+
+    def log_version(
+        self,
+        version_name: str,
+        file_path: str,
+        *,
+        training_image_count: int | None = None,
+        accuracy_score: float | None = None,
+        revision: str | None = None,
+        notes: str | None = None,
+        links: dict[str, str] | None = None,
+        metrics: dict[str, Any] | None = None,
+        created_at: datetime | None = None,
+    ) -> VersionRow:
+        """Make the version's row, or fill in what the row did not know yet; the same content again is the same row.
+
+        Raises:
+            RegistryRefusal: the name is taken by other files.
+        """
+        return VersionRow.model_validate(
+            self._call(
+                "log_model_version",
+                version_name=version_name,
+                file_path=file_path,
+                training_image_count=training_image_count,
+                accuracy_score=accuracy_score,
+                revision=revision,
+                notes=notes,
+                links=links,
+                metrics=metrics,
+                created_at=created_at.isoformat() if created_at else None,
+            )
+        )
+
+    def log_performance(self, log: PerformanceLog, environment: str | None = None) -> None:
+        self._call("log_model_performance", environment=environment, **log.model_dump(mode="json"))
+
+    def stored_answers(self, version_name: str, known_images_sha256: str) -> dict[str, Any] | None:
+        """`details` of the last known-image test of this version on exactly these images, if there was one."""
+        answers: dict[str, Any] | None = self._call(
+            "stored_answers", version_name=version_name, known_images_sha256=known_images_sha256
+        )
+        return answers
+
+    def claim(
+        self,
+        environment: str,
+        *,
+        repository: str,
+        generation: int,
+        commit: str,
+        seen_commit: str | None,
+        claimant: UUID,
+        claimant_label: str,
+        lease_seconds: float,
+        declares: str,
+        accept_history: str | None = None,
+    ) -> Claim:
+        """Ask for the right to write to an environment; `granted` is False while another run holds it.
+
+        Raises:
+            RegistryRefusal: 409 with hint `read again` (another commit was recorded meanwhile) or `superseded`;
+                403 when the environment belongs to another repository.
+        """
+        return Claim.model_validate(
+            self._call(
+                "claim",
+                environment=environment,
+                repository=repository,
+                generation=generation,
+                commit_sha=commit,
+                seen_commit=seen_commit,
+                claimant=str(claimant),
+                claimant_label=claimant_label,
+                lease_seconds=lease_seconds,
+                declares=declares,
+                accept_history=accept_history,
+            )
+        )
+
+    def renew(self, environment: str, claimant: UUID, lease_seconds: float) -> None:
+        """Keep the lease.
+
+        Raises:
+            RegistryRefusal: 409 when superseded, 423 when an emergency pinned the environment.
+        """
+        self._call("renew", environment=environment, claimant=str(claimant), lease_seconds=lease_seconds)
+
+    def release(self, environment: str, claimant: UUID) -> None:
+        self._call("release", environment=environment, claimant=str(claimant))
+
+    def begin_deployment(
+        self,
+        deployment: UUID,
+        environment: str,
+        claimant: UUID,
+        *,
+        version_name: str,
+        way_back: Target | None,
+        actor: str,
+        reason: str | None,
+        verdict: dict[str, Any] | None,
+        conditions: str | None,
+    ) -> DeploymentRow:
+        return DeploymentRow.model_validate(
+            self._call(
+                "begin_deployment",
+                id=str(deployment),
+                environment=environment,
+                claimant=str(claimant),
+                version_name=version_name,
+                way_back=_files(way_back),
+                actor=actor,
+                reason=reason,
+                verdict=verdict,
+                conditions=conditions,
+            )
+        )
+
+    def record_step(self, event: UUID, deployment: UUID, step: str, text: str) -> None:
+        self._call("record_step", id=str(event), deployment=str(deployment), step=step, text=text)
+
+    def activate(
+        self, deployment: UUID, claimant: UUID, logs: Sequence[PerformanceLog] = (), *, proved: bool = True
+    ) -> DeploymentRow:
+        """Flip the environment to the deployment's version and write its logs, in one transaction."""
+        return DeploymentRow.model_validate(
+            self._call(
+                "activate_model_version",
+                deployment=str(deployment),
+                claimant=str(claimant),
+                proved=proved,
+                logs=_logs(logs),
+            )
+        )
+
+    def fail_deployment(
+        self, deployment: UUID, claimant: UUID, failure: Failure, error: str, logs: Sequence[PerformanceLog] = ()
+    ) -> DeploymentRow:
+        return DeploymentRow.model_validate(
+            self._call(
+                "fail_deployment",
+                deployment=str(deployment),
+                claimant=str(claimant),
+                failure=failure.value,
+                error=error,
+                logs=_logs(logs),
+            )
+        )
+
+    def begin_emergency(
+        self,
+        deployment: UUID,
+        environment: str,
+        *,
+        version_name: str,
+        reason: str,
+        actor: str,
+        claimant: UUID,
+        claimant_label: str,
+        lease_seconds: float,
+        way_back: Target | None,
+    ) -> Snapshot:
+        """Take the environment from whoever has it and pin it to the version; nothing has moved yet."""
+        return Claim.model_validate(
+            self._call(
+                "begin_emergency",
+                id=str(deployment),
+                environment=environment,
+                version_name=version_name,
+                reason=reason,
+                actor=actor,
+                claimant=str(claimant),
+                claimant_label=claimant_label,
+                lease_seconds=lease_seconds,
+                way_back=_files(way_back),
+            )
+        ).snapshot
+
+    def unpin(self, environment: str, reason: str) -> Snapshot:
+        return Snapshot.model_validate(self._call("unpin", environment=environment, reason=reason))
+
+    def history(
+        self,
+        environment: str | None = None,
+        *,
+        version_name: str | None = None,
+        before: UUID | None = None,
+        page: int = 50,
+    ) -> tuple[PastDeployment, ...]:
+        """Deployments with their steps, newest first; `before` is the last one of the page before."""
+        rows = self._call(
+            "deployment_history",
+            environment=environment,
+            version_name=version_name,
+            before=str(before) if before else None,
+            page=page,
+        )
+        return tuple(PastDeployment.model_validate(row) for row in rows)
+
+
+def _files(target: Target | None) -> dict[str, Any] | None:
+    if target is None:
+        return None
+    return {"version": target.version, "file_path": target.file_path, "revision": target.revision}
+
+
+def _logs(logs: Sequence[PerformanceLog]) -> list[dict[str, Any]]:
+    return [log.model_dump(mode="json") for log in logs]
