@@ -1,4 +1,4 @@
-"""The registry: the database that records versions, performance and deployments, spoken to through its SQL functions."""
+"""The registry: the database of versions, performance and deployments, spoken to through its SQL functions."""
 
 from __future__ import annotations
 

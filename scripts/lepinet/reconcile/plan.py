@@ -1,0 +1,323 @@
+"""What must happen so that an environment serves what it should: declared and observed in, a plan out, nothing done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from lepinet.endpoints import EndpointState
+from lepinet.manifest.model import ModelVersion
+from lepinet.registry.records import DeploymentKind, DeploymentRow, DeploymentStatus, Failure, Snapshot
+from lepinet.target import Target
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a commit of main wants of one environment."""
+
+    environment: str
+    target: Target
+    """The version in `active`, with its name."""
+    versions: Mapping[str, ModelVersion]
+    """Every version of the manifest by name, all to be known to the registry."""
+    conditions: str
+    """Digest of the active version, its override, the gates, the known images and the endpoint's configuration."""
+
+    @property
+    def version(self) -> str:
+        return self.target.version or ""
+
+
+class Action(StrEnum):
+    """What the plan comes to."""
+
+    NOTHING = "nothing"
+    DEPLOY = "deploy"
+    """Move, prove, flip, as a new deployment."""
+    PUT_BACK = "put back"
+    """Return the endpoint to the way back of a deployment that failed."""
+    REFUSE = "refuse"
+    """Record that the verdict said no, and undo what an unfinished deployment left."""
+    FOLLOW = "follow"
+    """Bring the endpoint to the version that an emergency pinned in the database."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One environment's way from what is to what should be."""
+
+    environment: str
+    action: Action
+    aim: Target
+    """What the environment serves when the plan is done."""
+    register: tuple[str, ...] = ()
+    """Versions whose row is missing, or has no revision yet."""
+    move: bool = False
+    """The endpoint is not set to the aim, or does not answer with it yet."""
+    flip: bool = False
+    """The registry does not say the aim, or has not recorded how it came to it."""
+    way_back: Target | None = None
+    deployment: DeploymentRow | None = None
+    """The deployment that is put back or followed."""
+    stop: str | None = None
+    """Why the environment does not serve what main declares, and the ways out; said after the action, exit 1."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return self.action is Action.NOTHING and not self.register
+
+    def lines(self) -> tuple[str, ...]:
+        """The plan as people read it, a line a step."""
+        steps = [f"register {name}" for name in self.register]
+        if self.action is Action.REFUSE:
+            steps.append("record the refusal")
+        if self.move:
+            steps += [f"move the endpoint to {self.aim}", "prove it on the known images"]
+        elif self.flip:
+            steps.append("prove the endpoint on the known images")
+        if self.flip:
+            steps.append(f"flip the registry to {self.aim.version}")
+        return (*(steps or ("nothing to change",)), *self.notes, *((self.stop,) if self.stop else ()))
+
+
+def make_plan(
+    declared: Declared,
+    snapshot: Snapshot,
+    endpoint: EndpointState | None,
+    *,
+    held: bool = False,
+    mend: bool = False,
+    retry: bool = False,
+) -> Plan:
+    """Plan one environment.
+
+    Args:
+        declared: what main's commit wants.
+        snapshot: what the registry holds.
+        endpoint: one look at the endpoint; None for the kind that cannot be moved or asked.
+        held: the verdict forbids the declared version.
+        mend: what a hand did is undone first: the last succeeded version is restored.
+        retry: a failed proof is tried again; a hold is never passed over.
+    """
+    seen = _Seen(declared, snapshot, endpoint)
+    if taken := seen.taken():
+        return seen.plan(Action.NOTHING, declared.target, stop=taken)
+    if snapshot.environment.pinned is not None:
+        return _pinned(seen)
+    drift = seen.drift()
+    if drift and not mend:
+        return seen.plan(Action.NOTHING, declared.target, stop=_both_ways_out(seen, drift))
+    if drift:
+        return _mend(seen, drift)
+    if earlier := _refused_earlier(seen, retry=retry):
+        return _not_again(seen, earlier)
+    way_back = _way_back(seen)
+    if held:
+        aim = way_back or declared.target
+        return seen.plan(Action.REFUSE, aim, move=way_back is not None and seen.must_move(aim), way_back=way_back)
+    return _deploy(seen, declared.target, way_back)
+
+
+def unfinished_deployment(snapshot: Snapshot) -> DeploymentRow | None:
+    """The deployment that a killed run left, or an emergency that the endpoint has not followed yet."""
+    return next((row for row in snapshot.deployments if row.status is DeploymentStatus.STARTED), None)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Declared and observed, and the questions that the rules ask of them."""
+
+    declared: Declared
+    snapshot: Snapshot
+    endpoint: EndpointState | None
+
+    def plan(
+        self,
+        action: Action,
+        aim: Target,
+        *,
+        move: bool = False,
+        flip: bool = False,
+        way_back: Target | None = None,
+        deployment: DeploymentRow | None = None,
+        stop: str | None = None,
+    ) -> Plan:
+        registered = {row.version_name for row in self.snapshot.versions if row.revision}
+        missing = tuple(name for name in self.declared.versions if name not in registered)
+        return Plan(
+            self.declared.environment,
+            action,
+            aim,
+            register=() if self.taken() else missing,
+            move=move,
+            flip=flip,
+            way_back=way_back,
+            deployment=deployment,
+            stop=stop,
+            notes=(*self._differences(), *self._taken_over()),
+        )
+
+    def must_move(self, aim: Target) -> bool:
+        """The endpoint is set to something else, or does not answer with the aim yet."""
+        return self.endpoint is not None and not (aim.same_files(self.endpoint.target) and self.endpoint.ready)
+
+    def target_of(self, version: str | None) -> Target | None:
+        """A version by name: as the manifest has it, else as its row does."""
+        if version in self.declared.versions:
+            found = self.declared.versions[version]
+            return Target(found.file_path, found.revision, version)
+        return next((row.target for row in self.snapshot.versions if row.version_name == version), None)
+
+    def taken(self) -> str | None:
+        for row in self.snapshot.versions:
+            version = self.declared.versions.get(row.version_name)
+            if version and (row.file_path != version.file_path or row.revision not in {None, version.revision}):
+                return (
+                    f"{row.version_name} in the registry is other files ({row.target or row.file_path}) than in "
+                    f"models.yaml ({Target(version.file_path, version.revision)}). "
+                    "A version never changes: register these files under the next free name."
+                )
+        return None
+
+    def drift(self) -> str | None:
+        """What a hand did, in words: not declared, and no deployment explains it."""
+        if not self.snapshot.ever_deployed:
+            return None
+        active, recorded = self.snapshot.environment.active, self.snapshot.environment.recorded
+        found = []
+        if active != self.declared.version and not self._row_explained(active) and (active or recorded):
+            found.append(f"the database says {active or 'no version'} by hand")
+        target = self.endpoint.target if self.endpoint else None
+        if target and not self.declared.target.same_files(target) and not self._endpoint_explained(target):
+            found.append(f"the endpoint is set to {self._named(target)} by hand")
+        return " and ".join(found) or None
+
+    def _taken_over(self) -> tuple[str, ...]:
+        """What a hand did and the manifest declares: accepted, and said."""
+        if not self.snapshot.ever_deployed:
+            return ()
+        version = self.declared.version
+        found = []
+        if self.snapshot.environment.active == version and not self._row_explained(version):
+            found.append(f"taken over: the database already says {version}, as models.yaml does")
+        target = self.endpoint.target if self.endpoint else None
+        if self.declared.target.same_files(target) and not self._endpoint_explained(self.declared.target):
+            found.append(f"taken over: the endpoint is already set to {version}, as models.yaml says")
+        return tuple(found)
+
+    def _explained(self) -> tuple[tuple[str | None, Target | None], ...]:
+        """What deployments account for, by name and files: their versions; the way back of those that did not succeed."""
+        rows = self.snapshot.deployments
+        undone = (row.way_back for row in rows if row.way_back and row.status is not DeploymentStatus.SUCCEEDED)
+        return (*((row.version, row.target) for row in rows), *((way.version, way.target) for way in undone))
+
+    def _row_explained(self, version: str | None) -> bool:
+        return any(version == name for name, _ in self._explained())
+
+    def _endpoint_explained(self, target: Target) -> bool:
+        return any(target.same_files(files) for _, files in self._explained())
+
+    def _named(self, target: Target) -> Target:
+        names = (*self.declared.versions, *(row.version_name for row in self.snapshot.versions))
+        known = (self.target_of(name) for name in names)
+        return next((it for it in known if it and it.same_files(target)), target)
+
+    def _differences(self) -> tuple[str, ...]:
+        """What registry and manifest say differently of figures, and the rows that no manifest knows."""
+        notes = []
+        for row in self.snapshot.versions:
+            version = self.declared.versions.get(row.version_name)
+            if version is None:
+                notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
+                continue
+            for figure in ("training_image_count", "accuracy_score"):
+                logged, written = getattr(row, figure), getattr(version, figure)
+                if None not in {logged, written} and logged != written:
+                    notes.append(f"{row.version_name}: {figure} is {written} in models.yaml, {logged} in the registry")
+        return tuple(notes)
+
+
+def _deploy(seen: _Seen, aim: Target, way_back: Target | None) -> Plan:
+    environment = seen.snapshot.environment
+    move = seen.must_move(aim)
+    agreed = (environment.active, environment.recorded) == (aim.version, aim.version)
+    if agreed and not move and not unfinished_deployment(seen.snapshot):
+        return seen.plan(Action.NOTHING, aim)
+    # Whatever is done ends in a succeeded deployment, which explains what stands: hence flip, even to what is active.
+    return seen.plan(Action.DEPLOY, aim, move=move, flip=True, way_back=way_back)
+
+
+def _mend(seen: _Seen, drift: str) -> Plan:
+    """Undo what a hand did. The next plan goes on from there."""
+    restored = next((r.target for r in seen.snapshot.deployments if r.status is DeploymentStatus.SUCCEEDED), None)
+    if restored is None:
+        stop = f"{drift}; no deployment has succeeded yet that could be restored: declare in models.yaml what is right"
+        return seen.plan(Action.NOTHING, seen.declared.target, stop=stop)
+    plan = _deploy(seen, restored, restored)
+    return replace(plan, notes=(*plan.notes, f"undoing what a hand did: {drift}"))
+
+
+def _way_back(seen: _Seen) -> Target | None:
+    """Where a failure returns to: what a killed run stored, else the active version, else what the endpoint serves."""
+    unfinished = unfinished_deployment(seen.snapshot)
+    if unfinished and unfinished.kind is DeploymentKind.MERGE and unfinished.way_back:
+        return unfinished.way_back.target
+    return seen.target_of(seen.snapshot.environment.active) or (seen.endpoint.target if seen.endpoint else None)
+
+
+def _refused_earlier(seen: _Seen, *, retry: bool) -> DeploymentRow | None:
+    """The last attempt at this target under these conditions, if it was refused or failed its proof."""
+    standing = {Failure.VERDICT} if retry else {Failure.VERDICT, Failure.PROOF}
+    for row in seen.snapshot.deployments:
+        if row.version != seen.declared.version:
+            continue
+        if row.status is DeploymentStatus.SUCCEEDED:
+            return None
+        if row.conditions == seen.declared.conditions and row.failure in standing:
+            return row
+    return None
+
+
+def _not_again(seen: _Seen, earlier: DeploymentRow) -> Plan:
+    """While an earlier refusal or failed proof stands, the environment belongs on that deployment's way back."""
+    back = earlier.way_back.target if earlier.way_back else None
+    why = "its verdict was hold"
+    if earlier.failure is Failure.PROOF:
+        why = f"it failed its proof (try it again: lepinet reconcile -e {seen.declared.environment} --retry)"
+    stop = f"{seen.declared.version} is declared and not tried again: {why}. {earlier.error or ''}".rstrip()
+    if back is None:
+        return seen.plan(Action.NOTHING, seen.declared.target, stop=stop)
+    if seen.snapshot.environment.active != back.version:
+        return replace(_deploy(seen, back, back), stop=stop)
+    if seen.must_move(back):
+        return seen.plan(Action.PUT_BACK, back, move=True, way_back=back, deployment=earlier, stop=stop)
+    return seen.plan(Action.NOTHING, back, stop=stop)
+
+
+def _pinned(seen: _Seen) -> Plan:
+    """An emergency has set the environment by hand: the endpoint follows it, and nothing else moves."""
+    environment = seen.snapshot.environment
+    name, pinned = environment.name, environment.pinned
+    ways = (
+        f"{name} is pinned to {pinned}: {environment.pin_reason}. "
+        f"Make git agree: lepinet rollback {pinned} -e {name} --reason … · "
+        f"or lift the pin: lepinet unpin -e {name} --reason …"
+    )
+    emergency = unfinished_deployment(seen.snapshot)
+    if emergency is None or emergency.kind is not DeploymentKind.EMERGENCY:
+        return seen.plan(Action.NOTHING, seen.target_of(pinned) or seen.declared.target, stop=ways)
+    aim = seen.target_of(pinned)
+    if aim is None:
+        stop = f"{ways} The endpoint cannot follow: nobody knows the revision of {pinned}."
+        return seen.plan(Action.NOTHING, seen.declared.target, stop=stop)
+    way_back = emergency.way_back.target if emergency.way_back else None
+    move = seen.must_move(aim)
+    return seen.plan(Action.FOLLOW, aim, move=move, flip=True, way_back=way_back, deployment=emergency, stop=ways)
+
+
+def _both_ways_out(seen: _Seen, drift: str) -> str:
+    name, hand = seen.declared.environment, seen.snapshot.environment.active
+    keep = f"lepinet rollback {hand} -e {name} --reason …" if hand else "declare it in models.yaml"
+    return f"{drift}. Keep it: {keep} · undo it: lepinet reconcile -e {name} --mend"
