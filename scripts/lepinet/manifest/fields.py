@@ -1,0 +1,114 @@
+"""The kinds of text and number that stand in `models.yaml`, each with the half sentence that refuses another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, LiteralString
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+# Semantic Versioning 2.0.0, the expression of semver.org without its group names, with `v` in front.
+_IDENTIFIER = r"(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
+_VERSION = (
+    r"^v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
+    rf"(-{_IDENTIFIER}(\.{_IDENTIFIER})*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$"
+)
+# No part is empty, `.` or `..`; no drive, no backslash: one spelling for one place, on every system.
+_PART = r"\.?[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Text of one shape; the pattern (of Python and of JSON Schema alike) also stands in the schema."""
+
+    pattern: str
+    complaint: LiteralString
+    longest: int = 100
+
+    def check(self, text: str) -> str:
+        if len(text) > self.longest or not re.search(self.pattern, text) or text.endswith("\n"):
+            raise PydanticCustomError("shape", self.complaint)
+        return text
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern, "maxLength": self.longest}
+
+
+def _exact(value: object) -> object:
+    """A number with a point arrives as `Decimal`, exact to the last digit of its text; a whole number is one too."""
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Decimal(str(value))
+    raise PydanticCustomError("number", "but must be a number")
+
+
+def _figure(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _moment(value: object) -> object:
+    """ISO 8601 with its offset, which YAML's own dates lose."""
+    if isinstance(value, datetime):
+        return value
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise PydanticCustomError("moment", "but must be a time with its offset, such as 2026-11-20T10:00:00Z")
+    return moment
+
+
+def _existing(version: str, info: ValidationInfo) -> str:
+    """The loader hands in the names of the file's versions as context."""
+    names: Collection[str] | None = info.context
+    if names is not None and version not in names:
+        raise PydanticCustomError("unknown_version", "and no version has that name", {"names": names})
+    return version
+
+
+VersionName = Annotated[str, Shape(_VERSION, "but a version is v and a semantic version, such as v1.2.0")]
+VersionReference = Annotated[str, AfterValidator(_existing), Field(json_schema_extra={"pattern": _VERSION})]
+EnvironmentName = Annotated[
+    str, Shape(r"^[a-z][a-z0-9-]*$", "but an environment's name is small letters, digits and hyphens", 40)
+]
+RelativePath = Annotated[
+    str,
+    Shape(
+        rf"^{_PART}(/{_PART})*$", "but must be a plain path inside of the repository, such as tests/known_images", 500
+    ),
+]
+Revision = Annotated[
+    str,
+    Shape(
+        r"^([0-9a-f]{40}|sha256:[0-9a-f]{64})$",
+        "but a revision is 40 hex digits (a commit on the Hub) or sha256: and 64 hex digits (a folder's files)",
+    ),
+]
+Link = Annotated[str, Shape(r"^https?://[^\s@/?#]+([/?#]\S*)?$", "but must be https://… without a password", 2000)]
+Text = Annotated[str, Shape(r"\S", "but must be text of up to 5,000 characters", 5000)]
+
+Share = Annotated[
+    Decimal, Field(ge=0, le=1), BeforeValidator(_exact, json_schema_input_type=Annotated[float, Field(ge=0, le=1)])
+]
+Margin = Annotated[
+    Decimal, Field(gt=0, lt=1), BeforeValidator(_exact, json_schema_input_type=Annotated[float, Field(gt=0, lt=1)])
+]
+Confidence = Annotated[
+    Decimal,
+    Field(ge=Decimal("0.5"), lt=1),
+    BeforeValidator(_exact, json_schema_input_type=Annotated[float, Field(ge=0.5, lt=1)]),
+]
+Figure = Annotated[
+    float, Field(ge=0, le=1), BeforeValidator(_figure, json_schema_input_type=Annotated[float, Field(ge=0, le=1)])
+]
+Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=datetime)]

@@ -1,0 +1,182 @@
+"""What `models.yaml` may say, as frozen values; every default stands here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from lepinet.manifest.fields import (
+    Confidence,
+    EnvironmentName,
+    Figure,
+    Link,
+    Margin,
+    Moment,
+    RelativePath,
+    Revision,
+    Share,
+    Text,
+    VersionName,
+    VersionReference,
+)
+from lepinet.target import Target
+
+_HUB_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_FOLDER_REVISION = "sha256:"
+
+
+class Value(BaseModel):
+    """Frozen and strict: unknown keys are refused, and nothing is taken for what it is not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _kind(value: object) -> object:
+    """`endpoint: none` is short for `endpoint: {kind: none}`."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+def _known_schema(version: int) -> int:
+    if version != 1:
+        raise PydanticCustomError("schema_version", "but this LepiNet reads 1; a newer LepiNet may read it")
+    return version
+
+
+class LocalEndpointSettings(Value):
+    """`lepinet serve` on this machine."""
+
+    kind: Literal["local"]
+    port: int | None = Field(None, ge=1, le=65535, description="Where it listens; without it, on any free port.")
+
+
+class NoEndpointSettings(Value):
+    """Nothing to move: the models run on the phones."""
+
+    kind: Literal["none"]
+
+
+EndpointSettings = Annotated[LocalEndpointSettings | NoEndpointSettings, Field(discriminator="kind")]
+
+
+class RegistrySettings(Value):
+    """Which database records versions, performance and deployments. Its address and keys never stand in the file."""
+
+    kind: Literal["embedded", "postgres"] = Field(
+        description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL."
+    )
+
+
+class Override(Value):
+    """A held version ships by a person's decision."""
+
+    version: VersionReference = Field(description="The version it is for: the active one.")
+    reason: Text = Field(description="Why it ships all the same; it stands in the history.")
+
+
+class Environment(Value):
+    """An endpoint, a registry and one active version."""
+
+    active: VersionReference | None = Field(None, description="The version it should serve.")
+    registry: Annotated[
+        RegistrySettings,
+        BeforeValidator(_kind, json_schema_input_type=Literal["embedded", "postgres"] | RegistrySettings),
+    ]
+    endpoint: Annotated[
+        EndpointSettings,
+        BeforeValidator(_kind, json_schema_input_type=Literal["local", "none"] | EndpointSettings),
+    ]
+    override: Override | None = Field(None, description="Ships a held version by decision.")
+    frozen: Text | None = Field(None, description="A reason: while it stands, `active` must not change.")
+
+    @field_validator("override", mode="after")
+    @classmethod
+    def _for_the_active(cls, override: Override | None, info: ValidationInfo) -> Override | None:
+        if override is not None and "active" in info.data and override.version != info.data["active"]:
+            raise PydanticCustomError(
+                "override",
+                "is for {version}, but the active version is {active}",
+                {"version": override.version, "active": info.data["active"]},
+            )
+        return override
+
+
+class Gates(Value):
+    """What a candidate must show. A gate set to null is switched off; one that is absent has its default."""
+
+    non_inferiority_margin: Margin | None = Field(
+        Decimal("0.02"), description="The candidate may be at most this much worse, shown at `confidence`."
+    )
+    confidence: Confidence = Field(Decimal("0.95"), description="How sure (one-sided) that must be.")
+    when_undecided: Literal["ask", "block"] = Field(
+        "ask", description="Too few images to know. ask: a person decides by merging. block: it is held."
+    )
+    min_accuracy: Share | None = Field(Decimal("0.80"), description="Of the known images, so many must be right.")
+    min_top3_accuracy: Share | None = Field(Decimal("0.90"), description="So many right among the first three.")
+    max_negative_flips: Share | None = Field(
+        Decimal("0.05"), description="Of the known images, so many may be newly wrong."
+    )
+    max_species_recall_drop: Share | None = Field(
+        Decimal("0.20"), description="How much of one species may be lost, of species with at least 5 known images."
+    )
+
+
+class Retention(Value):
+    """How long versions that were once active stay in the file."""
+
+    min_versions: int = Field(3, ge=1, description="So many versions that were ever active stay.")
+    min_age_days: int = Field(30, ge=0, description="So many days they stay after their last active day.")
+
+
+class ModelVersion(Value):
+    """One trained model. Once merged it never changes, notes and links aside."""
+
+    file_path: RelativePath = Field(description="Hub repository (org/name), or a folder inside of this repository.")
+    revision: Revision = Field(
+        description="Which files exactly: a commit of the Hub repository, or sha256: and the digest of the folder."
+    )
+    training_image_count: int | None = Field(None, ge=0, le=2**31 - 1)
+    accuracy_score: Figure | None = Field(None, description="As the trainer measured it, 0 to 1.")
+    created_at: Moment | None = Field(None, description="When it was trained, with the offset.")
+    notes: Text | None = None
+    links: Mapping[str, Link] = Field({}, description="Where to read on, such as run: https://…")
+
+    @field_validator("revision", mode="after")
+    @classmethod
+    def _of_that_path(cls, revision: str, info: ValidationInfo) -> str:
+        path = info.data.get("file_path")
+        on_hub = not revision.startswith(_FOLDER_REVISION)
+        if on_hub and path is not None and not _HUB_REPOSITORY.fullmatch(path):
+            raise PydanticCustomError(
+                "hub", "but that is a commit on the Hub, and {path} is no repository there (org/name)", {"path": path}
+            )
+        return revision
+
+
+class Manifest(Value):
+    """The whole of `models.yaml`."""
+
+    schema_version: Annotated[int, AfterValidator(_known_schema), Field(json_schema_extra={"const": 1})]
+    known_images: RelativePath = Field(
+        "tests/known_images", description="Folder of photos whose species is certain: metadata.csv, or a folder each."
+    )
+    species: RelativePath | None = Field(None, description="CSV: species_id, species_name, scientific_name.")
+    environments: Mapping[EnvironmentName, Environment] = Field(
+        min_length=1, description="In promotion order: a version reaches one after it was active in the one before."
+    )
+    gates: Gates = Gates()
+    retention: Retention = Retention()
+    versions: Mapping[VersionName, ModelVersion] = Field(description="All model versions; new ones are appended.")
+
+    def target(self, version: str) -> Target:
+        """What an endpoint serves when that version is active there.
+
+        Raises:
+            KeyError: the file has no such version.
+        """
+        model = self.versions[version]
+        return Target(model.file_path, model.revision, version)
