@@ -71,7 +71,7 @@ begin
       perform lepinet.refuse('PT423', format('%s is pinned to %s: %s', e.name, lepinet.version_name(e.pinned_version_id), e.pin_reason),
         'declare that version in models.yaml, or: lepinet unpin --reason …');
     end if;
-    perform lepinet.refuse('PT409', format('another run has taken over %s', e.name), 'superseded');
+    perform lepinet.refuse('PT409', format('another run has taken over %s', e.name), 'taken over');
   elsif e.generation > e.claimant_generation then
     perform lepinet.refuse('PT409', format('a newer commit waits to be reconciled to %s', e.name), 'superseded');
   end if;

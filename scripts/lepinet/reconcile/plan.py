@@ -208,7 +208,7 @@ class _Seen:
         return tuple(found)
 
     def _explained(self) -> tuple[tuple[str | None, Target | None], ...]:
-        """What deployments account for, by name and files: their versions; the way back of those that did not succeed."""
+        """What deployments account for, by name and files: versions; the way back of those that did not succeed."""
         rows = self.snapshot.deployments
         undone = (row.way_back for row in rows if row.way_back and row.status is not DeploymentStatus.SUCCEEDED)
         return (*((row.version, row.target) for row in rows), *((way.version, way.target) for way in undone))

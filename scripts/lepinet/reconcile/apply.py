@@ -1,0 +1,226 @@
+"""One run that makes one environment serve what its commit of main declares: claim, plan, move, prove, flip."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+from lepinet.endpoints import EndpointState
+from lepinet.errors import OutsideError, UnfinishedError
+from lepinet.reconcile.deployment import Deployment, FailedError
+from lepinet.reconcile.lease import Lease, Place
+from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
+from lepinet.reconcile.run import Ending, Judgement, Outcome, Run
+from lepinet.registry.records import Failure, Snapshot
+from lepinet.registry.refusals import RegistryRefusal
+
+ROUNDS = 5
+"""How often a run looks again when the world has changed under it, before it leaves that to the next run."""
+
+
+def reconcile(
+    run: Run,
+    declared: Declared,
+    judge: Callable[[Snapshot], Judgement],
+    *,
+    mend: bool = False,
+    retry: bool = False,
+) -> Outcome:
+    """Make the environment serve what is declared, or leave it as it was and say why.
+
+    Judging may take minutes, so it is done before the claim; what it judged is looked at again under the claim.
+
+    Raises:
+        UnfinishedError: something was begun and is open; the next run goes on.
+        OutsideError: nothing was begun.
+    """
+    judged: tuple[Snapshot, Judgement] | None = None
+    for _ in range(ROUNDS):
+        before = run.registry.snapshot(declared.environment)
+        plan = make_plan(declared, before, _observe(run), mend=mend, retry=retry)
+        if _needs_judgement(plan, declared) and not (judged and _same_question(judged[0], before)):
+            judged = (before, judge(before))
+        claimed = _claim(run, declared)
+        if isinstance(claimed, Outcome):
+            return claimed
+        lease, snapshot = claimed
+        with lease:
+            judgement = judged[1] if judged and _same_question(judged[0], snapshot) else None
+            held = judgement is not None and judgement.held
+            plan = make_plan(declared, snapshot, _observe(run), held=held, mend=mend, retry=retry)
+            if _needs_judgement(plan, declared) and judgement is None:
+                continue
+            outcome = _carry_out(run, lease, declared, plan, judgement)
+        if outcome is not None:
+            return outcome
+    raise UnfinishedError(
+        f"{declared.environment} changed under this run {ROUNDS} times", todo="run it again: lepinet reconcile"
+    )
+
+
+def _observe(run: Run) -> EndpointState | None:
+    return run.endpoint.observe() if run.endpoint else None
+
+
+def _needs_judgement(plan: Plan, declared: Declared) -> bool:
+    return plan.action is Action.DEPLOY and plan.aim == declared.target
+
+
+def _same_question(then: Snapshot, now: Snapshot) -> bool:
+    return (then.environment.active, then.succeeded) == (now.environment.active, now.succeeded)
+
+
+def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
+    environment = declared.environment
+    claimant = uuid4()
+    deadline = time.monotonic() + run.timings.wait_for_lease
+    while True:
+        snapshot = run.registry.snapshot(environment)
+        if ended := _history_says(run, environment, snapshot.environment.commit):
+            return ended
+        try:
+            claim = run.registry.claim(
+                environment,
+                repository=run.repository,
+                generation=run.generation,
+                commit=run.commit,
+                seen_commit=snapshot.environment.commit,
+                claimant=claimant,
+                claimant_label=run.actor,
+                lease_seconds=run.timings.lease,
+                declares=declared.version,
+                accept_history=run.accept_history,
+            )
+        except RegistryRefusal as refusal:
+            if refusal.hint not in {"read again", "superseded"} or time.monotonic() > deadline:
+                raise
+            continue
+        if claim.granted:
+            return Lease(run.registry, environment, claimant, run.timings), claim.snapshot
+        holder = claim.snapshot.environment
+        if time.monotonic() > deadline:
+            raise UnfinishedError(
+                f"{holder.claimant} has held {environment} for longer than {run.timings.wait_for_lease:.0f} s",
+                todo="run it again when that run has ended: lepinet reconcile",
+            )
+        run.tell(f"{environment}: waiting for {holder.claimant} (lease: {holder.lease_seconds:.0f} s)")
+        time.sleep(min(run.timings.poll, max(0.05, holder.lease_seconds)))
+
+
+def _history_says(run: Run, environment: str, recorded: str | None) -> Outcome | None:
+    if recorded is None or recorded == run.commit or run.accept_history is not None:
+        return None
+    match run.place(recorded):
+        case Place.REACHED:
+            return None
+        case Place.AHEAD:
+            sentence = f"superseded: {environment} already follows the newer commit {recorded[:7]}"
+            return Outcome(environment, Ending.SUPERSEDED, sentence)
+        case Place.ELSEWHERE:
+            sentence = (
+                f"main was rewritten: {environment} follows {recorded[:7]}, which is not on the first-parent line of "
+                f"{run.commit[:7]}. If that is right: lepinet reconcile -e {environment} --accept-history REASON"
+            )
+            return Outcome(environment, Ending.REFUSED, sentence)
+
+
+def _carry_out(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Outcome | None:
+    """Do what the plan says; None when a look again is due."""
+    for line in plan.lines():
+        run.tell(f"{plan.environment}: {line}")
+    _register(run, declared, plan)
+    if plan.action is Action.NOTHING:
+        return _stopped(plan) or Outcome(plan.environment, Ending.DONE, f"in step: {plan.aim.version} is live")
+    try:
+        return _act(run, lease, declared, plan, judgement)
+    except RegistryRefusal as refusal:
+        return _lost(run, lease, refusal)
+    except OutsideError as error:
+        raise UnfinishedError(
+            f"{plan.environment} is not finished: {error.what}",
+            where=error.where,
+            todo=f"{error.todo or 'when that is mended'}; then run it again: lepinet reconcile -e {plan.environment}",
+        ) from error
+
+
+def _act(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Outcome | None:
+    if plan.action is Action.REFUSE:
+        return _refuse(run, lease, declared, plan, judgement)
+    if plan.deployment:
+        deployment = Deployment(run, lease, plan.deployment.id, plan.environment)
+    else:
+        deployment = _begin(run, lease, declared, plan, judgement)
+    if plan.action is Action.PUT_BACK:
+        deployment.put_back(plan.aim)
+        return _stopped(plan)
+    try:
+        proof = deployment.reach(plan.aim)
+    except FailedError as failed:
+        return deployment.fail(plan.aim, plan.way_back, failed)
+    deployment.flip(plan.aim, judgement if plan.aim == declared.target else None, proof)
+    # A hand may have moved the endpoint since the proof: then what was flipped is not what answers.
+    state = _observe(run)
+    if state and not plan.aim.same_files(state.target):
+        return None
+    if stopped := _stopped(plan):
+        return stopped
+    if plan.aim != declared.target:
+        return None
+    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live")
+
+
+def _stopped(plan: Plan) -> Outcome | None:
+    return Outcome(plan.environment, Ending.REFUSED, plan.stop) if plan.stop else None
+
+
+def _register(run: Run, declared: Declared, plan: Plan) -> None:
+    for name in plan.register:
+        version = declared.versions[name]
+        run.registry.log_version(
+            name,
+            version.file_path,
+            training_image_count=version.training_image_count,
+            accuracy_score=version.accuracy_score,
+            revision=version.revision,
+            notes=version.notes,
+            links=dict(version.links) if version.links else None,
+            created_at=version.created_at,
+        )
+
+
+def _begin(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Deployment:
+    aims_at_declared = plan.aim == declared.target or plan.action is Action.REFUSE
+    deployment = Deployment(run, lease, uuid4(), plan.environment)
+    run.registry.begin_deployment(
+        deployment.id,
+        plan.environment,
+        lease.claimant,
+        version_name=declared.version if aims_at_declared else plan.aim.version or "",
+        way_back=plan.way_back,
+        actor=run.actor,
+        reason=run.reason,
+        verdict=dict(judgement.verdict) if judgement and judgement.verdict and aims_at_declared else None,
+        conditions=declared.conditions if aims_at_declared else None,
+    )
+    return deployment
+
+
+def _refuse(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Outcome:
+    sentence = judgement.sentence if judgement else "refused"
+    deployment = _begin(run, lease, declared, plan, judgement)
+    run.registry.fail_deployment(deployment.id, lease.claimant, Failure.VERDICT, sentence)
+    if plan.move:
+        deployment.put_back(plan.aim)
+    serves = f"{plan.environment} still serves {plan.aim.version}; " if plan.way_back else ""
+    return Outcome(plan.environment, Ending.REFUSED, f"{serves}{declared.version} was not activated. {sentence}")
+
+
+def _lost(run: Run, lease: Lease, refusal: RegistryRefusal) -> Outcome:
+    """The registry refused a write: an emergency pinned the environment, or another run has it."""
+    if refusal.hint in {"superseded", "taken over"}:
+        recorded = run.registry.snapshot(lease.environment).environment.commit
+        if recorded and run.place(recorded) is Place.AHEAD:
+            return Outcome(lease.environment, Ending.SUPERSEDED, f"superseded: {refusal.what}")
+        raise UnfinishedError(refusal.what, todo="the other run goes on; see: lepinet history") from refusal
+    return Outcome(lease.environment, Ending.REFUSED, f"{refusal.what}. {refusal.hint or ''}".strip())

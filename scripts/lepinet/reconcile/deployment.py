@@ -1,0 +1,156 @@
+"""One begun deployment: its writes to endpoint and registry, each behind a fresh lease."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from lepinet.endpoints import Endpoint, Order
+from lepinet.errors import OutsideError, RefusedError, UnfinishedError
+from lepinet.reconcile.lease import Lease
+from lepinet.reconcile.proof import Proof
+from lepinet.reconcile.run import Ending, Judgement, Outcome, Run
+from lepinet.registry.records import Failure, PerformanceLog
+from lepinet.target import Target
+
+
+class FailedError(RefusedError):
+    """The endpoint did not get to a target, or is not what was tested."""
+
+    def __init__(self, failure: Failure, what: str) -> None:
+        super().__init__(what)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A begun deployment: each of its writes to the endpoint needs the lease, renewed just before."""
+
+    run: Run
+    lease: Lease
+    id: UUID
+    environment: str
+
+    def reach(self, target: Target) -> Proof | None:
+        """Set the endpoint to the target, wait until it answers, and prove it.
+
+        Raises:
+            FailedError: it did not get there, or is not what was tested.
+        """
+        endpoint = self.run.endpoint
+        if endpoint is None:
+            self._step("prove", "no endpoint: nothing to move or prove")
+            return None
+        state = endpoint.observe()
+        if not (target.same_files(state.target) and state.ready):
+            self._step("move", f"to {target}")
+            self.lease.fresh()
+            endpoint.move(Order(target, self.run.generation, accept_history=self.run.accept_history is not None))
+            self._wait(endpoint, target)
+        url = endpoint.predict_url()
+        if url is None:
+            self._step("prove", "this kind of endpoint cannot be asked")
+            return None
+        proof = self.run.prove(url, target, self.lease.keep)
+        self._step("prove", proof.sentence)
+        if not proof.agreed:
+            raise FailedError(Failure.PROOF, proof.sentence)
+        return proof
+
+    def flip(self, aim: Target, judgement: Judgement | None, proof: Proof | None) -> None:
+        """Let the database say what the endpoint has proved, with the figures that it was decided on."""
+        self.run.registry.activate(self.id, self.lease.claimant, _logs(self, aim, judgement, proof))
+        self.run.tell(f"{self.environment}: {aim.version} is active")
+
+    def fail(self, aim: Target, way_back: Target | None, failed: FailedError) -> Outcome:
+        """Record the failure first, then put the endpoint back: a kill in between leaves something to go by."""
+        self.run.registry.fail_deployment(self.id, self.lease.claimant, failed.failure, failed.what)
+        no = f"{aim.version} was not activated: {failed.what}."
+        if way_back is None or way_back.same_files(aim):
+            where = "there is no way back" if way_back is None else "the way back is the same version"
+            sentence = f"{no} The endpoint stays on {aim}, since {where}; the database was not touched."
+            return Outcome(self.environment, Ending.REFUSED, sentence)
+        self.put_back(way_back)
+        ending = Ending.REFUSED if failed.failure is Failure.PROOF else Ending.OUTSIDE
+        back = f"{self.environment} still serves {way_back.version or way_back}"
+        return Outcome(self.environment, ending, f"{back}; {no} The endpoint is back on {way_back}, proved.")
+
+    def put_back(self, way_back: Target) -> None:
+        """Return the endpoint to the way back, and prove that.
+
+        Raises:
+            UnfinishedError: it is not back; the next run goes on.
+        """
+        try:
+            self.reach(way_back)
+        except FailedError as failed:
+            raise UnfinishedError(
+                f"the endpoint of {self.environment} is not back on {way_back}: {failed.what}",
+                todo=f"run it again: lepinet reconcile -e {self.environment}",
+            ) from failed
+        self._step("put back", f"on {way_back}, proved")
+
+    def _wait(self, endpoint: Endpoint, target: Target) -> None:
+        deadline = time.monotonic() + self.run.timings.move
+        pause, said = 0.05, ""
+        while True:
+            detail = "not answering"
+            try:
+                state = endpoint.observe()
+            except OutsideError as error:
+                detail = error.what
+            else:
+                if target.same_files(state.target) and state.ready:
+                    return
+                if target.same_files(state.target) and state.failed:
+                    raise FailedError(Failure.MOVE, f"the endpoint cannot serve {target}: {state.detail}")
+                detail = state.detail or detail
+            if time.monotonic() > deadline:
+                late = f"the endpoint did not serve {target} within {self.run.timings.move:.0f} s: {detail}"
+                raise FailedError(Failure.MOVE, late)
+            if detail != said:
+                self.run.tell(f"{self.environment}: {detail}")
+                said = detail
+            self.lease.keep()
+            time.sleep(pause)
+            pause = min(2 * pause, self.run.timings.poll)
+
+    def _step(self, step: str, text: str) -> None:
+        self.run.tell(f"{self.environment}: {step}: {text}")
+        self.run.registry.record_step(uuid4(), self.id, step, text)
+
+
+def _logs(
+    deployment: Deployment, aim: Target, judgement: Judgement | None, proof: Proof | None
+) -> tuple[PerformanceLog, ...]:
+    """What goes with a flip; the ids come from the deployment's, so a repeated flip logs nothing twice."""
+    logs = []
+
+    def log(kind: str, accuracy: float | None, size: int, notes: str, details: Mapping[str, Any]) -> None:
+        logs.append(
+            PerformanceLog(
+                id=uuid5(deployment.id, kind),
+                version_name=aim.version or "",
+                kind=kind,
+                test_accuracy=accuracy,
+                test_sample_size=size,
+                notes=notes,
+                details=dict(details),
+                commit_sha=deployment.run.commit or None,
+            )
+        )
+
+    if judgement and judgement.answers:
+        answers = judgement.answers
+        size = len(answers.answers)
+        accuracy = sum(answer.correct for answer in answers.answers) / size
+        log("known-images", accuracy, size, judgement.sentence, answers.model_dump(mode="json"))
+        if judgement.verdict:
+            log("comparison", accuracy, size, judgement.sentence, judgement.verdict)
+    if proof:
+        agreed = 1 - len(proof.differing) / proof.asked
+        log("proof", None, proof.asked, proof.sentence, {"agreed": agreed, "differing": proof.differing})
+    return tuple(logs)

@@ -1,0 +1,54 @@
+"""`rollback --now`: endpoint and database moved at once by a person with the keys, and pinned until git agrees."""
+
+from __future__ import annotations
+
+import time
+from uuid import uuid4
+
+from lepinet.errors import OutsideError, UnfinishedError
+from lepinet.reconcile.deployment import Deployment, FailedError
+from lepinet.reconcile.lease import Lease
+from lepinet.reconcile.run import Ending, Outcome, Run
+from lepinet.target import Target
+
+
+def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Outcome:
+    """Pin the environment to the target first, whoever holds the lease; then move, prove, flip.
+
+    Raises:
+        UnfinishedError: the pin stands and something is open; the next run of reconcile goes on.
+        RegistryRefusal: the registry knows no such version or environment; nothing was done.
+    """
+    deployment, claimant = uuid4(), uuid4()
+    before = run.registry.snapshot(environment).environment
+    served = run.endpoint.observe().target if run.endpoint else None
+    run.registry.begin_emergency(
+        deployment,
+        environment,
+        version_name=target.version or "",
+        reason=reason,
+        actor=run.actor,
+        claimant=claimant,
+        claimant_label=run.actor,
+        lease_seconds=run.timings.lease,
+        way_back=served,
+    )
+    run.tell(f"{environment}: pinned to {target.version}")
+    with Lease(run.registry, environment, claimant, run.timings) as lease:
+        if before.claimant:
+            # That run is refused from now on, but a write that it had begun may still arrive.
+            run.tell(f"{environment}: waiting {run.timings.request:.0f} s for the last write of {before.claimant}")
+            time.sleep(run.timings.request)
+        own = Deployment(run, lease, deployment, environment)
+        try:
+            proof = own.reach(target)
+            own.flip(target, None, proof)
+        except FailedError as failed:
+            return own.fail(target, served, failed)
+        except OutsideError as error:
+            raise UnfinishedError(
+                f"{environment} is pinned to {target.version}, and not finished: {error.what}",
+                where=error.where,
+                todo=f"then run: lepinet reconcile -e {environment}, which goes on",
+            ) from error
+    return Outcome(environment, Ending.DONE, f"{target} is live and pinned: {reason}")

@@ -1,0 +1,70 @@
+"""What a run of reconcile has in its hands, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from lepinet.endpoints import Endpoint, Progress
+from lepinet.evaluation.answers import Answers
+from lepinet.reconcile.lease import Place
+from lepinet.reconcile.proof import Proof
+from lepinet.registry import Registry
+from lepinet.target import Target
+from lepinet.timings import Timings
+
+
+class Ending(Enum):
+    """How a run ended."""
+
+    DONE = "done"
+    SUPERSEDED = "superseded by a newer commit"
+    REFUSED = "the answer is no; what served before still serves"
+    OUTSIDE = "something outside failed; what served before still serves"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to. Unfinished work is an `UnfinishedError` instead."""
+
+    environment: str
+    ending: Ending
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the known images say of the declared version, as an activation at the registry's present state."""
+
+    held: bool
+    """The verdict forbids it, and no override ships it."""
+    sentence: str
+    verdict: Mapping[str, Any] | None
+    """Kept with the deployment, as JSON; None where nothing was compared."""
+    answers: Answers | None
+    """The version's own offline answers; None without known images."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run has in its hands, and where its commit stands."""
+
+    registry: Registry
+    endpoint: Endpoint | None
+    """None: nothing is served from a machine of ours (models on the phone)."""
+    timings: Timings
+    tell: Progress
+    prove: Callable[[str, Target, Callable[[], None]], Proof]
+    """Asks the endpoint at a URL about the known images as a target should answer them; calls back all along."""
+    actor: str
+    reason: str | None
+    repository: str
+    """Main's first commit."""
+    commit: str
+    generation: int
+    place: Callable[[str], Place]
+    """How a recorded commit stands to this run's."""
+    accept_history: str | None = None
+    """The reason why a rewritten main is right."""
