@@ -1,0 +1,240 @@
+"""The folder in which `lepinet serve` and those who give it orders meet: one for each environment of this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from lepinet.endpoints import Order
+from lepinet.errors import OutsideError
+from lepinet.target import Target
+
+T = TypeVar("T")
+
+LARGEST = 64 * 1024
+"""Bytes. None of these files comes near it; what is larger was not written by LepiNet."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What a server remembers over a restart."""
+
+    followed: Order
+    """The newest order it accepted, whether its model ever answered or not."""
+    served: Order | None
+    """The newest order whose model answered."""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a server answers."""
+
+    url: str
+    pid: int
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The order that is followed, while its model does not answer: it is loaded, started again, or has failed."""
+
+    version: str | None
+    file_path: str
+    revision: str
+    generation: int
+    failed: bool
+    """The server has given up on it; `error` of the state says why."""
+
+    @property
+    def target(self) -> Target:
+        return Target(self.file_path, self.revision, self.version)
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """What `GET /model` says: the model that answers, None where none does, and the one on its way."""
+
+    version: str | None
+    file_path: str | None
+    revision: str | None
+    generation: int | None
+    ready: bool
+    """Photos are answered now, by this model."""
+    pending: Pending | None
+    error: str | None
+    """What went wrong with the newest order, or with the model, in one sentence."""
+
+    @property
+    def target(self) -> Target | None:
+        """What answers."""
+        if self.file_path is None or self.revision is None:
+            return None
+        return Target(self.file_path, self.revision, self.version)
+
+
+ORDER = TypeAdapter(Order)
+FOLLOWED = TypeAdapter(Followed)
+LISTENING = TypeAdapter(Listening)
+STATE = TypeAdapter(ServerState)
+
+
+class UnreadableError(OutsideError):
+    """A file of the folder is not what LepiNet writes there."""
+
+    def __init__(self, file: Path, what: str) -> None:
+        super().__init__(what, where=str(file), todo="remove it; `lepinet serve` and `lepinet reconcile` write it anew")
+
+
+def accepts(followed: Order | None, order: Order) -> bool:
+    """Whether a server that follows one order takes another: never one of an older generation, unless it says so."""
+    return followed is None or order.generation >= followed.generation or order.accept_history
+
+
+@dataclass(frozen=True)
+class LocalFolder:
+    """The files themselves. What is written replaces the old file at once: nobody ever reads half of it."""
+
+    path: Path
+
+    @property
+    def order_file(self) -> Path:
+        return self.path / "order.json"
+
+    def order(self) -> Order | None:
+        """The order as it was written last.
+
+        Raises:
+            UnreadableError: somebody else wrote it.
+        """
+        return _read(self.order_file, ORDER)
+
+    def followed(self) -> Followed | None:
+        """What the server accepted, or None before its first order.
+
+        Raises:
+            UnreadableError: somebody else wrote it.
+        """
+        return _read(self.path / "followed.json", FOLLOWED)
+
+    def listening(self) -> Listening | None:
+        """Where the living server answers; None when there is none, or when it is only starting.
+
+        What a killed server left behind does not count: only a living one holds the lock.
+        """
+        try:
+            with _lock(self.path / "serve.lock", fcntl.LOCK_SH):
+                return None
+        except BlockingIOError:
+            with suppress(UnreadableError):
+                return _read(self.path / "listening.json", LISTENING)
+        except FileNotFoundError:
+            pass
+        return None
+
+    def write_order(self, order: Order) -> None:
+        _replace(self.order_file, ORDER.dump_json(order, indent=2))
+
+    def write_followed(self, followed: Followed) -> None:
+        _replace(self.path / "followed.json", FOLLOWED.dump_json(followed, indent=2))
+
+    @contextmanager
+    def ordering(self, seconds: float) -> Iterator[None]:
+        """One who orders at a time: between look and write nobody else writes.
+
+        Raises:
+            OutsideError: another process held the lock for all of the given seconds.
+        """
+        with self._alone("order.lock", seconds, "another process is writing an order and does not end"):
+            yield
+
+    @contextmanager
+    def serving(self, seconds: float) -> Iterator[None]:
+        """One server at a time. The lock ends with the process, however it ends.
+
+        Raises:
+            OutsideError: another server has lived for all of the given seconds.
+        """
+        with self._alone("serve.lock", seconds, "another server answers for this environment already"):
+            yield
+
+    @contextmanager
+    def announced(self, url: str) -> Iterator[None]:
+        """Say where the server answers, for as long as it does."""
+        file = self.path / "listening.json"
+        _replace(file, LISTENING.dump_json(Listening(url, os.getpid()), indent=2))
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self, name: str, seconds: float, refusal: str) -> Iterator[None]:
+        self.path.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + seconds
+        with ExitStack() as held:
+            while True:
+                try:
+                    held.enter_context(_lock(self.path / name, fcntl.LOCK_EX))
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise OutsideError(refusal, where=str(self.path)) from None
+                    time.sleep(0.02)
+            yield
+
+
+@contextmanager
+def _lock(file: Path, kind: int) -> Iterator[None]:
+    """Hold a lock on a file, or raise `BlockingIOError` at once."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _read(file: Path, adapter: TypeAdapter[T]) -> T | None:
+    """None when there is no such file."""
+    try:
+        # A FIFO in the file's place must not make anybody wait.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UnreadableError(file, f"it cannot be read: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UnreadableError(file, "it is no file")
+        content = os.read(descriptor, LARGEST)
+    finally:
+        os.close(descriptor)
+    try:
+        return adapter.validate_json(content, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "JSON"
+        raise UnreadableError(file, f"it is not as LepiNet writes it: {place}: {first['msg']}") from error
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, after a loss of power too. One writer at a time."""
+    new = file.with_name(f"{file.name}.new")
+    with new.open("wb") as stream:
+        stream.write(content + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
