@@ -165,8 +165,7 @@ class _Seen:
 
     def target_of(self, version: str | None) -> Target | None:
         """A version by name: as the manifest has it, else as its row does."""
-        if version in self.declared.versions:
-            found = self.declared.versions[version]
+        if version is not None and (found := self.declared.versions.get(version)):
             return Target(found.file_path, found.revision, version)
         return next((row.target for row in self.snapshot.versions if row.version_name == version), None)
 
