@@ -1,0 +1,1 @@
+"""From known images to a verdict: cases, images, predictors, metrics, comparison, gates."""

@@ -1,0 +1,116 @@
+"""A photo's bytes to the pixels a model sees; runs in the model's process, for photos may be hostile."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from lepinet.errors import RefusedError
+from lepinet.evaluation.preprocessing import Exactly, Preprocessing, ShortestEdge
+from lepinet.files import open_regular
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_PIXELS = 128_000_000
+"""Larger than any phone's picture; decoding takes 4 bytes for each pixel, twice that for a rotated photo."""
+
+_MAX_BYTES = 256 << 20
+# Formats that cameras, browsers and scanners write, each decoded by code that reads nothing but its own input.
+_FORMATS = tuple(
+    plugin.format
+    for plugin in (JpegImageFile, PngImageFile, WebPImageFile, GifImageFile, BmpImageFile, TiffImageFile, AvifImageFile)
+)
+
+
+def limit_decoding() -> None:
+    """Make Pillow refuse photos of more than `MAX_PIXELS`, for the whole process, before it decodes anything."""
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def decode(source: Path | bytes) -> Image.Image:
+    """The photo upright and in RGB, as `load_image` of transformers gives it: its first frame, turned as EXIF says.
+
+    Raises:
+        RefusedError: no readable photo; `what` says why in a few words.
+    """
+    data = source if isinstance(source, bytes) else _content(source)
+    if not data:
+        raise RefusedError("is empty")
+    try:
+        image = Image.open(BytesIO(data), formats=_FORMATS)
+        ImageOps.exif_transpose(image, in_place=True)
+        return image if image.mode == "RGB" else image.convert("RGB")
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise RefusedError(f"has more than {MAX_PIXELS // 1_000_000} million pixels") from None
+    except UnidentifiedImageError:
+        raise RefusedError(f"is no image that can be read ({', '.join(_FORMATS)})") from None
+    except MemoryError:
+        raise RefusedError("needs more memory than a photo may") from None
+    except Exception as error:  # noqa: BLE001 - Pillow's decoders raise whatever their damaged input leads them to
+        raise RefusedError(f"cannot be decoded: {str(error)[:200] or type(error).__name__}") from None
+
+
+def prepare(image: Image.Image, steps: Preprocessing) -> NDArray[np.float32]:
+    """What the model is given for an RGB photo: shape (1, 3, height, width)."""
+    if steps.resize:
+        image = image.resize(_size(image, steps.resize), resample=Image.Resampling(steps.resample))
+    if steps.crop:
+        image = _center_crop(image, steps.crop)
+    pixels = np.asarray(image)
+    tensor = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    for channel, table in enumerate(_tables(steps)):
+        np.take(table, pixels[:, :, channel], out=tensor[0, channel], mode="clip")
+    return tensor
+
+
+def _content(path: Path) -> bytes:
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > _MAX_BYTES:
+            raise RefusedError(f"is larger than {_MAX_BYTES >> 20} MiB")
+        return file.read()
+
+
+def _size(image: Image.Image, resize: Exactly | ShortestEdge) -> tuple[int, int]:
+    """Width and height after resizing; the longer edge is rounded down, as transformers does."""
+    if isinstance(resize, Exactly):
+        return resize.width, resize.height
+    short, long = sorted(image.size)
+    edge = int(resize.pixels * long / short)
+    if edge * resize.pixels > MAX_PIXELS:
+        raise RefusedError(f"is {image.width} by {image.height} pixels, too narrow to be resized")
+    return (resize.pixels, edge) if image.width <= image.height else (edge, resize.pixels)
+
+
+def _center_crop(image: Image.Image, crop: Exactly) -> Image.Image:
+    left, top = (image.width - crop.width) // 2, (image.height - crop.height) // 2
+    return image.crop((left, top, left + crop.width, top + crop.height))
+
+
+@lru_cache(maxsize=1)
+def _tables(steps: Preprocessing) -> NDArray[np.float32]:
+    """Each channel's input for each of the 256 pixel values; shape (3, 256).
+
+    Rescaled in double and normalised in single precision, which is the rounding of transformers.
+    """
+    values = np.arange(256, dtype=np.float64) * (1 if steps.rescale is None else steps.rescale)
+    table = np.repeat(values.astype(np.float32)[np.newaxis], 3, axis=0)
+    if steps.mean is None or steps.std is None:
+        return table
+    mean, std = (np.array(channel, np.float32)[:, np.newaxis] for channel in (steps.mean, steps.std))
+    return (table - mean) / std

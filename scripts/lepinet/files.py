@@ -1,0 +1,70 @@
+"""Reading a file that somebody else wrote: never through a link out of its folder, never waiting on a pipe."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from lepinet.errors import RefusedError
+
+_LARGEST_JSON = 16 << 20
+
+_REASONS = {
+    errno.ENOENT: "there is no such file",
+    errno.ENOTDIR: "there is no such file",
+    errno.ELOOP: "is a link",
+    errno.EACCES: "may not be read",
+    errno.ENXIO: "is not a file",
+    errno.ENAMETOOLONG: "has a name that is too long",
+}
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading, unbuffered.
+
+    Opening never waits (a FIFO would) and does not follow a link in the last part of the path.
+
+    Raises:
+        RefusedError: there is no such file, it may not be read, or it is a link, a folder, a pipe or a device.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        raise RefusedError(_REASONS.get(number or 0, f"cannot be opened ({error})"), where=str(path)) from None
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb", buffering=0)
+    os.close(descriptor)
+    raise RefusedError("is a folder" if stat.S_ISDIR(mode) else "is a pipe or a device", where=str(path))
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The real path of `name` in `folder`, links followed; the file itself need not exist.
+
+    Raises:
+        RefusedError: the name leads out of the folder, by `..`, by an absolute path or by a link.
+    """
+    root = os.path.realpath(folder)
+    try:
+        path = os.path.realpath(Path(root, name))
+    except (OSError, ValueError) as error:
+        raise RefusedError(f"is no usable file name ({error})", where=name) from None
+    if not path.startswith(root.rstrip(os.sep) + os.sep):
+        raise RefusedError(f"leads out of {folder}", where=name)
+    return Path(path)
+
+
+def read_small(path: Path) -> bytes:
+    """All bytes of a small regular file, such as a model's configuration.
+
+    Raises:
+        RefusedError: as `open_regular`, or the file is larger than 16 MiB.
+    """
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > _LARGEST_JSON:
+            raise RefusedError("is larger than 16 MiB", where=str(path))
+        return file.read()

@@ -1,0 +1,156 @@
+"""What a model's folder holds: its revision, the files that decide its answers, and its labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lepinet.errors import RefusedError, UsageError
+from lepinet.files import inside, open_regular, read_small
+
+_CHUNK = 1 << 20
+_ONNX_NAMES = ("onnx/model.onnx", "model.onnx")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model laid out as a Hub repository, as far as LepiNet reads it. The paths are real: no links left in them."""
+
+    folder: Path
+    onnx: Path
+    preprocessor: Path
+    labels: tuple[str, ...]
+    """`id2label` of config.json, in the order of the model's outputs."""
+    independent: bool
+    """Each label has a probability of its own (sigmoid); otherwise they sum to one (softmax)."""
+
+    def sha256(self) -> str:
+        """Digest over the three files that decide the answers, read now; equal digests mean identical answers."""
+        config = inside(self.folder, "config.json")
+        return _digest((path.name, path) for path in (config, self.onnx, self.preprocessor))
+
+
+def read_model_files(folder: Path) -> ModelFiles:
+    """Find and check what is needed to run the model, without running anything.
+
+    Raises:
+        UsageError: there is no such folder.
+        RefusedError: a file is missing, is no regular file of the folder, or says something that is not understood.
+    """
+    if not folder.is_dir():
+        raise UsageError("there is no such folder", where=str(folder), todo="Give the folder of a model.")
+    onnx = _onnx_file(folder)
+    config_file, preprocessor = (_needed(folder, name) for name in ("config.json", "preprocessor_config.json"))
+    config = read_json_object(config_file)
+    labels = _labels(config, config_file)
+    return ModelFiles(
+        folder=folder,
+        onnx=onnx,
+        preprocessor=preprocessor,
+        labels=labels,
+        independent=_independent(config, labels, config_file),
+    )
+
+
+def folder_revision(folder: Path) -> str:
+    """`sha256:` and 64 hex digits over the folder's files: sorted path, size, content.
+
+    Hidden files and folders (`.git`, `.cache`) are none of the model's and do not count.
+
+    Raises:
+        UsageError: there is no such folder.
+        RefusedError: it holds no file, or something that is neither a file nor a folder of its own.
+    """
+    if not folder.is_dir():
+        raise UsageError("there is no such folder", where=str(folder))
+    names = sorted(_file_names(folder))
+    if not names:
+        raise RefusedError("the folder holds no files", where=str(folder))
+    return "sha256:" + _digest((name, inside(folder, name)) for name in names)
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """One JSON object from a small file.
+
+    Raises:
+        RefusedError: it is no readable file, or something else than one JSON object.
+    """
+    try:
+        value = json.loads(read_small(path))
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(f"is not JSON: {error}", where=str(path)) from None
+    if not isinstance(value, dict):
+        raise RefusedError("should hold one JSON object", where=str(path))
+    return value
+
+
+def _onnx_file(folder: Path) -> Path:
+    for name in _ONNX_NAMES:
+        if os.path.lexists(folder / name):
+            return inside(folder, name)
+    raise RefusedError(
+        "neither onnx/model.onnx nor model.onnx is there, and LepiNet answers with ONNX",
+        where=str(folder),
+        todo=f"Export the model to ONNX and put it into {folder / _ONNX_NAMES[0]}.",
+    )
+
+
+def _needed(folder: Path, name: str) -> Path:
+    if not os.path.lexists(folder / name):
+        raise RefusedError(
+            f"{name} is missing", where=str(folder), todo="Save model and image processor with `save_pretrained`."
+        )
+    return inside(folder, name)
+
+
+def _labels(config: dict[str, Any], where: Path) -> tuple[str, ...]:
+    table = config.get("id2label")
+    if not isinstance(table, dict) or not table:
+        raise RefusedError("has no id2label, so the model's outputs have no names", where=str(where))
+    labels = tuple(table.get(str(index)) for index in range(len(table)))
+    names = tuple(label for label in labels if isinstance(label, str) and label.strip())
+    if len(names) != len(table):
+        raise RefusedError(f"id2label should name the outputs 0 to {len(table) - 1}, each once", where=str(where))
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RefusedError(f"id2label gives two outputs the name {twice!r}", where=str(where))
+    return names
+
+
+def _independent(config: dict[str, Any], labels: tuple[str, ...], where: Path) -> bool:
+    match config.get("problem_type"):
+        case None | "single_label_classification":
+            return len(labels) == 1
+        case "multi_label_classification":
+            return True
+        case other:
+            raise RefusedError(f"problem_type is {other!r}, which is no classification", where=str(where))
+
+
+def _file_names(folder: Path) -> Iterator[str]:
+    """Paths relative to the folder, `/` between parts, in no order."""
+    for where, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        linked = [name for name in folders if Path(where, name).is_symlink()]
+        if linked:
+            raise RefusedError(
+                "is a link to a folder; a model's files lie in its own folder", where=f"{where}/{linked[0]}"
+            )
+        for name in files:
+            if not name.startswith("."):
+                yield Path(where, name).relative_to(folder).as_posix()
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
+    digest = hashlib.sha256()
+    for name, path in files:
+        with open_regular(path) as file:
+            digest.update(f"{name}\0{os.fstat(file.fileno()).st_size}\0".encode(errors="surrogateescape"))
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
