@@ -9,6 +9,7 @@ declare
   role_name text;
 begin
   foreach role_name in array array['anon', 'authenticated', 'service_role', 'authenticator'] loop
+    continue when to_regrole(role_name) is not null;
     begin
       execute format('create role %I noinherit %s', role_name,
         case role_name when 'authenticator' then 'login' when 'service_role' then 'nologin bypassrls' else 'nologin' end);
@@ -25,6 +26,17 @@ begin
       null;
     end;
   end loop;
+end
+$$;
+
+-- Whoever runs it calls the registry as service_role later. A superuser may anyway; another may have been given it before.
+do $$
+begin
+  if not (select rolsuper from pg_roles where rolname = current_user) then
+    grant anon, authenticated, service_role to current_user;
+  end if;
+exception when insufficient_privilege then
+  null;
 end
 $$;
 

@@ -1,0 +1,133 @@
+"""Brings a database up to the migrations of this version, and binds it to a repository and its environments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from lepinet.errors import OutsideError
+from lepinet.registry.calls import Connection, explained
+
+_HERE: Final = Path(__file__).parent
+_FILE: Final = re.compile(r"(?P<version>\d{14})_(?P<name>.+)\.sql")
+_LOCK: Final = 0x6C6570696E6574
+"""The advisory lock's number, one for each database: `lepinet` in ASCII."""
+_PREPARE: Final = """
+    create schema if not exists supabase_migrations;
+    create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
+    alter table supabase_migrations.schema_migrations
+      add column if not exists statements text[], add column if not exists name text;
+"""
+
+
+@dataclass(frozen=True)
+class Migration:
+    version: str
+    """14 digits, the order of application."""
+    name: str
+    sql: str
+
+    def __str__(self) -> str:
+        return f"{self.version}_{self.name}"
+
+
+def migrations() -> tuple[Migration, ...]:
+    """This version's migrations in order: the wheel's copy, in a checkout those of `supabase/migrations`."""
+    packaged = _HERE / "migrations"
+    folder = packaged if packaged.is_dir() else _HERE.parents[2] / "supabase" / "migrations"
+    return tuple(
+        Migration(found["version"], found["name"], path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.sql"))
+        if (found := _FILE.fullmatch(path.name))
+    )
+
+
+def apply(connection: Connection) -> list[Migration]:
+    """Apply what is missing, each migration in a transaction of its own, and record it as the Supabase CLI does.
+
+    The connection is the owner's, in autocommit mode. Others may do the same at the same time.
+
+    Returns:
+        What was applied here and now, in order.
+
+    Raises:
+        OutsideError: the database cannot be changed, or somebody else is changing it.
+    """
+    where = connection.info.dbname
+    try:
+        with connection.transaction():
+            _take_turn(connection)
+            _stand_in_for_supabase(connection)
+            connection.execute(_PREPARE.encode())
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _needs_superuser(error, where) from error
+    except psycopg.Error as error:
+        raise explained(error, where) from error
+    applied = []
+    for migration in migrations():
+        try:
+            if _applied(connection, migration):
+                applied.append(migration)
+        except psycopg.Error as error:
+            raise explained(error, f"{where}, migration {migration}") from error
+    return applied
+
+
+def bind(connection: Connection, repository: str, environments: Sequence[str]) -> None:
+    """Make the environments, in promotion order, known to the database as those of the repository.
+
+    Args:
+        connection: the owner's.
+        repository: main's first commit.
+        environments: all that the manifest names; rows of others stay and lose their place.
+
+    Raises:
+        RegistryRefusal: the database belongs to another repository.
+    """
+    query = "select public.bind_environments(repository => %s, environments => %s)"
+    try:
+        connection.execute(query, [repository, list(environments)])
+    except psycopg.Error as error:
+        raise explained(error, connection.info.dbname) from error
+
+
+def _take_turn(connection: Connection) -> None:
+    """Migrations of one database wait for each other; a migration's own file says how long it waits for readers."""
+    connection.execute("set local lock_timeout = '60s'")
+    connection.execute("set local statement_timeout = '60s'")
+    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _stand_in_for_supabase(connection: Connection) -> None:
+    """A plain PostgreSQL gets what Supabase brings: roles for the whole cluster, a few functions for this database."""
+    complete = "select where to_regrole('service_role') is not null and to_regprocedure('auth.jwt()') is not null"
+    if not connection.execute(complete).rowcount:
+        connection.execute((_HERE / "shim.sql").read_bytes())
+
+
+def _needs_superuser(error: psycopg.Error, where: str) -> OutsideError:
+    return OutsideError(
+        f"this user may not prepare the database: {error.diag.message_primary}",
+        where=where,
+        todo="connect as the database's owner; a plain PostgreSQL, which has not Supabase's roles, needs once, by a "
+        f"superuser: psql --file '{_HERE / 'shim.sql'}', and grant anon, authenticated, service_role to the owner",
+    )
+
+
+def _applied(connection: Connection, migration: Migration) -> bool:
+    with connection.transaction():
+        _take_turn(connection)
+        known = "select from supabase_migrations.schema_migrations where version = %s"
+        if connection.execute(known, [migration.version]).rowcount:
+            return False
+        connection.execute(migration.sql.encode())
+        connection.execute(
+            "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)",
+            [migration.version, migration.name, [migration.sql]],
+        )
+    return True
