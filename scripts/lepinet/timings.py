@@ -25,6 +25,8 @@ class Timings:
     """Between two looks at something that is on its way."""
     prediction: float = 30
     """One image, decoded and answered, offline or live; loading a model may take ten times as long."""
+    known_images: float = 3600
+    """All known images against a live endpoint."""
     retry: float = 1
     """The first pause before a call that may be repeated is; it doubles."""
     retries: int = 4

@@ -35,8 +35,8 @@ class ModelProcess:
 
         Raises:
             UsageError: no such folder, or the packages that run a model are not installed.
-            RefusedError: the model cannot be used, with the reason.
-            ModelError: the process died or hung while loading.
+            RefusedError: the model cannot be used, with the reason; also when the process died or hung while loading.
+            ModelError: the process cannot be started.
         """
         _check_runtime()
         self._files = read_model_files(folder)
@@ -93,7 +93,7 @@ class ModelProcess:
                     line = self._lines.read(time.monotonic() + self._seconds)
                     answers.append(self._named(wire.parse_scores(line, len(self.labels))))
             except (OSError, ValueError, EOFError) as error:
-                raise self._failed(error, tuple(answers)) from None
+                raise self._failed(error, tuple(answers), self._seconds) from None
         return answers
 
     def close(self) -> None:
@@ -120,22 +120,21 @@ class ModelProcess:
         try:
             wire.send(self._connection, start)
             ready = wire.parse_ready(self._lines.read(time.monotonic() + _LOADING * self._seconds))
+            refused = ready.refused
         except (OSError, ValueError, EOFError) as error:
-            failure = self._failed(error, ())
+            refused = f"while loading, {self._failed(error, (), _LOADING * self._seconds).what}"
+        if refused is not None:
             self.close()
-            raise failure from None
-        if ready.refused is not None:
-            self.close()
-            raise RefusedError(f"the model cannot be used: {ready.refused}", where=self._name)
+            raise RefusedError(f"the model cannot be used: {refused}", where=self._name)
 
     def _named(self, scores: wire.Scores) -> RawAnswer:
         guesses = tuple(Guess(self.labels[output], probability) for output, probability in scores.top)
         return RawAnswer(guesses, scores.error, scores.milliseconds)
 
-    def _failed(self, error: Exception, answered: tuple[RawAnswer, ...]) -> ModelError:
+    def _failed(self, error: Exception, answered: tuple[RawAnswer, ...], seconds: float) -> ModelError:
         """End the process and say in one sentence what became of it."""
         if isinstance(error, TimeoutError):
-            what = f"the model took longer than {self._seconds:g} s"
+            what = f"the model took longer than {seconds:g} s"
         elif isinstance(error, ValueError):
             what = "the model's process gave an answer that makes no sense"
         else:

@@ -1,0 +1,210 @@
+"""Known images: photos whose species is certain, and the list of species they are chosen from."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lepinet.errors import LepinetError, RefusedError, UsageError
+from lepinet.evaluation.labels import Species, SpeciesNames
+from lepinet.files import inside, open_regular, read_small
+
+_CHUNK = 1 << 20
+_METADATA = "metadata.csv"
+_COLUMNS = {"image_path": "file_name", "expected_species_id": "species_id", "expected_name": "species_name"}
+"""The old guide's names for the columns of metadata.csv."""
+_NO_PHOTOS = frozenset({".csv", ".db", ".html", ".ini", ".json", ".jsonl", ".md", ".txt", ".yaml", ".yml"})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownImage:
+    """One photo with the truth about it."""
+
+    file_name: str
+    """Relative to the folder, `/` between parts; what reports call it."""
+    path: Path
+    """The real file, links followed. Only to be read when there is no problem."""
+    expected_id: str
+    expected_name: str
+    sha256: str | None
+    """Of its bytes; None when it could not be read."""
+    problem: str | None = None
+    """Why it cannot be read; such an image counts as wrong."""
+
+
+@dataclass(frozen=True)
+class KnownImages:
+    """All photos of one set, in the order of their list or of their names."""
+
+    folder: Path | None
+    """None for a list of photos from anywhere."""
+    images: tuple[KnownImage, ...]
+    sha256: str
+    """Over the sorted (file name, digest of the content, species id) of all of them, readable or not."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def species(self) -> tuple[Species, ...]:
+        """The species on these photos, sorted by id."""
+        names = {image.expected_id: image.expected_name for image in self.images}
+        return tuple(Species(id=id_, name=name) for id_, name in sorted(names.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One photo as a list names it, not yet looked at."""
+
+    file_name: str
+    species_id: str
+    species_name: str
+
+
+def read_species(path: Path) -> tuple[Species, ...]:
+    """The list of species: a CSV file with species_id (text: 001 stays 001), species_name, scientific_name.
+
+    Raises:
+        UsageError: there is no such file.
+        RefusedError: a line that is not understood, with file and line.
+    """
+    found: dict[str, Species] = {}
+    for line, row in _table(path, needed=("species_id", "species_name")):
+        species = Species(row["species_id"], row["species_name"], row.get("scientific_name") or None)
+        if not species.id or not species.name:
+            raise RefusedError("species_id and species_name may not be empty", where=f"{path}:{line}")
+        if species.id in found:
+            raise RefusedError(f"species_id {species.id} is there twice", where=f"{path}:{line}")
+        found[species.id] = species
+    if not found:
+        raise RefusedError("lists no species", where=str(path))
+    return tuple(found.values())
+
+
+def read_known_images(path: Path, species: Sequence[Species] = ()) -> KnownImages:
+    """Read a set of known images.
+
+    Args:
+        path: a folder with metadata.csv (file_name, species_id, species_name); or a folder with a folder for each
+            species, called by its id or name; or such a CSV file itself, also with the old guide's columns
+            (image_path, expected_species_id, expected_name), its files relative to it.
+        species: the list of species; when it is given, every photo must be of one of them.
+
+    Raises:
+        UsageError: there is nothing at this path.
+        RefusedError: a line or a folder that is not understood, with its place. A photo that cannot be read is no
+            error: it is among the images, with its problem.
+    """
+    names = SpeciesNames(species)
+    if path.is_dir():
+        metadata = path / _METADATA
+        rows = _listed(metadata, names) if os.path.lexists(metadata) else _foldered(path, names)
+        return _look(path, rows)
+    if not path.exists():
+        raise UsageError("there is no such folder", where=str(path), todo="Give the folder with the known images.")
+    return _look(path.parent, _listed(path, names))
+
+
+def known_images(cases: Iterable[tuple[str | Path, str, str]]) -> KnownImages:
+    """The old guide's list of (image_path, expected_species_id, expected_name); the photos may lie anywhere."""
+    return _look(None, [_Row(str(path), id_, name) for path, id_, name in cases])
+
+
+def _listed(path: Path, names: SpeciesNames) -> list[_Row]:
+    rows: dict[str, _Row] = {}
+    for line, cells in _table(path, needed=("file_name", "species_id")):
+        where = f"{path}:{line}"
+        name, id_ = cells["file_name"], cells["species_id"]
+        if not name or not id_:
+            raise RefusedError("file_name and species_id may not be empty", where=where)
+        if name in rows:
+            raise RefusedError(f"{name} is there twice", where=where)
+        known = names.by_id(id_)
+        if known is None and names:
+            raise RefusedError(f"species_id {id_} is not in the list of species", where=where)
+        rows[name] = _Row(name, id_, known.name if known else cells.get("species_name") or id_)
+    return list(rows.values())
+
+
+def _foldered(path: Path, names: SpeciesNames) -> list[_Row]:
+    rows: list[_Row] = []
+    for folder in (entry for entry in _entries(path) if entry.is_dir()):
+        known = names.find(folder.name)
+        if known is None and names:
+            raise RefusedError("the folder is named like no species of the list, by id or by name", where=str(folder))
+        species = known or Species(folder.name, folder.name)
+        rows += [
+            _Row(f"{folder.name}/{photo.name}", species.id, species.name)
+            for photo in _entries(folder)
+            if photo.suffix.lower() not in _NO_PHOTOS
+        ]
+    if not rows:
+        raise RefusedError(
+            f"holds neither {_METADATA} nor a folder of photos for each species",
+            where=str(path),
+            todo=f"Write {_METADATA} with the columns file_name, species_id, species_name.",
+        )
+    return rows
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise UsageError(f"cannot be listed: {error.strerror}", where=str(folder)) from None
+
+
+def _table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Lines of a CSV file with a header: line number and cells, without the space around them."""
+    try:
+        text = read_small(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"is not UTF-8: {error}", where=str(path)) from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [_COLUMNS.get(name.strip(), name.strip()) for name in next(reader, [])]
+        missing = [name for name in needed if name not in header]
+        if missing:
+            raise RefusedError(f"should begin with a line of column names, among them {missing[0]}", where=f"{path}:1")
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise RefusedError(f"{len(cells)} columns instead of {len(header)}", where=f"{path}:{reader.line_num}")
+            yield reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))
+    except csv.Error as error:
+        raise RefusedError(f"is not CSV: {error}", where=f"{path}:{reader.line_num}") from None
+
+
+def _look(folder: Path | None, rows: Sequence[_Row]) -> KnownImages:
+    """Find and digest every photo, on all cores: hashing lets other threads run."""
+    with ThreadPoolExecutor() as pool:
+        images = tuple(pool.map(lambda row: _look_at(folder, row), rows))
+    digest = hashlib.sha256()
+    for key in sorted((image.file_name, image.sha256 or "", image.expected_id) for image in images):
+        digest.update("\0".join((*key, "")).encode(errors="surrogateescape"))
+    return KnownImages(folder, images, digest.hexdigest())
+
+
+def _look_at(folder: Path | None, row: _Row) -> KnownImage:
+    path = Path(row.file_name)
+    sha256 = problem = None
+    try:
+        path = inside(folder, row.file_name) if folder else Path(os.path.realpath(path))
+        sha256 = _sha256(path)
+    except LepinetError as error:
+        problem = error.what
+    return KnownImage(row.file_name, path, row.species_id, row.species_name, sha256, problem)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,233 @@
+"""A live endpoint as a predictor: photos are posted, and what comes back is checked before it is believed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import mimetypes
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, cast
+
+import httpx
+
+from lepinet.errors import LepinetError, OutsideError, UsageError
+from lepinet.evaluation.answers import ModelIdentity
+from lepinet.evaluation.predictors import TOP, Guess, RawAnswer
+from lepinet.files import open_regular
+from lepinet.timings import Timings
+
+_LARGEST_ANSWER = 1 << 20
+_LONGEST_PAUSE = 60.0
+"""Seconds; a server may ask for a longer one, and is asked again after this."""
+_SILENT_IN_A_ROW = 3
+"""After so many photos, one after the other, without any answer the endpoint is down."""
+
+
+class _NoAnswerError(Exception):
+    """The endpoint gave no answer this time, but may give one when asked again."""
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
+        """Seconds that the server asks for."""
+
+
+class EndpointPredictor:
+    """Posts each photo as multipart field `image`; several threads may ask at the same time."""
+
+    def __init__(self, url: str, timings: Timings) -> None:
+        """Nothing is sent yet.
+
+        Raises:
+            UsageError: no http or https URL.
+        """
+        self._url = _checked(url)
+        self.name = str(self._url.copy_with(userinfo=b""))
+        """The URL, without a password that may stand in it."""
+        self._timings = timings
+        self._end = time.monotonic() + timings.known_images
+        self._tls = httpx.create_ssl_context()
+        self._models: set[tuple[str | None, str | None]] = set()
+        self._silent = 0
+        self._closed = False
+        self._cancel: set[Callable[[], object]] = set()
+
+    def identity(self) -> ModelIdentity:
+        """The endpoint by its URL, with path and revision when every answer so far named the same ones."""
+        file_path, revision = next(iter(self._models)) if len(self._models) == 1 else (None, None)
+        return ModelIdentity(name=self.name, file_path=file_path, revision=revision)
+
+    def answer(self, images: Sequence[Path | bytes]) -> list[RawAnswer]:
+        """One answer for each image, one request after the other; a refused photo or a wrong answer is its error.
+
+        Raises:
+            OutsideError: the endpoint gave no answer to several photos in a row, or all photos took too long.
+        """
+        # A loop of its own, because only asynchronous requests can be given a time limit that holds for the whole.
+        return asyncio.run(self._answer_all(images))
+
+    def close(self) -> None:
+        """End what other threads are asking; they get a cancellation. Harmless when repeated."""
+        self._closed = True
+        for cancel in tuple(self._cancel):
+            with contextlib.suppress(RuntimeError):  # that thread is done already
+                cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def _answer_all(self, images: Sequence[Path | bytes]) -> list[RawAnswer]:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        cancel = partial(asyncio.get_running_loop().call_soon_threadsafe, task.cancel)
+        self._cancel.add(cancel)
+        try:
+            # A proxy of the environment knows nothing of this machine's own ports.
+            async with httpx.AsyncClient(
+                verify=self._tls, trust_env=not _is_loopback(self._url.host), timeout=self._timings.prediction
+            ) as client:
+                return [await self._answer(client, image) for image in images]
+        finally:
+            self._cancel.discard(cancel)
+
+    async def _answer(self, client: httpx.AsyncClient, image: Path | bytes) -> RawAnswer:
+        try:
+            name, data = _named_content(image)
+        except LepinetError as error:
+            return RawAnswer(error=error.what)
+        try:
+            async with asyncio.timeout(self._timings.prediction):
+                answer = await self._ask_until_answered(client, name, data)
+        except _NoAnswerError as error:
+            return self._gave_up(str(error))
+        except TimeoutError:
+            return self._gave_up("no answer in time")
+        self._silent = 0
+        return answer
+
+    async def _ask_until_answered(self, client: httpx.AsyncClient, name: str, data: bytes) -> RawAnswer:
+        """Ask again after growing pauses, or those that the server names, as often as `Timings` allows."""
+        pause = self._timings.retry
+        for _ in range(self._timings.retries):
+            if self._closed or time.monotonic() > self._end:
+                limit = f"not all photos were answered within {self._timings.known_images:g} s"
+                raise OutsideError(limit, where=self.name)
+            try:
+                return await self._ask(client, name, data)
+            except _NoAnswerError as error:
+                await asyncio.sleep(pause if error.pause is None else error.pause)
+            pause *= 2
+        return await self._ask(client, name, data)
+
+    def _gave_up(self, reason: str) -> RawAnswer:
+        self._silent += 1
+        if self._silent >= _SILENT_IN_A_ROW:
+            raise OutsideError(f"the endpoint does not answer: {reason}", where=self.name)
+        return RawAnswer(error=reason)
+
+    async def _ask(self, client: httpx.AsyncClient, name: str, data: bytes) -> RawAnswer:
+        """One request."""
+        begun = time.perf_counter()
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        try:
+            async with client.stream("POST", self._url, files={"image": (name, data, kind)}) as response:
+                body = await _body(response)
+        except httpx.HTTPError as error:
+            raise _NoAnswerError(f"no connection ({error or type(error).__name__})") from None
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+            raise _NoAnswerError(f"HTTP {response.status_code}{_said(body)}", _retry_after(response))
+        if response.status_code != httpx.codes.OK:
+            return RawAnswer(error=f"HTTP {response.status_code}{_said(body)}")
+        milliseconds = (time.perf_counter() - begun) * 1000
+        try:
+            value = json.loads(body)
+            top = _guesses(value)
+        except (ValueError, RecursionError) as error:
+            return RawAnswer(error=f"the endpoint's answer makes no sense: {str(error)[:200]}")
+        self._models.add(_model(value))
+        return RawAnswer(top, latency_ms=milliseconds)
+
+
+def _checked(url: str) -> httpx.URL:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"is no URL: {error}", where=url) from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise UsageError("should be an address that begins with http:// or https://", where=url)
+    return parsed
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _named_content(image: Path | bytes) -> tuple[str, bytes]:
+    if isinstance(image, bytes):
+        return "image", image
+    with open_regular(image) as file:
+        return image.name, file.read()
+
+
+async def _body(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > _LARGEST_ANSWER:
+            raise _NoAnswerError("an answer that does not end")
+    return bytes(body)
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds; a date, which servers of models do not send, counts as none."""
+    value = response.headers.get("retry-after", "")
+    return min(float(value), _LONGEST_PAUSE) if value.isdecimal() else None
+
+
+def _said(body: bytes) -> str:
+    """What an error's body says, in a few words."""
+    text = " ".join(body[:200].decode(errors="replace").split())
+    return f": {text}" if text else ""
+
+
+def _guesses(value: Any) -> tuple[Guess, ...]:
+    """Raises ValueError when the answer does not keep to the contract."""
+    match value:
+        case {"predicted_id": str(id_), "predicted_name": str(name), "confidence": int() | float() as confidence}:
+            best = _guess({"id": id_, "name": name, "confidence": confidence})
+        case _:
+            raise ValueError("predicted_id, predicted_name and confidence are not all there")
+    match value.get("top"):
+        case None | []:
+            return (best,)
+        case [*listed]:
+            top = tuple(_guess(item) for item in listed[:TOP])
+            if top[0].label != best.label or list(top) != sorted(top, key=lambda guess: -guess.confidence):
+                raise ValueError("top does not begin with the predicted species, best first")
+            return top
+    raise ValueError("top is no list")
+
+
+def _guess(item: Any) -> Guess:
+    match item:
+        case {"id": str(id_), "name": str(name), "confidence": int() | float() as confidence} if 0 <= confidence <= 1:
+            return Guess(id_, float(confidence), name)
+    raise ValueError("a species without id, name or a confidence from 0 to 1")
+
+
+def _model(value: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Path and revision of the model that answered, where the endpoint says them."""
+    match value.get("model"):
+        case {"file_path": str(file_path), "revision": str(revision)}:
+            return file_path, revision
+    return None, None

@@ -1,0 +1,188 @@
+"""The whole run: every known image through a model's folder or a live endpoint, its answers named in species."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+
+from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
+from lepinet.evaluation.cache import AnswerCache
+from lepinet.evaluation.cases import KnownImage, KnownImages
+from lepinet.evaluation.labels import EndpointLabels, ModelLabels, Species, SpeciesNames
+from lepinet.evaluation.predictors import Predictor, RawAnswer
+from lepinet.evaluation.predictors.http import EndpointPredictor
+from lepinet.evaluation.predictors.restarting import RestartingModel
+from lepinet.model_files import read_model_files
+from lepinet.timings import Timings
+
+Progress = Callable[[int, int], None]
+"""Told how many images are answered, and of how many; in the thread that called."""
+
+_BATCH = 16
+"""Photos that a process is given at once: enough to keep it busy, few enough to share large ones out."""
+_MEMORY_FOR_MODELS = 2 << 30
+"""Bytes of model that all processes together may hold; each holds about three times its file."""
+_REQUESTS_AT_ONCE = 4
+_REQUESTS = 4
+"""Photos that go over one connection before the progress is told."""
+
+
+def answers_of_folder(
+    folder: Path,
+    model: ModelIdentity,
+    known: KnownImages,
+    species: Sequence[Species] = (),
+    *,
+    timings: Timings | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    jobs: int | None = None,
+) -> Answers:
+    """Ask the model in a folder about every known image.
+
+    Args:
+        folder: the model's files.
+        model: what it is called; its digest is filled in here.
+        known: the photos.
+        species: the list of species; without it, those on the photos.
+        timings: limits for loading and for one image.
+        cache: a folder for kept answers; None asks the model about every photo.
+        progress: told after every few images.
+        jobs: processor cores to use; None: all that this process may use.
+
+    Raises:
+        UsageError: no such folder, or the packages that run a model are not installed.
+        RefusedError: the model cannot be used, with the reason.
+    """
+    files = read_model_files(folder)
+    sha256 = files.sha256()
+    labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
+    photos = _distinct(known)
+    with ExitStack() as stack:
+        kept = stack.enter_context(AnswerCache(cache, sha256)) if cache else None
+        raw = kept.get(list(photos)) if kept else {}
+        missing = {digest: path for digest, path in photos.items() if digest not in raw}
+        processes, threads = _share(jobs or _cores(), files.onnx.stat().st_size, len(missing))
+        models = [
+            stack.enter_context(RestartingModel(folder, threads=threads, timings=timings)) for _ in range(processes)
+        ]
+        count = _Count(known, raw, progress)
+        for some in _spread(missing, models, _BATCH):
+            if kept:
+                kept.put(some)
+            raw.update(some)
+            count.add(some)
+    return Answers(
+        model=model.model_copy(update={"sha256": sha256}),
+        known_images_sha256=known.sha256,
+        nameable=labels.nameable & {image.expected_id for image in known.images},
+        answers=tuple(_answer(image, raw, labels.named) for image in known.images),
+    )
+
+
+def answers_of_endpoint(
+    url: str,
+    known: KnownImages,
+    species: Sequence[Species] = (),
+    *,
+    timings: Timings | None = None,
+    progress: Progress | None = None,
+) -> Answers:
+    """Ask a live endpoint about every known image.
+
+    The model's path and revision are those that the endpoint names, where it names the same ones in every answer.
+
+    Raises:
+        UsageError: no usable URL.
+        OutsideError: the endpoint does not answer, or not all photos within `Timings.known_images`.
+    """
+    labels = EndpointLabels(SpeciesNames(species or known.species()))
+    raw: dict[str, RawAnswer] = {}
+    with EndpointPredictor(url, timings or Timings()) as endpoint:
+        count = _Count(known, raw, progress)
+        for some in _spread(_distinct(known), [endpoint] * _REQUESTS_AT_ONCE, _REQUESTS):
+            raw.update(some)
+            count.add(some)
+        identity = endpoint.identity()
+    return Answers(
+        model=identity,
+        known_images_sha256=known.sha256,
+        nameable=None,
+        answers=tuple(_answer(image, raw, labels.named) for image in known.images),
+    )
+
+
+class _Count:
+    """Counts answered images for the progress; two files with the same content are one photo, but two images."""
+
+    def __init__(self, known: KnownImages, already: Iterable[str], progress: Progress | None) -> None:
+        self._images = Counter(image.sha256 for image in known.images)
+        self._total = len(known)
+        self._done = self._images[None]
+        self._progress = progress
+        self.add(already)
+
+    def add(self, digests: Iterable[str]) -> None:
+        self._done += sum(self._images[digest] for digest in digests)
+        if self._progress:
+            self._progress(self._done, self._total)
+
+
+def _distinct(known: KnownImages) -> dict[str, Path]:
+    """Readable photos by their digest."""
+    return {image.sha256: image.path for image in known.images if image.sha256}
+
+
+def _share(cores: int, model_bytes: int, photos: int) -> tuple[int, int]:
+    """How many processes, with how many threads each: one a core, fewer where copies of the model take too much."""
+    fitting = _MEMORY_FOR_MODELS // (3 * model_bytes + 1)
+    processes = max(1, min(cores, fitting, -(-photos // _BATCH)))
+    return processes, max(1, cores // processes) if fitting < cores else 1
+
+
+def _cores() -> int:
+    """Those that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _spread(photos: Mapping[str, Path], predictors: Sequence[Predictor], batch: int) -> Iterator[dict[str, RawAnswer]]:
+    """Answers by digest, batch after batch; each goes to whichever predictor is idle."""
+    digests = list(photos)
+    batches = [digests[start : start + batch] for start in range(0, len(digests), batch)]
+    idle: SimpleQueue[Predictor] = SimpleQueue()
+    for predictor in predictors:
+        idle.put(predictor)
+
+    def ask(some: list[str]) -> dict[str, RawAnswer]:
+        predictor = idle.get()
+        try:
+            return dict(zip(some, predictor.answer([photos[digest] for digest in some]), strict=True))
+        finally:
+            idle.put(predictor)
+
+    with ThreadPoolExecutor(len(predictors)) as pool:
+        try:
+            yield from pool.map(ask, batches)
+        except BaseException:
+            # Ends what the other threads are waiting for, so that leaving the pool takes no time.
+            for predictor in predictors:
+                predictor.close()
+            raise
+
+
+def _answer(image: KnownImage, raw: Mapping[str, RawAnswer], named: Callable[[RawAnswer], tuple[Score, ...]]) -> Answer:
+    said = raw[image.sha256] if image.sha256 else RawAnswer(error=image.problem)
+    return Answer(
+        file_name=image.file_name,
+        sha256=image.sha256,
+        expected_id=image.expected_id,
+        expected_name=image.expected_name,
+        top=named(said),
+        error=said.error,
+        latency_ms=said.latency_ms,
+    )
