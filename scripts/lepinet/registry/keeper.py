@@ -115,9 +115,9 @@ def _run(place: Place, report: int) -> int:
             os.close(report)
 
     try:
+        _clear_leftovers(place)  # first: from inside a namespace, another one's processes cannot be seen
         _use_ordinary_identity(place)
         users = os.open(place.users_lock, os.O_RDWR)
-        _clear_leftovers(place)
         if not place.data.exists():
             _create(place)
         _keep(place, users, lambda: say("ready"))
@@ -158,8 +158,8 @@ def _keep(place: Place, users: int, announce: Callable[[], None]) -> None:
             time.sleep(0.1 if announced else 0.01)
         deaths = deaths + 1 if time.monotonic() - began < _QUICK else 1
         time.sleep(0.05 * deaths)  # a killed server's children need a moment to notice
-    tail = place.log.read_text(errors="replace").splitlines()[-3:]
-    raise Trouble(f"PostgreSQL does not start: {' / '.join(tail)}\nsee {place.log}")
+    said = dict.fromkeys(place.log.read_text(errors="replace").splitlines()[-2:])
+    raise Trouble(f"PostgreSQL does not start: {' / '.join(said)}\nsee {place.log}")
 
 
 def _has_ended(server: subprocess.Popen[bytes]) -> bool:
@@ -254,9 +254,14 @@ def _clear_leftovers(place: Place) -> None:
         return
     server = int(lines[0])
     if server in _processes_in(place.data):
-        _stop(server, partial(_has_left, place.data, server))
-    for child in _processes_in(place.data):
-        _stop(child, partial(_has_left, place.data, child))
+        _stop(server, lambda: server not in _processes_in(place.data))
+    patience = time.monotonic() + _SECONDS_TO_STOP
+    while children := _processes_in(place.data):  # they notice by themselves that their parent is gone
+        if time.monotonic() > patience:
+            for child in children:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
     for stale in (place.data / "postmaster.pid", place.data / f".s.PGSQL.{PORT}.lock"):
         stale.unlink(missing_ok=True)
 
@@ -269,10 +274,6 @@ def _processes_in(data: Path) -> set[int]:
             if entry.name.isdecimal() and (entry / "cwd").readlink() == data:
                 found.add(int(entry.name))
     return found
-
-
-def _has_left(data: Path, pid: int) -> bool:
-    return pid not in _processes_in(data)
 
 
 def _unfinished(place: Place) -> Path:
