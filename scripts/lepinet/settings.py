@@ -1,0 +1,123 @@
+"""Addresses, keys and folders that git must not hold: from the environment, `.env` or Colab's secrets."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+from lepinet.errors import UsageError
+
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)", re.ASCII)
+_QUOTED = re.compile(r"""(["'])(.*?)\1\s*(?:#.*)?""")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_COLAB_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values by name: the environment's wins over `.env`'s, that one over Colab's. Its text shows none of them."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    dotenv: Mapping[str, str] = field(repr=False, default_factory=dict)
+    colab: Callable[[str], str | None] | None = field(repr=False, default=None)
+    """Asks Colab for one secret; None outside of Colab."""
+
+    def get(self, name: str, environment: str | None = None) -> str | None:
+        """The value, without spaces around it; None when it is missing or empty (as an absent secret is in CI).
+
+        Args:
+            name: such as `DATABASE_URL`.
+            environment: one of `models.yaml`; `DATABASE_URL_PRODUCTION` then goes before `DATABASE_URL`.
+        """
+        own = f"{name}_{environment.upper().replace('-', '_')}" if environment else name
+        return self._find(own) or (self._find(name) if own != name else None)
+
+    @property
+    def home(self) -> Path:
+        """Where this machine keeps what is no repository's business: LEPINET_HOME, else the user's data folder.
+
+        Raises:
+            UsageError: the user has no home folder, and LEPINET_HOME is not set.
+        """
+        named = self.get("LEPINET_HOME")
+        data = self.environ.get("XDG_DATA_HOME") or "~/.local/share"
+        try:
+            return Path(named or Path(data, "lepinet")).expanduser().absolute()
+        except RuntimeError:
+            raise UsageError("there is no home folder for LepiNet's data", todo="Set LEPINET_HOME to one.") from None
+
+    @property
+    def places(self) -> str:
+        """Where a value was looked for, as the end of a sentence about one that is missing."""
+        if self.colab is None:
+            return "in the environment or in .env"
+        return (
+            'in the environment, in .env or in Colab\'s secrets (key icon, switch "Notebook access" on;'
+            " a script started with ! cannot read them)"
+        )
+
+    def _find(self, name: str) -> str | None:
+        for values in (self.environ, self.dotenv):
+            if found := values.get(name, "").strip():
+                return found
+        return self.colab(name) if self.colab else None
+
+
+def read_settings(folder: Path | None = None) -> Settings:
+    """The settings of this process, with the `.env` of `folder` (default: the working directory) if there is one.
+
+    Raises:
+        UsageError: there is a `.env` that cannot be read.
+    """
+    return Settings(dict(os.environ), _read_dotenv((folder or Path()) / ".env"), _colab())
+
+
+def parse_dotenv(text: str) -> dict[str, str]:
+    """`KEY=VALUE` lines, `export` allowed; quotes around a value are dropped, and nothing in it is expanded or run.
+
+    Without quotes a value ends before ` #`. A name that comes twice has the last value. Other lines are skipped.
+    """
+    values = {}
+    for line in text.split("\n"):
+        if found := _ASSIGNMENT.fullmatch(line.rstrip()):
+            name, value = found.groups()
+            quoted = _QUOTED.fullmatch(value)
+            values[name] = quoted[2] if quoted else _COMMENT.sub("", value).strip()
+    return values
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():  # virtual environments are called .env too
+        return {}
+    try:
+        return parse_dotenv(path.read_text(encoding="utf-8-sig", errors="replace"))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(path.absolute())) from None
+
+
+def _colab() -> Callable[[str], str | None] | None:
+    try:
+        ask: Callable[[str], str] = import_module("google.colab.userdata").get
+    except (ImportError, AttributeError):
+        return None
+
+    def secret(name: str) -> str | None:
+        answers: list[str] = []
+
+        def fetch() -> None:
+            with suppress(Exception):  # not there, not allowed, no notebook around: each means no value
+                answers.append(ask(name))
+
+        # Colab itself waits without end when the notebook's page was closed, as it is after a long training.
+        asking = threading.Thread(target=fetch, daemon=True)
+        asking.start()
+        asking.join(_COLAB_SECONDS)
+        return answers[0].strip() or None if answers else None
+
+    return secret
