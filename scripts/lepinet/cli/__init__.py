@@ -1,0 +1,112 @@
+"""The command line: options in, exit codes out. A command is imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+
+import click
+
+from lepinet import __version__
+from lepinet.errors import LepinetError, OutsideError, RefusedError, UnfinishedError, UsageError
+
+NO, WRONG_USAGE, OUTSIDE, UNFINISHED = 1, 2, 3, 4
+EXIT_CODES: dict[type[LepinetError], int] = {
+    RefusedError: NO,
+    UsageError: WRONG_USAGE,
+    OutsideError: OUTSIDE,
+    UnfinishedError: UNFINISHED,
+}
+
+COMMANDS = {
+    "validate": ("validate", "Check models.yaml, and a change of it."),
+    "test": ("evaluate", "Test a model on the known images."),
+    "compare": ("evaluate", "Two models side by side, and the verdict."),
+    "check": ("check", "All that a pull request needs, as one verdict."),
+    "plan": ("reconcile", "What reconcile would change."),
+    "reconcile": ("reconcile", "Make endpoint and database what main declares."),
+    "activate": ("change", "Make a version active in models.yaml."),
+    "rollback": ("change", "Return to an earlier version; --now for an emergency."),
+    "register": ("change", "Add a version to models.yaml."),
+    "status": ("look", "What is live, and whether all agree."),
+    "versions": ("look", "Every version, and where it is active."),
+    "history": ("look", "Who moved what, when and why."),
+    "unpin": ("reconcile", "Lift the pin of an emergency."),
+    "serve": ("serve", "Answer photos with the active model, on this machine."),
+    "db": ("db", "The registry's database."),
+    "schema": ("schema", "The JSON Schemas of models.yaml and of the reports."),
+    "demo": ("demo", "The whole story on this machine."),
+}
+"""Each command's module and its line in the list, so that `--help` needs no import."""
+
+
+class Commands(click.Group):
+    """Commands by name, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside failed · 4 unfinished, run again.",
+)
+@click.version_option(__version__, prog_name="lepinet")
+def lepinet() -> None:
+    """Ship image classifiers by git: models.yaml says which model version is active where.
+
+    \b
+    lepinet demo                       the whole story, on this machine
+    lepinet validate                   is models.yaml right?
+    lepinet check --base origin/main   what would this change do, and should it ship?
+    """  # noqa: D301 -- click's \b keeps the lines apart
+
+
+def main() -> None:
+    """Run the command line, and end the process with the design's exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = lepinet.main(standalone_mode=False)
+    except LepinetError as error:
+        code = _explain(error)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. What was begun is open; run the same command again.", err=True)
+        code = UNFINISHED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = NO
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    del signum, frame
+    raise KeyboardInterrupt
+
+
+def _explain(error: LepinetError) -> int:
+    click.echo(str(error), err=True)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from lepinet.cli.output import annotate  # noqa: PLC0415 -- only a failing run on GitHub needs it
+
+        annotate(error)
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))

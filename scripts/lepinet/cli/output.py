@@ -1,0 +1,65 @@
+"""What the command line writes: progress and errors to stderr, results to stdout, plain where nobody watches."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import click
+
+from lepinet.errors import LepinetError
+
+
+def colour() -> bool:
+    """Whether stdout takes colour: a terminal, and NO_COLOR (no-color.org) not set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def say(text: str) -> None:
+    """Tell a person what happens; never mixed into a result."""
+    click.echo(text, err=True)
+
+
+def show_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+class Progress:
+    """A line on stderr that counts along, on a terminal; silent elsewhere."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._shown = 0.0
+        self._begun = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not sys.stderr.isatty() or (now - self._shown < 0.1 and done < total):
+            return
+        self._shown = now
+        left = (now - self._begun) / done * (total - done) if done else 0
+        eta = f", about {left:.0f} s left" if left >= 1 else ""
+        click.echo(f"\r\x1b[K{self._what}: {done} of {total}{eta}", err=True, nl=done >= total)
+
+
+def annotate(error: LepinetError) -> None:
+    """A GitHub Actions annotation, on the line of the file where there is one.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    for problem in getattr(error, "problems", ()):
+        place = f"file={_property(problem.file)},line={problem.line},col={problem.column}"
+        click.echo(f"::error {place}::{_message(problem.message)}")
+    if not getattr(error, "problems", ()):
+        click.echo(f"::error::{_message(str(error))}")
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,24 @@
+"""What every test run says at its end: which tests it left to `make test-all`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+left_out: Counter[str] = Counter()
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    left_out.update(Path(item.path).relative_to(Path(__file__).parent).as_posix() for item in items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not left_out:
+        return
+    terminalreporter.section("not run")
+    for name, count in sorted(left_out.items()):
+        terminalreporter.write_line(f"{name}: {count} slow")
+    terminalreporter.write_line("make test-all runs them")
