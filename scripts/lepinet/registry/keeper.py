@@ -115,7 +115,7 @@ def _run(place: Place, report: int) -> int:
             os.close(report)
 
     try:
-        _clear_leftovers(place)  # first: from inside a namespace, another one's processes cannot be seen
+        _clear_leftovers(place)
         _use_ordinary_identity(place)
         users = os.open(place.users_lock, os.O_RDWR)
         if not place.data.exists():
@@ -157,7 +157,7 @@ def _keep(place: Place, users: int, announce: Callable[[], None]) -> None:
             _bound_log(place.log)
             time.sleep(0.1 if announced else 0.01)
         deaths = deaths + 1 if time.monotonic() - began < _QUICK else 1
-        time.sleep(0.05 * deaths)  # a killed server's children need a moment to notice
+        time.sleep(0.1 * deaths)  # a killed server's children need a moment to notice
     said = dict.fromkeys(place.log.read_text(errors="replace").splitlines()[-2:])
     raise Trouble(f"PostgreSQL does not start: {' / '.join(said)}\nsee {place.log}")
 
@@ -239,41 +239,45 @@ def _remove_socket_folder(place: Place) -> None:
 
 
 def _clear_leftovers(place: Place) -> None:
-    """What a killed keeper left: a running server is stopped, files that name a dead one's process are removed.
+    """What a killed keeper left: a running server is stopped, files that name another's process are removed.
 
-    PostgreSQL takes any process with the pid in such a file for the server, after a restart of the machine too.
+    PostgreSQL takes any living process with the pid in such a file for the server, after a restart of the machine too.
+    Where no process has the pid, the file stays: PostgreSQL reads in it whether the dead server's children still work.
     """
     shutil.rmtree(_unfinished(place), ignore_errors=True)
     lines = _pid_file(place)
     if not lines:
         return
-    if sys.platform != "linux":
-        for mode in ("fast", "immediate"):
-            stop = [place.binaries / "pg_ctl", "stop", "-D", place.data, "-m", mode, "-t", str(int(_SECONDS_TO_STOP))]
-            subprocess.run(stop, capture_output=True, check=False)
-        return
     server = int(lines[0])
-    if server in _processes_in(place.data):
-        _stop(server, lambda: server not in _processes_in(place.data))
-    patience = time.monotonic() + _SECONDS_TO_STOP
-    while children := _processes_in(place.data):  # they notice by themselves that their parent is gone
-        if time.monotonic() > patience:
-            for child in children:
-                with suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)
-        time.sleep(0.01)
-    for stale in (place.data / "postmaster.pid", place.data / f".s.PGSQL.{PORT}.lock"):
-        stale.unlink(missing_ok=True)
+    if str(place.data) in _command(server):
+        _stop(server, lambda: not _command(server))
+    patience = time.monotonic() + _SECONDS_TO_STOP / 3
+    while _pid_file(place) and _exists(server) and not _command(server) and time.monotonic() < patience:
+        time.sleep(0.01)  # killed and not yet reaped; its children may not have noticed either
+    if _exists(server):
+        for stale in (place.data / "postmaster.pid", place.data / f".s.PGSQL.{PORT}.lock"):
+            stale.unlink(missing_ok=True)
 
 
-def _processes_in(data: Path) -> set[int]:
-    """Living processes at work in this folder, as every process of its server is. Linux."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError):  # another user's, a zombie's, or gone meanwhile
-            if entry.name.isdecimal() and (entry / "cwd").readlink() == data:
-                found.add(int(entry.name))
-    return found
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
+
+
+def _command(pid: int) -> str:
+    """A process's command line, which anybody may read; empty for a zombie, and for none."""
+    if sys.platform != "linux":
+        listing = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+        return subprocess.run(listing, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="surrogateescape").strip()
+    except OSError:
+        return ""
 
 
 def _unfinished(place: Place) -> Path:
