@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from lepinet.errors import RefusedError
 
-_LARGEST_JSON = 16 << 20
+_SMALL = 16 << 20
 
 _REASONS = {
     errno.ENOENT: "there is no such file",
@@ -58,13 +58,13 @@ def inside(folder: Path, name: str) -> Path:
     return Path(path)
 
 
-def read_small(path: Path) -> bytes:
-    """All bytes of a small regular file, such as a model's configuration.
+def read_small(path: Path, at_most: int = _SMALL) -> bytes:
+    """All bytes of a regular file that should be small, such as a model's configuration.
 
     Raises:
-        RefusedError: as `open_regular`, or the file is larger than 16 MiB.
+        RefusedError: as `open_regular`, or the file has more than `at_most` bytes.
     """
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > _LARGEST_JSON:
-            raise RefusedError("is larger than 16 MiB", where=str(path))
+        if os.fstat(file.fileno()).st_size > at_most:
+            raise RefusedError(f"is larger than {at_most >> 20} MiB", where=str(path))
         return file.read()

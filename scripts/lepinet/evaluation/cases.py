@@ -115,6 +115,14 @@ def known_images(cases: Iterable[tuple[str | Path, str, str]]) -> KnownImages:
     return _look(None, [_Row(str(path), id_, name) for path, id_, name in cases])
 
 
+def digest_of_images(images: Iterable[tuple[str, str | None, str]]) -> str:
+    """Over the sorted (file name, digest of the content, species id) of known images."""
+    digest = hashlib.sha256()
+    for name, content, species_id in sorted((name, content or "", species_id) for name, content, species_id in images):
+        digest.update(f"{name}\0{content}\0{species_id}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
 def _listed(path: Path, names: SpeciesNames) -> list[_Row]:
     rows: dict[str, _Row] = {}
     for line, cells in _table(path, needed=("file_name", "species_id")):
@@ -185,10 +193,8 @@ def _look(folder: Path | None, rows: Sequence[_Row]) -> KnownImages:
     """Find and digest every photo, on all cores: hashing lets other threads run."""
     with ThreadPoolExecutor() as pool:
         images = tuple(pool.map(lambda row: _look_at(folder, row), rows))
-    digest = hashlib.sha256()
-    for key in sorted((image.file_name, image.sha256 or "", image.expected_id) for image in images):
-        digest.update("\0".join((*key, "")).encode(errors="surrogateescape"))
-    return KnownImages(folder, images, digest.hexdigest())
+    keys = ((image.file_name, image.sha256, image.expected_id) for image in images)
+    return KnownImages(folder, images, digest_of_images(keys))
 
 
 def _look_at(folder: Path | None, row: _Row) -> KnownImage:

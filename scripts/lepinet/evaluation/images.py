@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from functools import lru_cache
 from io import BytesIO
@@ -21,7 +20,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from lepinet.errors import RefusedError
 from lepinet.evaluation.preprocessing import Exactly, Preprocessing, ShortestEdge
-from lepinet.files import open_regular
+from lepinet.files import read_small
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +48,7 @@ def decode(source: Path | bytes) -> Image.Image:
     Raises:
         RefusedError: no readable photo; `what` says why in a few words.
     """
-    data = source if isinstance(source, bytes) else _content(source)
+    data = source if isinstance(source, bytes) else read_small(source, at_most=_MAX_BYTES)
     if not data:
         raise RefusedError("is empty")
     try:
@@ -77,13 +76,6 @@ def prepare(image: Image.Image, steps: Preprocessing) -> NDArray[np.float32]:
     for channel, table in enumerate(_tables(steps)):
         np.take(table, pixels[:, :, channel], out=tensor[0, channel], mode="clip")
     return tensor
-
-
-def _content(path: Path) -> bytes:
-    with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > _MAX_BYTES:
-            raise RefusedError(f"is larger than {_MAX_BYTES >> 20} MiB")
-        return file.read()
 
 
 def _size(image: Image.Image, resize: Exactly | ShortestEdge) -> tuple[int, int]:
