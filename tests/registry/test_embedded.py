@@ -14,7 +14,8 @@ from typing import TypeAlias
 import pytest
 
 from lepinet.errors import OutsideError, UsageError
-from lepinet.registry.embedded import EmbeddedServer
+from lepinet.registry.embedded import EmbeddedServer, EmbeddedTransport
+from lepinet.timings import Timings
 
 Eventually: TypeAlias = Callable[[Callable[[], bool]], bool]
 Stopped: TypeAlias = Callable[[Path], bool]
@@ -86,6 +87,7 @@ def used_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("embedded")
     with EmbeddedServer(folder) as server, server.connect() as connection:
         connection.execute("create table visits (at timestamptz default now())")
+        connection.execute("create function whoever() returns jsonb language sql return to_jsonb(current_user)")
     return folder
 
 
@@ -134,6 +136,20 @@ def test_a_killed_part_is_replaced_and_nothing_is_lost(
         assert eventually(lambda: old not in processes(folder))
         assert visit(server) == before + 1
         assert the_postmaster(folder) in processes(folder)
+    assert eventually(lambda: not processes(folder))
+
+
+@linux
+@pytest.mark.parametrize("victim", [the_keeper, the_postmaster])
+def test_calls_do_not_notice_a_restart(folder: Path, victim: Callable[[Path], int], eventually: Eventually) -> None:
+    transport = EmbeddedTransport(folder, Timings())
+    assert transport.call("whoever") == "service_role"
+    old = the_postmaster(folder)
+    os.kill(victim(folder), signal.SIGKILL)
+    while old in processes(folder):
+        assert transport.call("whoever") == "service_role"
+    assert transport.call("whoever") == "service_role"
+    transport.close()
     assert eventually(lambda: not processes(folder))
 
 

@@ -15,6 +15,7 @@ from lepinet.timings import Timings
 
 _SUPABASE: Final = re.compile(r"\.supabase\.(co|com)$")
 _DIRECT: Final = re.compile(r"^db\.(?P<project>[a-z0-9]+)\.supabase\.co$")
+_PORTS: Final = re.compile(r"[\d,]*")
 _POOLER: Final = re.compile(r"\.pooler\.supabase\.com$")
 
 
@@ -105,7 +106,9 @@ def _parsed(url: str) -> dict[str, Any]:
         parameters = conninfo_to_dict(url.strip())
     except psycopg.ProgrammingError:
         raise _unreadable() from None
-    if "@" in str(parameters.get("host", "")) or not parameters:
+    # An @ or / that was not escaped moves the rest of the password to where host, port and database are looked for.
+    misread = any("@" in str(parameters.get(name, "")) for name in ("host", "dbname"))
+    if misread or not parameters or not _PORTS.fullmatch(str(parameters.get("port", ""))):
         raise _unreadable()
     return parameters
 
