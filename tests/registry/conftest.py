@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from lepinet.registry import Registry, migrate
 from lepinet.registry.embedded import EmbeddedServer, EmbeddedTransport
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from lepinet.registry.postgres import PostgresTransport
+from lepinet.registry.records import Claim, DeploymentRow
 from lepinet.timings import Timings
 
 REPOSITORY = "a" * 40
@@ -73,6 +74,9 @@ def server(server_folder: Path) -> Iterator[EmbeddedServer]:
 @pytest.fixture(scope="session")
 def superuser(server: EmbeddedServer) -> Iterator[Rows]:
     with server.connect("postgres", SUPERUSER) as connection:
+        # No test here pulls the plug, and each makes and drops a database.
+        connection.execute("alter system set fsync = off")
+        connection.execute("select pg_reload_conf()")
         yield connection
 
 
@@ -98,6 +102,13 @@ def database(superuser: Rows, migrated: str) -> Iterator[str]:
     yield from _new_database(superuser, migrated)
 
 
+@pytest.fixture
+def owner(server: EmbeddedServer, database: str) -> Iterator[Rows]:
+    """The database's owner at its SQL editor; sees what `registry` does."""
+    with server.connect(database) as connection:
+        yield connection
+
+
 def _new_database(superuser: Rows, template: str) -> Iterator[str]:
     name = f"t{uuid4().hex}"
     superuser.execute(f"create database {name} template {template} owner {OWNER}".encode())
@@ -116,3 +127,54 @@ def registry(
         transport.close()
     else:
         yield Registry(PostgresTransport(server.url(database), Timings()))
+
+
+@pytest.fixture
+def claim(registry: Registry) -> Callable[..., Claim]:
+    """Claims an environment for the commit at a place of main's line, as a run does: having read what is recorded."""
+
+    def claim(environment: str, generation: int, claimant: UUID, *, lease: float = 60, **changes: Any) -> Claim:
+        asked = {
+            "repository": REPOSITORY,
+            "commit": f"{generation:040x}",
+            "seen_commit": registry.snapshot(environment).environment.commit,
+            "claimant_label": f"run of commit {generation}",
+            "declares": "v9.9.9",
+        }
+        return registry.claim(
+            environment, generation=generation, claimant=claimant, lease_seconds=lease, **(asked | changes)
+        )
+
+    return claim
+
+
+@pytest.fixture
+def begin(registry: Registry) -> Callable[..., DeploymentRow]:
+    """Begins the deployment of a version, which gets its row first, as reconcile does it."""
+
+    def begin(
+        environment: str, claimant: UUID, version: str, *, id: UUID | None = None, **changes: Any
+    ) -> DeploymentRow:  # noqa: A002 - as the column
+        registry.log_version(version, f"models/{version}", revision="sha256:" + version[1:].replace(".", "").zfill(64))
+        said = {"way_back": None, "actor": "asha", "reason": "merge", "verdict": None, "conditions": None}
+        return registry.begin_deployment(id or uuid4(), environment, claimant, version_name=version, **(said | changes))
+
+    return begin
+
+
+@pytest.fixture
+def deploy(
+    registry: Registry, claim: Callable[..., Claim], begin: Callable[..., DeploymentRow]
+) -> Callable[..., DeploymentRow]:
+    """Carries a version into an environment as the next commit's run does: claim, begin, flip, release."""
+
+    def deploy(version: str, environment: str = "production", **changes: Any) -> DeploymentRow:
+        claimant = uuid4()
+        before = registry.snapshot(environment).environment
+        claim(environment, (before.generation or 0) + 1, claimant, declares=version)
+        begun = begin(environment, claimant, version, **changes)
+        done = registry.activate(begun.id, claimant)
+        registry.release(environment, claimant)
+        return done
+
+    return deploy

@@ -1,0 +1,181 @@
+"""Migrations: once, in turn, under Supabase's grants old and new, and on a plain PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import psycopg
+import pytest
+
+from lepinet.errors import OutsideError
+from lepinet.registry import migrate
+from lepinet.registry.embedded import EmbeddedServer
+from lepinet.registry.keeper import OWNER, SUPERUSER
+from lepinet.registry.postgres import PostgresTransport
+from lepinet.registry.refusals import RegistryRefusal
+from lepinet.timings import Timings
+
+Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+Eventually: TypeAlias = Callable[[Callable[[], bool]], bool]
+Stopped: TypeAlias = Callable[[Path], bool]
+
+ACCESS = """
+select c.relname::text, array(select a::text from unnest(c.relacl) a order by 1) from pg_class c
+where c.relnamespace = 'public'::regnamespace
+union all
+select p.oid::regprocedure::text, array(select a::text from unnest(p.proacl) a order by 1) from pg_proc p
+where p.pronamespace in ('public'::regnamespace, 'lepinet'::regnamespace)
+order by 1
+"""
+OLD_GRANTS = """
+alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
+alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+"""
+
+
+def environments(connection: Rows) -> list[tuple[Any, ...]]:
+    return connection.execute("select name, repository, place from environments order by name").fetchall()
+
+
+def test_each_is_applied_once_and_recorded_as_supabase_does(server: EmbeddedServer, empty_database: str) -> None:
+    files = migrate.migrations()
+    with server.connect(empty_database) as connection:
+        assert tuple(migrate.apply(connection)) == files
+        assert migrate.apply(connection) == []
+        recorded = connection.execute(
+            "select version, name, statements from supabase_migrations.schema_migrations order by version"
+        ).fetchall()
+    assert recorded == [(file.version, file.name, [file.sql]) for file in files]
+    assert [len(file.version) for file in files] == [14] * len(files)
+
+
+def test_what_supabase_has_recorded_is_not_run(server: EmbeddedServer, empty_database: str) -> None:
+    first, *others = migrate.migrations()
+    with server.connect(empty_database) as connection:
+        # As the Supabase CLI's first versions made it.
+        connection.execute("create schema supabase_migrations")
+        connection.execute("create table supabase_migrations.schema_migrations (version text not null primary key)")
+        connection.execute(first.sql.encode())
+        connection.execute("insert into supabase_migrations.schema_migrations values (%s)", [first.version])
+        assert migrate.apply(connection) == others
+
+
+def test_eight_at_once_share_the_work(server: EmbeddedServer, empty_database: str) -> None:
+    def one(_: int) -> list[migrate.Migration]:
+        with server.connect(empty_database) as connection:
+            return migrate.apply(connection)
+
+    with ThreadPoolExecutor(8) as pool:
+        applied = [migration for share in pool.map(one, range(8)) for migration in share]
+    assert sorted(applied, key=str) == list(migrate.migrations())
+
+
+def test_running_the_files_again_changes_no_right(server: EmbeddedServer, empty_database: str) -> None:
+    with server.connect(empty_database) as connection:
+        migrate.apply(connection)
+        before = connection.execute(ACCESS.encode()).fetchall()
+        connection.execute("truncate supabase_migrations.schema_migrations")
+        assert len(migrate.apply(connection)) == len(migrate.migrations())
+        assert connection.execute(ACCESS.encode()).fetchall() == before
+
+
+def test_rights_do_not_depend_on_the_age_of_the_supabase_project(
+    server: EmbeddedServer, empty_database: str, migrated: str
+) -> None:
+    with server.connect(empty_database) as old, server.connect(migrated) as new:
+        old.execute(OLD_GRANTS.encode())
+        migrate.apply(old)
+        assert old.execute(ACCESS.encode()).fetchall() == new.execute(ACCESS.encode()).fetchall()
+
+
+def test_a_failed_migration_leaves_nothing_and_is_named(server: EmbeddedServer, empty_database: str) -> None:
+    with server.connect(empty_database) as connection:
+        connection.execute("create view public.model_versions as select 1 as id")
+        with pytest.raises(OutsideError, match=str(migrate.migrations()[0])):
+            migrate.apply(connection)
+        assert connection.execute("select count(*) from supabase_migrations.schema_migrations").fetchone() == (0,)
+        connection.execute("drop view public.model_versions")
+        assert len(migrate.apply(connection)) == len(migrate.migrations())
+
+
+def test_an_owner_who_may_not_is_told_who_may(server: EmbeddedServer, superuser: Rows) -> None:
+    superuser.execute("create role stranger login")
+    superuser.execute("create database strange template template0")
+    try:
+        with server.connect("strange", "stranger") as connection, pytest.raises(OutsideError) as caught:
+            migrate.apply(connection)
+        assert "shim.sql" in str(caught.value.todo)
+    finally:
+        superuser.execute("drop database strange with (force)")
+        superuser.execute("drop role stranger")
+
+
+def test_a_second_database_of_a_plain_cluster_is_its_owner_s_affair(server: EmbeddedServer, superuser: Rows) -> None:
+    """The roles are there, `auth` is not, and the owner is no superuser."""
+    superuser.execute(f"create database second template template0 owner {OWNER}".encode())
+    try:
+        with server.connect("second") as connection:
+            assert len(migrate.apply(connection)) == len(migrate.migrations())
+            assert connection.execute("select auth.uid()").fetchone() == (None,)
+    finally:
+        superuser.execute("drop database second with (force)")
+
+
+def test_a_plain_cluster_gets_supabase_s_roles_however_many_ask(
+    tmp_path: Path, eventually: Eventually, stopped: Stopped
+) -> None:
+    names = ["one", "two", "three", "four"]
+    with EmbeddedServer(tmp_path) as plain:
+        with plain.connect("postgres", SUPERUSER) as connection:
+            connection.execute(f"drop database {OWNER}".encode())
+            for name in names:
+                connection.execute(f"create database {name} template template0".encode())
+        with plain.connect("template1", SUPERUSER) as connection:
+            connection.execute("drop schema auth, extensions cascade")
+            connection.execute("drop owned by anon, authenticated, service_role, authenticator")
+            connection.execute("drop role anon, authenticated, service_role, authenticator")
+
+        def one(name: str) -> int:
+            with plain.connect(name, SUPERUSER) as connection:
+                applied = len(migrate.apply(connection))
+                migrate.bind(connection, "a" * 40, ["production"])
+            return applied
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            assert list(pool.map(one, names)) == [len(migrate.migrations())] * len(names)
+        for name in names:
+            snapshot = PostgresTransport(plain.url(name, SUPERUSER), Timings()).call(
+                "registry_snapshot", environment="production"
+            )
+            assert snapshot["ever_deployed"] is False
+    assert eventually(lambda: stopped(tmp_path))
+
+
+def test_binding_follows_the_manifest(server: EmbeddedServer, empty_database: str) -> None:
+    ours = "a" * 40
+    with server.connect(empty_database) as connection:
+        migrate.apply(connection)
+        migrate.bind(connection, ours, ["staging", "production"])
+        migrate.bind(connection, ours, ["staging", "production"])
+        assert environments(connection) == [("production", ours, 2), ("staging", ours, 1)]
+        migrate.bind(connection, ours, ["production", "canary"])
+        assert environments(connection) == [("canary", ours, 2), ("production", ours, 1), ("staging", ours, None)]
+
+
+def test_another_repository_s_database_is_refused(server: EmbeddedServer, database: str) -> None:
+    with server.connect(database) as connection:
+        before = environments(connection)
+        with pytest.raises(RegistryRefusal, match="belongs to another repository") as caught:
+            migrate.bind(connection, "b" * 40, ["production"])
+        assert caught.value.code == 403
+        assert environments(connection) == before
+
+
+def test_a_database_without_migrations_says_what_to_do(server: EmbeddedServer, empty_database: str) -> None:
+    with pytest.raises(OutsideError) as caught:
+        PostgresTransport(server.url(empty_database), Timings()).call("registry_snapshot", environment="production")
+    assert caught.value.todo == "lepinet db migrate"
