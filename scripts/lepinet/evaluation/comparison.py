@@ -1,0 +1,111 @@
+"""Two models' answers on the same known images, side by side: what flipped, and which species gained or lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lepinet.errors import RefusedError
+from lepinet.evaluation.answers import Answer, Answers
+from lepinet.evaluation.paired import Paired
+
+_SAME_SCORE = 1e-6
+
+
+@dataclass(frozen=True)
+class SpeciesChange:
+    """One species in both models."""
+
+    id: str
+    name: str
+    support: int
+    """Known images of it."""
+    old_correct: int
+    new_correct: int
+    negative: int
+    """Images of it that were right and are wrong now."""
+    positive: int
+    """Images of it that were wrong and are right now."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The pairs that the verdict is about."""
+
+    paired: Paired
+    """Over images of species that the old model can name."""
+    negative_flips: tuple[str, ...]
+    """File names, in the images' order; of the images that `paired` counts."""
+    positive_flips: tuple[str, ...]
+    species: tuple[SpeciesChange, ...]
+    """By id: the species that the old model can name."""
+    new_species: tuple[SpeciesChange, ...]
+    """By id: those that only the new model can name. They count in the floors alone."""
+    dropped: tuple[SpeciesChange, ...]
+    """By id: those that the new model can no longer name."""
+    identical: bool
+    """The same files, or the same scores on every image."""
+
+
+def compare(old: Answers, new: Answers) -> Comparison:
+    """Pair two models' answers.
+
+    Raises:
+        RefusedError: they are about different known images.
+    """
+    if old.known_images_sha256 != new.known_images_sha256:
+        raise RefusedError(
+            f"{old.model.name} and {new.model.name} were tested on different known images",
+            todo="test both on the same ones: lepinet compare --old … --new … --known-images DIR",
+        )
+    pairs = tuple(zip(old.answers, new.answers, strict=True))
+    judged = tuple(pair for pair in pairs if _nameable(old, pair[0].expected_id))
+    species = _species(pairs)
+    return Comparison(
+        paired=Paired(
+            both_right=sum(one.correct and other.correct for one, other in judged),
+            negative=sum(one.correct and not other.correct for one, other in judged),
+            positive=sum(other.correct and not one.correct for one, other in judged),
+            both_wrong=sum(not one.correct and not other.correct for one, other in judged),
+        ),
+        negative_flips=tuple(one.file_name for one, other in judged if one.correct and not other.correct),
+        positive_flips=tuple(one.file_name for one, other in judged if other.correct and not one.correct),
+        species=tuple(change for change in species if _nameable(old, change.id)),
+        new_species=tuple(c for c in species if not _nameable(old, c.id) and _nameable(new, c.id)),
+        dropped=tuple(c for c in species if _nameable(old, c.id) and not _nameable(new, c.id)),
+        identical=_identical(old, new, pairs),
+    )
+
+
+def _nameable(answers: Answers, species_id: str) -> bool:
+    return answers.nameable is None or species_id in answers.nameable
+
+
+def _species(pairs: tuple[tuple[Answer, Answer], ...]) -> tuple[SpeciesChange, ...]:
+    by_id: dict[str, list[tuple[Answer, Answer]]] = {}
+    for pair in pairs:
+        by_id.setdefault(pair[0].expected_id, []).append(pair)
+    return tuple(
+        SpeciesChange(
+            id=species_id,
+            name=its[0][0].expected_name,
+            support=len(its),
+            old_correct=sum(one.correct for one, _ in its),
+            new_correct=sum(other.correct for _, other in its),
+            negative=sum(one.correct and not other.correct for one, other in its),
+            positive=sum(other.correct and not one.correct for one, other in its),
+        )
+        for species_id, its in sorted(by_id.items())
+    )
+
+
+def _identical(old: Answers, new: Answers, pairs: tuple[tuple[Answer, Answer], ...]) -> bool:
+    if old.model.sha256 is not None and old.model.sha256 == new.model.sha256:
+        return True
+    return bool(pairs) and all(_same_scores(one, other) for one, other in pairs)
+
+
+def _same_scores(one: Answer, other: Answer) -> bool:
+    if one.error or other.error or len(one.top) != len(other.top):
+        return False
+    theirs = {score.id: score.confidence for score in other.top}
+    return all(abs(score.confidence - theirs.get(score.id, -1)) <= _SAME_SCORE for score in one.top)
