@@ -265,7 +265,7 @@ def test_an_order_that_somebody_else_wrote_is_named_and_replaced(folder: LocalFo
 
 
 def test_two_servers_for_one_environment_are_one_too_many(folder: LocalFolder) -> None:
-    with folder.serving(0), pytest.raises(OutsideError, match="another server"), folder.serving(0.1):
+    with folder.serving(0), pytest.raises(OutsideError, match="a server answers"), folder.serving(0.1):
         pass
     with folder.serving(0):
         pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,13 +14,11 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from lepinet.endpoints import Order
-from lepinet.errors import OutsideError
+from lepinet.errors import OutsideError, RefusedError
+from lepinet.files import read_small
 from lepinet.target import Target
 
 T = TypeVar("T")
-
-LARGEST = 64 * 1024
-"""Bytes. None of these files comes near it; what is larger was not written by LepiNet."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,12 @@ class LocalFolder:
         Raises:
             OutsideError: another process held the lock for all of the given seconds.
         """
-        with self._alone("order.lock", seconds, "another process is writing an order and does not end"):
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._alone("order.lock", seconds))
+            except BlockingIOError:
+                what = f"another process has been writing an order for {seconds:g} s"
+                raise OutsideError(what, where=str(self.path), todo="run it again when that one has ended") from None
             yield
 
     @contextmanager
@@ -162,7 +164,14 @@ class LocalFolder:
         Raises:
             OutsideError: another server has lived for all of the given seconds.
         """
-        with self._alone("serve.lock", seconds, "another server answers for this environment already"):
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._alone("serve.lock", seconds))
+            except BlockingIOError:
+                other = self.listening()
+                who = f", at {other.url} (process {other.pid})" if other else ""
+                what = f"a server answers for this environment already{who}"
+                raise OutsideError(what, where=str(self.path), todo="use that one, or stop it first") from None
             yield
 
     @contextmanager
@@ -176,7 +185,7 @@ class LocalFolder:
             file.unlink(missing_ok=True)
 
     @contextmanager
-    def _alone(self, name: str, seconds: float, refusal: str) -> Iterator[None]:
+    def _alone(self, name: str, seconds: float) -> Iterator[None]:
         self.path.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + seconds
         with ExitStack() as held:
@@ -186,7 +195,7 @@ class LocalFolder:
                     break
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        raise OutsideError(refusal, where=str(self.path)) from None
+                        raise
                     time.sleep(0.02)
             yield
 
@@ -204,25 +213,16 @@ def _lock(file: Path, kind: int) -> Iterator[None]:
 
 def _read(file: Path, adapter: TypeAdapter[T]) -> T | None:
     """None when there is no such file."""
-    try:
-        # A FIFO in the file's place must not make anybody wait.
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    if not os.path.lexists(file):
         return None
-    except OSError as error:
-        raise UnreadableError(file, f"it cannot be read: {error.strerror}") from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadableError(file, "it is no file")
-        content = os.read(descriptor, LARGEST)
-    finally:
-        os.close(descriptor)
-    try:
-        return adapter.validate_json(content, strict=True)
+        return adapter.validate_json(read_small(file), strict=True)
+    except RefusedError as error:
+        raise UnreadableError(file, error.what) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "JSON"
-        raise UnreadableError(file, f"it is not as LepiNet writes it: {place}: {first['msg']}") from error
+        raise UnreadableError(file, f"is not as LepiNet writes it: {place}: {first['msg']}") from error
 
 
 def _replace(file: Path, content: bytes) -> None:

@@ -1,0 +1,150 @@
+"""A model that answers photos: its process, the one thread that speaks with it, and the photos that wait."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from lepinet.errors import LepinetError, OutsideError, RefusedError
+from lepinet.evaluation.answers import Score
+from lepinet.evaluation.labels import ModelLabels, SpeciesNames
+from lepinet.evaluation.predictors import ModelError, RawAnswer
+from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.target import Target
+
+TOGETHER = 8
+"""Photos that wait are answered together, at most so many: with more the first would wait for the last."""
+AT_MOST = 64
+"""Photos that wait for one model, at most. They are held in memory."""
+IDLE = 0.2
+"""Seconds between two looks at a process that has nothing to do, to see that it lives."""
+
+Waiting = tuple[bytes, "asyncio.Future[RawAnswer]"]
+
+
+class BusyError(OutsideError):
+    """No answer now, but one soon: too many photos wait, or the model has just ended."""
+
+
+class PhotoError(RefusedError):
+    """The model cannot answer this photo, now or later."""
+
+
+class LiveModel:
+    """One model, from its start to its end. What does not say otherwise runs on the event loop and needs no lock."""
+
+    def __init__(self, target: Target, start: Callable[[], ModelProcess], names: SpeciesNames) -> None:
+        self.target = target
+        self.begun = time.monotonic()
+        self.ended: str | None = None
+        """Why it answers nothing more; None as long as it may."""
+        self._names = names
+        self._loop = asyncio.get_running_loop()
+        self._loaded: asyncio.Future[ModelLabels] = self._loop.create_future()
+        self._gone = asyncio.Event()
+        self._waiting: SimpleQueue[Waiting | None] = SimpleQueue()
+        # A daemon: a model that hangs while it is loaded does not hold up the end of the server.
+        Thread(target=self._live, args=(start,), name=f"model {target}", daemon=True).start()
+
+    async def load(self) -> None:
+        """Wait until the model can answer.
+
+        Raises:
+            LepinetError: it cannot be loaded.
+        """
+        await self._loaded
+
+    async def answer(self, photo: bytes) -> tuple[Score, ...]:
+        """The likeliest species on one photo, best first.
+
+        Raises:
+            PhotoError: it is no photo that can be read, or the model fails on it.
+            BusyError: the model has ended, or too many photos wait for it.
+        """
+        if self.ended is not None:
+            raise BusyError(self.ended)
+        if self._waiting.qsize() >= AT_MOST:
+            raise BusyError(f"{AT_MOST} photos wait already")
+        waiting: asyncio.Future[RawAnswer] = self._loop.create_future()
+        self._waiting.put((photo, waiting))
+        answer = await waiting
+        if answer.error is not None:
+            raise PhotoError(answer.error)
+        return self._loaded.result().named(answer)
+
+    async def finish(self) -> None:
+        """Answer what waits, then end."""
+        self._waiting.put(None)
+        await self._gone.wait()
+
+    def _live(self, start: Callable[[], ModelProcess]) -> None:
+        """All that the thread does: start the process, answer what waits, end it."""
+        ended: LepinetError = OutsideError("the model failed in a way that nobody expected")
+        try:
+            with start() as process:
+                self._tell(self._loaded.set_result, ModelLabels(process.labels, self._names))
+                self._answer_all(process)
+                ended = OutsideError("the model was replaced")
+        except LepinetError as error:
+            ended = error
+        finally:
+            self._tell(self._end, ended)
+
+    def _answer_all(self, process: ModelProcess) -> None:
+        """In the thread, until told to finish."""
+        while batch := self._batch(process):
+            try:
+                answers = process.answer([photo for photo, _ in batch])
+            except ModelError as error:
+                self._tell(self._hand_out, batch, error.answered)
+                raise
+            self._tell(self._hand_out, batch, answers)
+
+    def _batch(self, process: ModelProcess) -> list[Waiting]:
+        """In the thread: what waits, as soon as something does; nothing when it is time to finish."""
+        batch: list[Waiting] = []
+        while len(batch) < TOGETHER:
+            try:
+                one = self._waiting.get_nowait() if batch else self._waiting.get(timeout=IDLE)
+            except Empty:
+                if batch:
+                    break
+                if not process.alive:
+                    raise ModelError("the model's process ended", where=str(self.target)) from None
+                continue
+            if one is None:
+                if batch:
+                    self._waiting.put(None)
+                break
+            batch.append(one)
+        return batch
+
+    def _tell(self, what: Callable[..., object], *arguments: object) -> None:
+        """In the thread: have something done on the event loop, unless that has ended before."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+    def _hand_out(self, batch: Sequence[Waiting], answers: Sequence[RawAnswer]) -> None:
+        for (_, waiting), answer in zip(batch, answers, strict=False):
+            if not waiting.done():
+                waiting.set_result(answer)
+        for _, waiting in batch[len(answers) :]:
+            if not waiting.done():
+                waiting.set_exception(BusyError("the model ended before it answered"))
+
+    def _end(self, ended: LepinetError) -> None:
+        self.ended = ended.what
+        if not self._loaded.done():
+            self._loaded.set_exception(ended)
+        while True:
+            try:
+                one = self._waiting.get_nowait()
+            except Empty:
+                break
+            if one is not None:
+                self._hand_out([one], [])
+        self._gone.set()

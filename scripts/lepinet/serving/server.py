@@ -1,0 +1,118 @@
+"""The server process: one for each environment, on this machine only, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+
+from lepinet.endpoints import Progress
+from lepinet.endpoints.local_folder import LocalFolder
+from lepinet.errors import OutsideError
+from lepinet.evaluation.cases import read_species
+from lepinet.evaluation.labels import SpeciesNames
+from lepinet.serving.app import create_app
+from lepinet.serving.follower import Follower
+from lepinet.serving.live import LiveModel
+from lepinet.serving.loading import start_process
+from lepinet.target import Target
+from lepinet.timings import Timings
+
+_HOST = "127.0.0.1"
+_STARTING = 1
+"""Seconds in which a lock may be held by somebody who only looks whether a server lives."""
+
+
+def serve(
+    *,
+    folder: Path,
+    root: Path,
+    species: Path | None,
+    port: int | None,
+    timings: Timings,
+    on_ready: Callable[[str], None],
+    say: Progress,
+) -> None:
+    """Answer photos for one environment until SIGTERM or SIGINT. Must run in the main thread.
+
+    Args:
+        folder: the environment's folder on this machine, where its orders lie.
+        root: the repository's root; models are folders below it.
+        species: the list of species; without it a label stands for itself.
+        port: where to listen; None for any free port.
+        timings: limits for photos and models.
+        on_ready: told the URL as soon as it can be asked.
+        say: told a line whenever something changes.
+
+    Raises:
+        OutsideError: another server lives, or the port is taken.
+        LepinetError: the list of species or the folder's files are not as they should be.
+    """
+    names = SpeciesNames(read_species(species) if species else ())
+    local = LocalFolder(folder)
+
+    def start(target: Target) -> LiveModel:
+        return LiveModel(target, partial(start_process, target, root, timings), names)
+
+    with local.serving(_STARTING), _listener(port) as listener:
+        follower = Follower(local, start, say)
+        server = _Server(
+            uvicorn.Config(
+                create_app(follower, timings),
+                access_log=False,
+                lifespan="off",
+                log_config=None,
+                server_header=False,
+                # Longer than a client keeps an idle connection, so that the client is the one who closes it.
+                timeout_keep_alive=60,
+                timeout_graceful_shutdown=int(timings.prediction),
+            )
+        )
+        url = f"http://{_HOST}:{listener.getsockname()[1]}"
+        with local.announced(url):
+            asyncio.run(_run(server, listener, follower, partial(on_ready, url)))
+
+
+async def _run(
+    server: uvicorn.Server, listener: socket.socket, follower: Follower, on_ready: Callable[[], None]
+) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    on_ready()
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(follower.run())
+        await server.serve([listener])
+        following.cancel()
+    await follower.close()
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the loop: uvicorn would raise them again at its end, before this process has cleaned up."""
+        yield
+
+
+@contextmanager
+def _listener(port: int | None) -> Iterator[socket.socket]:
+    """A socket that takes connections from now on; they wait until somebody answers."""
+    # Named as TCP: only then asyncio switches Nagle's algorithm off, which would hold each answer up for 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, port or 0))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            todo = "stop what listens there, or give another port in models.yaml"
+            raise OutsideError("the port is taken", where=f"{_HOST}:{port}", todo=todo) from None
+        listener.listen(2048)
+        yield listener
