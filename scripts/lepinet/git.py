@@ -1,208 +1,256 @@
-"""What git knows: commits, first-parent lines, files as they were. Reads only, and fetches when it is asked to."""
+"""What git knows of this repository, asked without prompts, hooks or the user's taste in output."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
-from lepinet.errors import OutsideError, RefusedError, UsageError
+from lepinet.commit import Commit
+from lepinet.errors import OutsideError, UsageError
+from lepinet.timings import Timings
 
-_SECONDS = 60
-_FETCH_SECONDS = 120
-# Nothing of a repository's or user's configuration may ask questions, page, or run a program of the repository.
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat")
+# Settings of a user that would change what a command does or says.
+_SETTINGS = {
+    "core.askPass": "",
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.quotePath": "false",
+    "color.ui": "false",
+    "gc.auto": "0",
+    "log.diffMerges": "separate",
+    "log.mailmap": "false",
+    "log.showRoot": "true",
+    "log.showSignature": "false",
+    "maintenance.auto": "false",
+}
+# A hook or an outer git names its own repository in these.
+_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "GIT_ASKPASS": "",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "SSH_ASKPASS_REQUIRE": "never",
+}
+_COMMIT_FORMAT = "--format=%H%x00%ct%x00%an%x00%s"
+_REMOTE = "refs/remotes/origin/"
 
 
 @dataclass(frozen=True)
-class Commit:
-    """One commit on a first-parent line."""
+class FileChange:
+    """A commit that changed a file, and what the file was from then on."""
 
-    sha: str
-    at: datetime
-    author: str
-    subject: str
+    commit: Commit
+    blob: str | None
+    """Id of the content; None when the file was taken away, or became a link or a folder."""
 
 
 @dataclass(frozen=True)
 class Repository:
-    """One git repository; every question is asked of git itself."""
+    """A working tree with its history. Every method may raise `OutsideError` when git fails or takes too long."""
 
     root: Path
+    timings: Timings = field(default_factory=Timings)
 
     @classmethod
-    def around(cls, folder: Path) -> Repository:
-        """The repository that a folder lies in.
+    def containing(cls, folder: Path, timings: Timings | None = None) -> Self:
+        """The repository that a folder belongs to.
 
         Raises:
-            UsageError: it lies in none.
+            UsageError: the folder is in none, or git will not trust its owner.
         """
-        root = _git(folder, "rev-parse", "--show-toplevel", wrong=f"{folder} is not inside of a git repository")
-        return cls(Path(root.strip()))
+        asked = cls(folder, timings or Timings())
+        answer = asked._try("rev-parse", "--show-toplevel")
+        if answer.returncode:
+            raise UsageError(
+                f"{folder} is not in a git repository with a working tree: {_last_line(answer.stderr)}",
+                todo="run this where models.yaml is, or begin one: git init",
+            )
+        return cls(Path(os.fsdecode(answer.stdout.removesuffix(b"\n"))), asked.timings)
 
-    @cached_property
-    def first_commit(self) -> str:
-        """The first commit of main, which tells repositories apart.
+    def resolve(self, ref: str) -> str:
+        """The id of the commit that a branch, a tag or an id names.
 
         Raises:
-            RefusedError: the clone is shallow, and its first commit is not the repository's.
+            UsageError: it names none.
         """
-        self.must_be_whole()
-        return self._ask("rev-list", "--first-parent", "--max-parents=0", self.main_or_head()).split()[-1]
+        answer = self._try("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") if _is_ref(ref) else None
+        if answer is None or answer.returncode:
+            raise UsageError(f"git knows no commit {ref!r} here", todo="see git branch --all, or fetch it: git fetch")
+        return answer.stdout.decode().strip()
 
-    def must_be_whole(self) -> None:
-        if self._ask("rev-parse", "--is-shallow-repository").strip() == "true":
-            raise RefusedError(
-                "this clone is shallow: its history is cut, and history decides",
+    def head(self) -> str:
+        """The id of the commit that is checked out.
+
+        Raises:
+            UsageError: there is no commit yet.
+        """
+        return self.resolve("HEAD")
+
+    def commit(self, ref: str) -> Commit:
+        """Who made a commit, when and why."""
+        return _commit(
+            self._text("log", "-1", "--encoding=UTF-8", _COMMIT_FORMAT, self.resolve(ref), "--").rstrip("\n")
+        )
+
+    def require_history(self) -> None:
+        """Nothing here can be told from a part of the history.
+
+        Raises:
+            UsageError: the clone is shallow.
+        """
+        if self._text("rev-parse", "--is-shallow-repository").strip() == "true":
+            raise UsageError(
+                "this clone is shallow: what was active before lies in the part of the history that it lacks",
                 todo="git fetch --unshallow (GitHub Actions: actions/checkout with fetch-depth: 0)",
             )
 
-    def main(self) -> str | None:
-        """The ref of main: origin's where there is one, else the local branch; None before the first commit."""
-        named = self._try("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
-        candidates = [named.strip()] if named else []
-        candidates += [f"refs/{place}/{name}" for place in ("remotes/origin", "heads") for name in ("main", "master")]
-        return next(
-            (ref for ref in candidates if self._try("rev-parse", "--quiet", "--verify", f"{ref}^{{commit}}")), None
-        )
-
-    def main_or_head(self) -> str:
-        return self.main() or "HEAD"
-
-    def commit(self, ref: str) -> str:
-        """The 40-hex commit that a branch, tag or abbreviation names.
+    def main(self) -> str:
+        """The full name of main: origin's default branch, else its `main` or `master`, else the local one.
 
         Raises:
-            UsageError: there is no such commit here.
+            UsageError: there is none of them.
         """
-        wrong = f"there is no commit {ref} in this clone"
-        return _git(
-            self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", wrong=wrong
-        ).strip()
+        answer = self._try("symbolic-ref", "--quiet", f"{_REMOTE}HEAD")
+        candidates = [answer.stdout.decode().strip()] if answer.returncode == 0 else []
+        candidates += [f"{place}{name}" for place in (_REMOTE, "refs/heads/") for name in ("main", "master")]
+        for name in candidates:
+            if self._try("show-ref", "--verify", "--quiet", name).returncode == 0:
+                return name
+        raise UsageError(
+            "there is no branch main or master, and origin does not say which one is its default",
+            todo="git remote set-head origin --auto",
+        )
 
-    def knows(self, sha: str) -> bool:
-        return self._try("cat-file", "-e", f"{sha}^{{commit}}") is not None
+    def fetch_main(self) -> str:
+        """The commit that main is at now, by origin where there is one; a rewritten main is taken as it is."""
+        name = self.main()
+        if name.startswith(_REMOTE):
+            branch = name.removeprefix(_REMOTE)
+            self._run(
+                "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", f"+refs/heads/{branch}:{name}"
+            )
+        return self.resolve(name)
+
+    def first_commit(self) -> str:
+        """Where main's first-parent line begins: what tells this repository from others, in all its clones."""
+        self.require_history()
+        return self._text("rev-list", "--first-parent", "--max-parents=0", self.main(), "--").strip()
+
+    def generation(self, commit: str) -> int:
+        """The commit's place on its first-parent line; the first commit is 1."""
+        self.require_history()
+        return int(self._text("rev-list", "--first-parent", "--count", self.resolve(commit), "--"))
+
+    def on_first_parent_line(self, commit: str, tip: str) -> bool:
+        """Whether the way back from `tip`, by first parents only, passes `commit`; not if it is unknown here."""
+        if not _is_ref(commit) or self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode:
+            return False
+        ahead = self.generation(tip) - self.generation(commit)
+        if ahead < 0:
+            return False
+        passed = self._text("rev-list", "--first-parent", f"--skip={ahead}", "--max-count=1", self.resolve(tip), "--")
+        return passed.strip() == self.resolve(commit)
 
     def merge_base(self, one: str, other: str) -> str | None:
-        found = self._try("merge-base", one, other)
-        return found.strip() if found else None
+        """The commit where two lines of work parted; None for histories that have nothing in common."""
+        self.require_history()
+        answer = self._try("merge-base", self.resolve(one), self.resolve(other))
+        return answer.stdout.decode().strip() or None
 
-    def changed(self, paths: Iterable[str] = ()) -> tuple[str, ...]:
-        """Paths that differ from HEAD, untracked ones that are not ignored too; among `paths`, or everywhere."""
-        out = self._ask("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *paths)
-        return tuple(entry[3:] for entry in out.split("\0") if entry)
+    def dirty(self, paths: Sequence[str] = ()) -> tuple[str, ...]:
+        """Files that differ from HEAD, new ones too; with paths given only there, and ignored ones as well."""
+        ignored = ["--ignored=matching"] if paths else []
+        options = ["--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none", *ignored]
+        listed = self._run("status", *options, "--", *paths).split(b"\0")
+        return tuple(os.fsdecode(entry[3:]) for entry in listed if entry)
 
-    def first_parent_line(self, head: str = "HEAD", *paths: str) -> tuple[Commit, ...]:
-        """Commits from `head` back along first parents, newest first; only those that touch `paths`, if given."""
-        form = "--format=%H%x00%cI%x00%an%x00%s"
-        # A merge is compared with its first parent: what it brought in counts as its own.
-        line = self._ask("log", "-z", "--first-parent", "--diff-merges=first-parent", form, head, "--", *paths)
-        fields = line.rstrip("\0").split("\0") if line else []
-        return tuple(
-            Commit(sha, datetime.fromisoformat(at), author, subject)
-            for sha, at, author, subject in zip(*(fields[n::4] for n in range(4)), strict=True)
-        )
+    def file_changes(self, path: str, tip: str) -> tuple[FileChange, ...]:
+        """The commits of the first-parent line that changed a file, oldest first; a merge counts as its outcome."""
+        self.require_history()
+        options = ["--first-parent", "-m", "--reverse", "--raw", "--no-abbrev", "--no-renames", "--no-notes"]
+        options += ["--encoding=UTF-8", _COMMIT_FORMAT]
+        changes: list[FileChange] = []
+        commit: Commit | None = None
+        for line in self._text("log", *options, self.resolve(tip), "--", path).split("\n"):
+            if line.startswith(":") and commit is not None:
+                _, mode, _, blob, _ = line[1:].split("\t", 1)[0].split(" ")
+                changes.append(FileChange(commit, blob if mode.startswith("100") else None))
+            elif line:
+                commit = _commit(line)
+        return tuple(changes)
 
-    def generation(self, commit: str = "HEAD") -> int:
-        """The commit's place on its first-parent line, the first commit being 1."""
-        return int(self._ask("rev-list", "--first-parent", "--count", commit))
-
-    def on_first_parent_line(self, commit: str, of: str = "HEAD") -> bool:
-        """Whether `commit` is `of`, or one of its first-parent ancestors."""
-        if not self.knows(commit):
-            return False
-        line = self._ask("rev-list", "--first-parent", of).split()
-        return self.commit(commit) in line
-
-    def files_at(self, commit: str, path: str) -> dict[str, str]:
-        """Blob ids by path of everything under `path` (a file or a folder) at a commit; empty when it is not there."""
-        out = self._ask("ls-tree", "-r", "-z", "--full-tree", commit, "--", path)
-        entries = (entry.split("\t", 1) for entry in out.split("\0") if entry)
-        return {name: description.split()[2] for description, name in entries}
-
-    def read(self, objects: Sequence[str]) -> tuple[bytes | None, ...]:
-        """The content of blobs, each named by id or `commit:path`, in order; None for what is not there."""
-        if not objects:
-            return ()
-        out = _run(self.root, ("cat-file", "--batch"), given="\n".join(objects).encode() + b"\n").stdout
-        contents: list[bytes | None] = []
+    def blobs(self, ids: Iterable[str]) -> Mapping[str, bytes]:
+        """The contents of blobs by id, all in one go."""
+        wanted = list(dict.fromkeys(ids))
+        output = self._run("cat-file", "--batch", given="".join(f"{blob}\n" for blob in wanted).encode())
+        contents: dict[str, bytes] = {}
         at = 0
-        for _ in objects:
-            end = out.index(b"\n", at)
-            header = out[at:end].rsplit(b" ", 2)
-            if header[-1] == b"missing" or header[-2] != b"blob":
-                contents.append(None)
-                at = end + 1 if header[-1] == b"missing" else end + 2 + int(header[-1])
-                continue
-            size = int(header[-1])
-            contents.append(out[end + 1 : end + 1 + size])
-            at = end + 2 + size
-        return tuple(contents)
+        for blob in wanted:
+            begin = output.index(b"\n", at) + 1
+            header = output[at : begin - 1].split(b" ")
+            if len(header) != 3:
+                raise OutsideError(
+                    f"git has lost the object {blob}", todo="git fsck tells more; a fresh clone mends it"
+                )
+            at = begin + int(header[2]) + 1
+            contents[blob] = output[begin : at - 1]
+        return contents
 
-    def fetch_main(self) -> None:
-        """Learn origin's newest main, where there is an origin.
+    def object_id(self, commit: str, path: str) -> str | None:
+        """The id of a file's content, or of all that is in a folder, at a commit; None when it is not there."""
+        answer = self._try("rev-parse", "--verify", "--quiet", f"{self.resolve(commit)}:{path}")
+        return answer.stdout.decode().strip() or None
 
-        Raises:
-            OutsideError: origin does not answer.
-        """
-        main = self.main()
-        if main is None or not main.startswith("refs/remotes/origin/"):
-            return
-        branch = main.removeprefix("refs/remotes/origin/")
-        done = _run(self.root, ("fetch", "--quiet", "origin", f"+refs/heads/{branch}:{main}"), seconds=_FETCH_SECONDS)
-        if done.returncode:
-            raise OutsideError(
-                f"origin's {branch} cannot be fetched: {_last_line(done.stderr)}",
-                todo="check the network and the remote",
+    def _text(self, *arguments: str) -> str:
+        return self._run(*arguments).decode("utf-8", "replace")
+
+    def _run(self, *arguments: str, given: bytes = b"") -> bytes:
+        answer = self._try(*arguments, given=given)
+        if answer.returncode:
+            raise OutsideError(f"git {arguments[0]} failed: {_last_line(answer.stderr)}", where=str(self.root))
+        return answer.stdout
+
+    def _try(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+        try:
+            # A session of its own: ssh finds no terminal to ask on.
+            return subprocess.run(
+                ["git", "--no-pager", *settings, "-C", str(self.root), *arguments],
+                input=given,
+                capture_output=True,
+                check=False,
+                timeout=self.timings.git,
+                env=kept | _ENVIRONMENT,
+                start_new_session=True,
             )
-
-    def _ask(self, *arguments: str) -> str:
-        return _git(self.root, *arguments)
-
-    def _try(self, *arguments: str) -> str | None:
-        done = _run(self.root, arguments)
-        return None if done.returncode else _text(done.stdout)
+        except FileNotFoundError:
+            raise OutsideError("git is not installed", todo="install git, and see that it is on PATH") from None
+        except subprocess.TimeoutExpired:
+            what = f"git {arguments[0]} gave no answer in {self.timings.git:.0f} s"
+            raise OutsideError(what, where=str(self.root), todo="try again") from None
 
 
-def _git(folder: Path, *arguments: str, wrong: str | None = None) -> str:
-    done = _run(folder, arguments)
-    if done.returncode:
-        said = _last_line(done.stderr)
-        raise UsageError(wrong or f"git {arguments[0]} failed: {said}", where=None if wrong else str(folder))
-    return _text(done.stdout)
+def _commit(line: str) -> Commit:
+    identity, seconds, author, subject = line.split("\0")
+    return Commit(identity, author, subject, datetime.fromtimestamp(int(seconds), UTC))
 
 
-def _run(
-    folder: Path, arguments: Sequence[str], *, given: bytes | None = None, seconds: float = _SECONDS
-) -> subprocess.CompletedProcess[bytes]:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name == "GIT_SSH_COMMAND"
-    }
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    try:
-        return subprocess.run(
-            ["git", "-C", str(folder), *_SAFE, *arguments],
-            input=given,
-            stdin=subprocess.DEVNULL if given is None else None,
-            capture_output=True,
-            check=False,
-            env=environment,
-            timeout=seconds,
-        )
-    except FileNotFoundError:
-        raise OutsideError("git is not installed", todo="install git and run the command again") from None
-    except subprocess.TimeoutExpired:
-        raise OutsideError(f"git {arguments[0]} took longer than {seconds:.0f} s", where=str(folder)) from None
+def _is_ref(text: str) -> bool:
+    """Nothing that git would take for an option."""
+    return bool(text) and not text.startswith("-") and "\0" not in text
 
 
-def _text(output: bytes) -> str:
-    return output.decode(errors="surrogateescape")
-
-
-def _last_line(output: bytes) -> str:
-    lines = _text(output).strip().splitlines()
-    return lines[-1] if lines else "without a word"
+def _last_line(stderr: bytes) -> str:
+    """What git said at last, without the password of a URL."""
+    lines = stderr.decode("utf-8", "replace").strip().splitlines()
+    return re.sub(r"(?<=://)[^/\s@]+(?=@)", "***", lines[-1]) if lines else "without a word"

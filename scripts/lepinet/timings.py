@@ -27,6 +27,8 @@ class Timings:
     """One image, decoded and answered, offline or live; loading a model may take ten times as long."""
     known_images: float = 3600
     """All known images against a live endpoint."""
+    git: float = 120
+    """One git command, a fetch too."""
     retry: float = 1
     """The first pause before a call that may be repeated is; it doubles."""
     retries: int = 4
