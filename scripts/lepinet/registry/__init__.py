@@ -69,6 +69,11 @@ class Registry:
             )
         )
 
+    def active_version(self, environment: str | None = None) -> VersionRow | None:
+        """The environment's active version; without one, that of the row with `is_active`. None when there is none."""
+        row = self._call("active_version", environment=environment)
+        return VersionRow.model_validate(row) if row else None
+
     def log_performance(self, log: PerformanceLog, environment: str | None = None) -> None:
         self._call("log_model_performance", environment=environment, **log.model_dump(mode="json"))
 

@@ -1,0 +1,92 @@
+"""Which registry a script means by the place where it runs: its repository's, DATABASE_URL's or this machine's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from lepinet.errors import UsageError
+from lepinet.git import Repository
+from lepinet.manifest.load import FILE, load
+from lepinet.manifest.model import Manifest, RegistrySettings
+from lepinet.registry import Registry
+from lepinet.registry.kinds import embedded_folder, open_registry
+from lepinet.settings import Settings, read_settings
+from lepinet.timings import Timings
+
+_FIRST_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@contextmanager
+def registry_here(environment: str | None = None) -> Iterator[Registry]:
+    """The registry of an environment; None: of the last one, which is the one that users are served by.
+
+    In a repository models.yaml says which registry that is. Elsewhere it is DATABASE_URL's, else the one that
+    LEPINET_HOME holds.
+
+    Raises:
+        LepinetError: there is none, models.yaml is wrong, or it has no such environment.
+    """
+    settings = read_settings()
+    name, kind = environment, RegistrySettings(kind="postgres")
+    folder = partial(_only_repository, settings)
+    if here := manifest_here():
+        name = environment or list(here.manifest.environments)[-1]
+        kind = here.registry_of(name)
+        folder = partial(here.data, settings)
+    elif settings.get("LEPINET_HOME") and not settings.get("DATABASE_URL", environment):
+        kind = RegistrySettings(kind="embedded")
+    with open_registry(kind, name, folder, settings, Timings()) as registry:
+        yield registry
+
+
+@dataclass(frozen=True)
+class Here:
+    """The repository that the working directory lies in, with its models.yaml as it is there now."""
+
+    root: Path
+    manifest: Manifest
+
+    def registry_of(self, environment: str) -> RegistrySettings:
+        environments = self.manifest.environments
+        if environment not in environments:
+            known = f"It has {', '.join(environments)}."
+            raise UsageError(f"there is no environment {environment}", where=str(self.root / FILE), todo=known)
+        return environments[environment].registry
+
+    def data(self, settings: Settings) -> Path:
+        """Where this machine keeps the repository's data."""
+        return settings.home / Repository(self.root).first_commit()
+
+
+def manifest_here() -> Here | None:
+    """The models.yaml around the working directory; None outside of a repository that has one.
+
+    Raises:
+        ManifestError: it is wrong, with every problem.
+    """
+    folder = Path.cwd()
+    for root in (folder, *folder.parents):
+        if (root / FILE).is_file() and (root / ".git").exists():
+            return Here(root, load((root / FILE).read_bytes(), str(root / FILE)))
+    return None
+
+
+def _only_repository(settings: Settings) -> Path:
+    home = settings.home
+    found = [
+        folder
+        for folder in (home.iterdir() if home.is_dir() else ())
+        if _FIRST_COMMIT.fullmatch(folder.name) and embedded_folder(folder).is_dir()
+    ]
+    if len(found) != 1:
+        raise UsageError(
+            f"{'no' if not found else 'more than one'} repository has its registry here",
+            where=f"LEPINET_HOME, {home}",
+            todo="Run this inside of the repository, or set DATABASE_URL.",
+        )
+    return found[0]
