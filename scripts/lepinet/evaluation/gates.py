@@ -127,6 +127,22 @@ def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates) -> 
     return _together(judged, Reason(code="passed", sentence=sentence))
 
 
+def judge_without_baseline(active: str, candidate: Answers, gates: Gates) -> Verdict:
+    """The verdict when nobody can tell what the active version says of these images: floors, else undecided."""
+    judged = [*_floors(measure(candidate), gates)]
+    sentence = f"{active} is active, and neither its files nor its answers on these images are to be had"
+    gate = Gate(
+        name="non_inferiority",
+        state=State.UNDECIDED,
+        threshold=_float(gates.non_inferiority_margin),
+        value=None,
+        sample_size=len(candidate.answers),
+        sentence=sentence,
+    )
+    gone = _Judged(gate, (Reason(code="baseline_gone", sentence=sentence),))
+    return _together([gone, *judged], Reason(code="passed", sentence=sentence))
+
+
 def _together(judged: list[_Judged], otherwise: Reason) -> Verdict:
     states = {one.gate.state for one in judged}
     told: tuple[State, ...]
