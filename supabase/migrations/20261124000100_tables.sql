@@ -35,11 +35,12 @@ create table if not exists public.environments (
   repository text not null,
   place integer,
   active_version_id uuid references public.model_versions (id),
+  activated_at timestamp with time zone,
   generation bigint,
   commit_sha text,
   claimant uuid,
   claimant_label text,
-  claimant_generation bigint,
+  claimant_commit text,
   lease_until timestamp with time zone,
   pinned_version_id uuid references public.model_versions (id),
   pin_reason text
@@ -49,6 +50,8 @@ create index if not exists environments_pinned on public.environments (pinned_ve
 comment on table public.environments is 'One row for each environment; taking it for update is the lock of everything that environment does.';
 comment on column public.environments.repository is 'The first commit of main: another repository''s runs are refused.';
 comment on column public.environments.place is 'Promotion order; null once the manifest no longer names the environment.';
+comment on column public.environments.claimant_commit is
+  'The commit that the claimant works for; another one in commit_sha supersedes it. Null for an emergency, which no commit supersedes.';
 comment on column public.environments.generation is 'The place of commit_sha on main''s first-parent line; never lowered but by accepted history.';
 
 create table if not exists public.model_performance_logs (
@@ -84,12 +87,15 @@ create table if not exists public.model_deployments (
   failure text check (failure in ('verdict', 'proof', 'move')),
   error text,
   begun_at timestamp with time zone not null default clock_timestamp(),
+  flipped_at timestamp with time zone,
   ended_at timestamp with time zone
 );
 create unique index if not exists model_deployments_one_started on public.model_deployments (environment) where status = 'started';
 create index if not exists model_deployments_history on public.model_deployments (environment, begun_at desc, id);
 create index if not exists model_deployments_version on public.model_deployments (version_id);
 comment on column public.model_deployments.way_back is 'What a failed deployment returns to: {version, file_path, revision}.';
+comment on column public.model_deployments.flipped_at is
+  'When the registry began to say this version. Before the end of a deployment: its version may answer without having been proved.';
 comment on column public.model_deployments.conditions is 'Digest of all that a refusal or a failed proof depends on; while it is the same, the target is not tried again.';
 
 create table if not exists public.deployment_events (
@@ -116,13 +122,9 @@ grant insert on public.model_versions, public.model_performance_logs to service_
 -- Without the right to try, the refusal would be "permission denied" instead of what to do; the trigger below refuses.
 grant update (is_active) on public.model_versions to authenticated, service_role;
 grant select (id, version_name, file_path, revision, activated_at, is_active) on public.model_versions to anon;
-grant select (name, place, active_version_id) on public.environments to anon;
 
 drop policy if exists lepinet_active on public.model_versions;
-create policy lepinet_active on public.model_versions for select to anon
-  using (is_active or id in (select e.active_version_id from public.environments e));
-drop policy if exists lepinet_active on public.environments;
-create policy lepinet_active on public.environments for select to anon using (active_version_id is not null);
+create policy lepinet_active on public.model_versions for select to anon using (is_active);
 
 do $$
 declare
@@ -138,15 +140,26 @@ begin
 end
 $$;
 
-create or replace view public.active_model with (security_invoker = on) as
-  select e.name as environment, v.version_name, v.file_path, v.revision, v.activated_at
+-- The environment whose active version readers of is_active are told: the last in promotion order that has one.
+create or replace function lepinet.mirrored_environment() returns text
+  language sql stable set search_path = '' as $$
+  select name from public.environments where active_version_id is not null and place is not null order by place desc limit 1
+$$;
+
+-- What everybody may know, with the owner's rights: neither strangers nor an app's signed-in users read the tables.
+-- The mirrored environment's is the row that is_active marks, since a hand may have moved that.
+create or replace function lepinet.active_models()
+  returns table (environment text, version_name text, file_path text, revision text, activated_at timestamptz)
+  language sql stable security definer set search_path = '' as $$
+  select e.name, v.version_name, v.file_path, v.revision,
+    case when v.id = e.active_version_id then e.activated_at else v.activated_at end
   from public.environments e
   join public.model_versions v
-    on case
-      when e.place = (select max(m.place) from public.environments m where m.active_version_id is not null) then v.is_active
-      else v.id = e.active_version_id
-    end
-  where e.place is not null and e.active_version_id is not null;
+    on case when e.name = lepinet.mirrored_environment() then v.is_active else v.id = e.active_version_id end
+  where e.place is not null and e.active_version_id is not null
+$$;
+
+create or replace view public.active_model with (security_invoker = on) as select * from lepinet.active_models();
 comment on view public.active_model is 'The active version of each environment, one row each.';
 revoke all on public.active_model from anon, authenticated, service_role;
 grant select on public.active_model to anon, authenticated, service_role;
@@ -156,19 +169,22 @@ create or replace function lepinet.refuse_direct_activation() returns trigger
   language plpgsql set search_path = '' as $$
 declare
   active text;
+  earlier text;
 begin
   if current_user in ('anon', 'authenticated', 'service_role') then
+    -- Seen with the caller's own rights: what they may not read is not said.
     select v.version_name into active from public.model_versions v where v.is_active;
+    select v.version_name into earlier from public.model_versions v
+      where not v.is_active and v.activated_at is not null order by v.activated_at desc limit 1;
     raise exception using
       errcode = 'PT403',
-      message = format('nothing was changed, %s: models are switched in models.yaml (LepiNet)',
-        coalesce(active || ' is still active', 'no version is active')),
-      hint = format('in an emergency, in the SQL editor: select emergency_activate(%L, ''your reason'');', coalesce(active, 'v1.0.0'));
+      message = format('nothing was changed%s: models are switched in models.yaml (LepiNet)', ', ' || active || ' is still active'),
+      hint = format('in an emergency, in the SQL editor, where it is logged: select emergency_activate(%L, ''your reason'');',
+        coalesce(earlier, 'v1.0.0'));
   end if;
   return null;
 end
 $$;
-revoke all on function lepinet.refuse_direct_activation() from public;
 drop trigger if exists lepinet_refuse_direct_activation on public.model_versions;
 create trigger lepinet_refuse_direct_activation before update of is_active on public.model_versions
   for each statement execute function lepinet.refuse_direct_activation();
@@ -187,7 +203,6 @@ begin
   return new;
 end
 $$;
-revoke all on function lepinet.note_activation() from public;
 drop trigger if exists lepinet_note_activation on public.model_versions;
 create trigger lepinet_note_activation before insert or update of is_active on public.model_versions
   for each row execute function lepinet.note_activation();

@@ -8,7 +8,8 @@ set local statement_timeout = '60s';
 create or replace function lepinet.refuse(code text, what text, todo text default null) returns void
   language plpgsql set search_path = '' as $$
 begin
-  raise exception using errcode = code, message = what, hint = coalesce(todo, '');
+  -- One line: PostgREST makes the message the HTTP status line's, and people's reasons are quoted in it.
+  raise exception using errcode = code, message = regexp_replace(what, '\s+', ' ', 'g'), hint = coalesce(todo, '');
 end
 $$;
 
@@ -23,6 +24,17 @@ begin
       'lepinet db migrate makes the environments of models.yaml known to it');
   end if;
   return e;
+end
+$$;
+
+-- Two projects' keys are easily mixed up; null is the SQL editor, which can mean no other database.
+create or replace function lepinet.require_repository(e public.environments, repository text) returns void
+  language plpgsql stable set search_path = '' as $$
+begin
+  if e.repository <> require_repository.repository then
+    perform lepinet.refuse('PT403', format('%s in this registry belongs to another repository (first commit %s)', e.name, left(e.repository, 7)),
+      'check which database this environment''s keys are for');
+  end if;
 end
 $$;
 
@@ -44,20 +56,27 @@ create or replace function lepinet.version_name(id uuid) returns text
   select v.version_name from public.model_versions v where v.id = version_name.id
 $$;
 
--- The environment whose active version readers of is_active are told: the last in promotion order that has one.
-create or replace function lepinet.mirrored_environment() returns text
-  language sql stable set search_path = '' as $$
-  select name from public.environments where active_version_id is not null and place is not null order by place desc limit 1
-$$;
-
 -- A narrower right than service_role's, for a user whose app_metadata says so. Other roles have passed their grants already.
 create or replace function lepinet.require_user_role(variadic allowed text[] default '{}') returns void
   language plpgsql stable set search_path = '' as $$
 begin
-  if current_setting('role', true) = 'authenticated'
-     and not coalesce(auth.jwt() -> 'app_metadata' ->> 'role', '') = any (allowed) then
-    perform lepinet.refuse('PT403', format('this needs a user whose app_metadata.role is %s', array_to_string(allowed, ' or ')),
-      'the project''s owner sets app_metadata; or use the service key');
+  if current_setting('role', true) is distinct from 'authenticated'
+     or coalesce(auth.jwt() -> 'app_metadata' ->> 'role', '') = any (allowed) then
+    return;
+  elsif allowed = '{}' then
+    perform lepinet.refuse('PT403', 'no user may do this', 'use the service key');
+  end if;
+  perform lepinet.refuse('PT403', format('this needs a user whose app_metadata.role is %s', array_to_string(allowed, ' or ')),
+    'the project''s owner sets app_metadata; or use the service key');
+end
+$$;
+
+create or replace function lepinet.require_no_pin(e public.environments) returns void
+  language plpgsql stable set search_path = '' as $$
+begin
+  if e.pinned_version_id is not null then
+    perform lepinet.refuse('PT423', format('%s is pinned to %s: %s', e.name, lepinet.version_name(e.pinned_version_id), e.pin_reason),
+      format('declare that version in models.yaml, or: lepinet unpin -e %s --reason …', e.name));
   end if;
 end
 $$;
@@ -67,27 +86,36 @@ create or replace function lepinet.require_claim(e public.environments, claimant
   language plpgsql stable set search_path = '' as $$
 begin
   if e.claimant is distinct from require_claim.claimant then
-    if e.pinned_version_id is not null then
-      perform lepinet.refuse('PT423', format('%s is pinned to %s: %s', e.name, lepinet.version_name(e.pinned_version_id), e.pin_reason),
-        'declare that version in models.yaml, or: lepinet unpin --reason …');
-    end if;
+    perform lepinet.require_no_pin(e);
     perform lepinet.refuse('PT409', format('another run has taken over %s', e.name), 'taken over');
-  elsif e.generation > e.claimant_generation then
+  elsif e.claimant_commit <> e.commit_sha then
     perform lepinet.refuse('PT409', format('a newer commit waits to be reconciled to %s', e.name), 'superseded');
   end if;
 end
 $$;
 
+-- Marks a version for readers of is_active. Two statements behind flip's lock: one update of both rows would break the
+-- unique index, which is checked row by row.
+create or replace function lepinet.mirror(version_id uuid) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  update public.model_versions set is_active = false where is_active and id <> mirror.version_id;
+  update public.model_versions set is_active = true where id = mirror.version_id and is_active is distinct from true;
+end
+$$;
+
 -- Makes a version the environment's active one. The table lock keeps two environments from mirroring at once; writers of
--- rows wait, readers do not. Two statements behind one lock: a single update would break the unique index row by row.
+-- rows wait, readers do not.
 create or replace function lepinet.flip(environment text, version_id uuid) returns void
   language plpgsql set search_path = '' as $$
 begin
   lock table public.model_versions in share row exclusive mode;
-  update public.environments set active_version_id = flip.version_id where name = flip.environment;
+  update public.environments e set
+      active_version_id = flip.version_id,
+      activated_at = case when e.active_version_id is distinct from flip.version_id then clock_timestamp() else e.activated_at end
+    where e.name = flip.environment;
   if flip.environment = lepinet.mirrored_environment() then
-    update public.model_versions set is_active = false where is_active and id <> flip.version_id;
-    update public.model_versions set is_active = true where id = flip.version_id and is_active is distinct from true;
+    perform lepinet.mirror(flip.version_id);
   end if;
 end
 $$;
@@ -181,7 +209,7 @@ begin
   end if;
   select * into v from public.model_versions m where m.version_name = a for update;
   if v.file_path <> log_model_version.file_path or v.revision <> log_model_version.revision then
-    if a ~ '^v\d+\.\d+\.\d+$' then
+    if a ~ '^v\d{1,9}\.\d{1,9}\.\d{1,9}$' then
       select max(string_to_array(substr(m.version_name, 2), '.')::integer[]) into core
         from public.model_versions m
         where m.version_name ~ ('^' || replace(regexp_replace(a, '\d+$', ''), '.', '\.') || '\d{1,9}$');
@@ -211,10 +239,10 @@ create or replace function public.log_model_performance(
 ) returns void
   language plpgsql security definer set search_path = '' as $$
 begin
-  if log_model_performance.kind <> 'monitor' then
-    perform lepinet.require_user_role();
-  else
+  if log_model_performance.kind = 'monitor' then
     perform lepinet.require_user_role('monitor');
+  else
+    perform lepinet.require_user_role();
   end if;
   insert into public.model_performance_logs
       (id, model_version_id, environment, kind, test_accuracy, test_sample_size, top3_accuracy, notes, details, commit_sha)
@@ -231,7 +259,7 @@ create or replace function lepinet.log_performances(environment text, logs jsonb
 begin
   perform public.log_model_performance((l ->> 'id')::uuid, l ->> 'version_name', l ->> 'kind',
       (l ->> 'test_accuracy')::double precision, (l ->> 'test_sample_size')::integer, log_performances.environment,
-      (l ->> 'top3_accuracy')::double precision, l ->> 'notes', l -> 'details', l ->> 'commit_sha')
+      (l ->> 'top3_accuracy')::double precision, l ->> 'notes', nullif(l -> 'details', 'null'), l ->> 'commit_sha')
     from jsonb_array_elements(coalesce(logs, '[]')) l;
 end
 $$;
@@ -257,9 +285,10 @@ declare
   e public.environments := lepinet.lock_environment(claim.environment);
   granted boolean;
 begin
-  if e.repository <> claim.repository then
-    perform lepinet.refuse('PT403', format('%s in this registry belongs to another repository (first commit %s)', e.name, left(e.repository, 7)),
-      'check which database this environment''s keys are for');
+  perform lepinet.require_repository(e, claim.repository);
+  if e.place is null then
+    perform lepinet.refuse('PT404', format('%s is no longer an environment of this registry', e.name),
+      'lepinet db migrate takes it up again, if models.yaml names it');
   end if;
   if e.commit_sha is distinct from claim.seen_commit
      and not (e.claimant is not distinct from claim.claimant and e.commit_sha = claim.commit_sha) then
@@ -271,7 +300,7 @@ begin
   if e.pinned_version_id = (select v.id from public.model_versions v where v.version_name = claim.declares) then
     perform lepinet.note_pin_ends(e.name, format('commit %s declares %s', left(claim.commit_sha, 7), claim.declares));
   end if;
-  if e.commit_sha is not null and claim.accept_history is not null then
+  if claim.commit_sha <> e.commit_sha and claim.accept_history is not null then
     perform lepinet.note(e.name, 'accept-history',
       format('from %s to %s: %s', left(e.commit_sha, 7), left(claim.commit_sha, 7), claim.accept_history));
   end if;
@@ -281,7 +310,7 @@ begin
       commit_sha = claim.commit_sha,
       claimant = case when granted then claim.claimant else t.claimant end,
       claimant_label = case when granted then claim.claimant_label else t.claimant_label end,
-      claimant_generation = case when granted then claim.generation else t.claimant_generation end,
+      claimant_commit = case when granted then claim.commit_sha else t.claimant_commit end,
       lease_until = case when granted then clock_timestamp() + make_interval(secs => claim.lease_seconds) else t.lease_until end
     where t.name = e.name;
   return jsonb_build_object('granted', granted, 'snapshot', lepinet.snapshot(e.name));
@@ -303,7 +332,7 @@ create or replace function public.release(environment text, claimant uuid) retur
 declare
   e public.environments := lepinet.lock_environment(release.environment);
 begin
-  update public.environments t set claimant = null, claimant_label = null, claimant_generation = null, lease_until = null
+  update public.environments t set claimant = null, claimant_label = null, claimant_commit = null, lease_until = null
     where t.name = e.name and t.claimant = release.claimant;
 end
 $$;
@@ -318,10 +347,7 @@ declare
   d public.model_deployments;
 begin
   perform lepinet.require_claim(e, begin_deployment.claimant);
-  if e.pinned_version_id is not null then
-    perform lepinet.refuse('PT423', format('%s is pinned to %s: %s', e.name, lepinet.version_name(e.pinned_version_id), e.pin_reason),
-      'declare that version in models.yaml, or: lepinet unpin --reason …');
-  end if;
+  perform lepinet.require_no_pin(e);
   select * into d from public.model_deployments t where t.id = begin_deployment.id;
   if not found then
     update public.model_deployments t
@@ -339,10 +365,15 @@ end
 $$;
 
 create or replace function public.record_step(id uuid, deployment uuid, step text, text text) returns void
-  language sql security definer set search_path = '' as $$
+  language plpgsql security definer set search_path = '' as $$
+begin
+  if not exists (select from public.model_deployments d where d.id = record_step.deployment) then
+    perform lepinet.refuse('PT404', format('this registry has no deployment %s', record_step.deployment));
+  end if;
   insert into public.deployment_events (id, deployment_id, step, text)
     values (record_step.id, record_step.deployment, record_step.step, record_step.text)
-    on conflict on constraint deployment_events_pkey do nothing
+    on conflict on constraint deployment_events_pkey do nothing;
+end
 $$;
 
 -- A note about the environment is kept with its latest deployment.
@@ -377,9 +408,8 @@ begin
   -- Already done: saying so again does no harm, whoever holds the claim by now.
   if d.status in ('started', 'superseded') then
     perform lepinet.require_claim(e, own_deployment.claimant);
-    if e.pinned_version_id is not null and d.kind <> 'emergency' then
-      perform lepinet.refuse('PT423', format('%s is pinned to %s: %s', e.name, lepinet.version_name(e.pinned_version_id), e.pin_reason),
-        'declare that version in models.yaml, or: lepinet unpin --reason …');
+    if d.kind <> 'emergency' then
+      perform lepinet.require_no_pin(e);
     end if;
     if d.status = 'superseded' then
       perform lepinet.refuse('PT409', format('this deployment of %s was superseded: %s', e.name, coalesce(d.error, '')), 'superseded');
@@ -401,9 +431,11 @@ begin
   end if;
   if d.status = 'started' then
     perform lepinet.flip(d.environment, d.version_id);
-    if proved then
-      update public.model_deployments t set status = 'succeeded', ended_at = clock_timestamp() where t.id = d.id returning * into d;
-    end if;
+    update public.model_deployments t set
+        flipped_at = coalesce(t.flipped_at, clock_timestamp()),
+        status = case when proved then 'succeeded' else t.status end,
+        ended_at = case when proved then clock_timestamp() end
+      where t.id = d.id returning * into d;
   end if;
   perform lepinet.log_performances(d.environment, logs);
   return lepinet.deployment_json(d);
@@ -424,6 +456,10 @@ begin
     update public.model_deployments t
       set status = 'failed', failure = fail_deployment.failure, error = fail_deployment.error, ended_at = clock_timestamp()
       where t.id = d.id returning * into d;
+    -- Flipped before it was proved; an emergency's row stays, since a person set it.
+    if d.flipped_at is not null and d.kind = 'merge' then
+      perform lepinet.flip(d.environment, v.id) from public.model_versions v where v.version_name = d.way_back ->> 'version';
+    end if;
   end if;
   perform lepinet.log_performances(d.environment, logs);
   return lepinet.deployment_json(d);
@@ -432,36 +468,43 @@ $$;
 
 -- An emergency takes the environment at once, whoever holds the lease, and pins it; nothing has moved yet.
 create or replace function public.begin_emergency(
-  id uuid, environment text, version_name text, reason text, actor text, claimant uuid default null,
+  id uuid, environment text, version_name text, reason text, actor text, repository text default null, claimant uuid default null,
   claimant_label text default null, lease_seconds double precision default 0, way_back jsonb default null
 ) returns jsonb
   language plpgsql security definer set search_path = '' as $$
 declare
   e public.environments := lepinet.lock_environment(begin_emergency.environment);
-  v public.model_versions;
+  back jsonb := begin_emergency.way_back;
+  version_id uuid;
 begin
+  perform lepinet.require_repository(e, begin_emergency.repository);
   if coalesce(trim(begin_emergency.reason), '') = '' then
     perform lepinet.refuse('PT400', 'an emergency needs a reason: the history is read by those who come later');
   end if;
   if exists (select from public.model_deployments t where t.id = begin_emergency.id) then
     return jsonb_build_object('granted', true, 'snapshot', lepinet.snapshot(e.name));
   end if;
-  select * into v from public.model_versions t where t.id = lepinet.version_id(begin_emergency.version_name);
+  version_id := lepinet.version_id(begin_emergency.version_name);
+  if back is null then
+    -- Nobody has looked at the endpoint: what the registry says, or said before something unproved was flipped to.
+    select coalesce(
+        (select d.way_back from public.model_deployments d
+         where d.environment = e.name and d.status = 'started' and d.flipped_at is not null),
+        (select jsonb_build_object('version', v.version_name, 'file_path', v.file_path, 'revision', v.revision)
+         from public.model_versions v where v.id = e.active_version_id and v.revision is not null))
+      into back;
+  end if;
   update public.model_deployments t
     set status = 'superseded', error = 'an emergency: ' || begin_emergency.reason, ended_at = clock_timestamp()
     where t.environment = e.name and t.status = 'started';
   insert into public.model_deployments (id, environment, kind, version_id, way_back, actor, reason)
-    values (begin_emergency.id, e.name, 'emergency', v.id,
-      coalesce(begin_emergency.way_back,
-        (select jsonb_build_object('version', w.version_name, 'file_path', w.file_path, 'revision', w.revision)
-         from public.model_versions w where w.id = e.active_version_id and w.revision is not null)),
-      begin_emergency.actor, begin_emergency.reason);
+    values (begin_emergency.id, e.name, 'emergency', version_id, back, begin_emergency.actor, begin_emergency.reason);
   update public.environments t set
-      pinned_version_id = v.id,
+      pinned_version_id = version_id,
       pin_reason = begin_emergency.reason,
       claimant = begin_emergency.claimant,
       claimant_label = begin_emergency.claimant_label,
-      claimant_generation = t.generation,
+      claimant_commit = null,
       lease_until = case when begin_emergency.claimant is not null
         then clock_timestamp() + make_interval(secs => begin_emergency.lease_seconds) end
     where t.name = e.name;
@@ -474,12 +517,14 @@ create or replace function public.emergency_activate(version text, reason text, 
   language plpgsql security definer set search_path = '' as $$
 declare
   name text := coalesce(emergency_activate.environment, lepinet.mirrored_environment());
+  deployment uuid := gen_random_uuid();
 begin
   if name is null then
     perform lepinet.refuse('PT400', 'no environment has an active version yet', 'name one: emergency_activate(version, reason, environment)');
   end if;
-  perform public.begin_emergency(gen_random_uuid(), name, version, emergency_activate.reason, session_user || ' (SQL)');
+  perform public.begin_emergency(deployment, name, version, emergency_activate.reason, session_user || ' (SQL)');
   perform lepinet.flip(name, lepinet.version_id(version));
+  update public.model_deployments d set flipped_at = clock_timestamp() where d.id = deployment;
   return format('%s is pinned to %s. The endpoint follows with the next run of lepinet reconcile.', name, version);
 end
 $$;
@@ -527,44 +572,46 @@ create or replace function public.bind_environments(repository text, environment
   language plpgsql security definer set search_path = '' as $$
 declare
   other text;
+  mirrored text;
 begin
+  -- Whoever holds a row is waited for; no order of rows could be right for two lists at once.
+  lock table public.environments in exclusive mode;
   select e.repository into other from public.environments e where e.repository <> bind_environments.repository limit 1;
   if other is not null then
     perform lepinet.refuse('PT403', format('this registry belongs to another repository (first commit %s)', left(other, 7)),
       'check which database DATABASE_URL names');
   end if;
+  mirrored := lepinet.mirrored_environment();
   update public.environments e set place = null where e.name <> all (bind_environments.environments);
   insert into public.environments as e (name, repository, place)
     select n.name, bind_environments.repository, n.place
     from unnest(bind_environments.environments) with ordinality as n (name, place)
     on conflict (name) do update set place = excluded.place where e.place is distinct from excluded.place;
+  if lepinet.mirrored_environment() <> coalesce(mirrored, '') then
+    lock table public.model_versions in share row exclusive mode;
+    perform lepinet.mirror(e.active_version_id) from public.environments e where e.name = lepinet.mirrored_environment();
+  end if;
 end
 $$;
 
--- PUBLIC may execute every new function unless it is told not to, whatever the project's default grants.
-do $$
-declare
-  f record;
-begin
-  for f in
-    select p.oid::regprocedure as signature, n.nspname, p.proname
-    from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where n.nspname = 'lepinet' or (n.nspname = 'public' and p.proname = any (array[
-      'registry_snapshot', 'log_model_version', 'log_model_performance', 'stored_answers', 'claim', 'renew', 'release',
-      'begin_deployment', 'record_step', 'activate_model_version', 'fail_deployment', 'begin_emergency', 'emergency_activate',
-      'unpin', 'deployment_history', 'bind_environments']))
-  loop
-    execute format('revoke all on function %s from public, anon, authenticated, service_role', f.signature);
-    if f.nspname = 'public' and f.proname <> 'bind_environments' then
-      execute format('grant execute on function %s to service_role', f.signature);
-    end if;
-    -- These ask for the user's role themselves.
-    if f.nspname = 'public' and f.proname = any (array[
-      'registry_snapshot', 'log_model_version', 'log_model_performance', 'deployment_history']) then
-      execute format('grant execute on function %s to authenticated', f.signature);
-    end if;
-  end loop;
-end
-$$;
+-- PUBLIC may execute every new function unless it is told not to, whatever the project's default grants. Functions of
+-- other people with one of these names make this fail, rather than lose their grants.
+revoke all on all functions in schema lepinet from public, anon, authenticated, service_role;
+grant execute on function lepinet.active_models to anon, authenticated, service_role;
+revoke all on function
+  public.registry_snapshot, public.log_model_version, public.log_model_performance, public.stored_answers, public.claim,
+  public.renew, public.release, public.begin_deployment, public.record_step, public.activate_model_version,
+  public.fail_deployment, public.begin_emergency, public.emergency_activate, public.unpin, public.deployment_history,
+  public.bind_environments
+  from public, anon, authenticated, service_role;
+grant execute on function
+  public.registry_snapshot, public.log_model_version, public.log_model_performance, public.stored_answers, public.claim,
+  public.renew, public.release, public.begin_deployment, public.record_step, public.activate_model_version,
+  public.fail_deployment, public.begin_emergency, public.emergency_activate, public.unpin, public.deployment_history
+  to service_role;
+-- These ask for the user's role themselves.
+grant execute on function
+  public.registry_snapshot, public.log_model_version, public.log_model_performance, public.deployment_history
+  to authenticated;
 
 notify pgrst, 'reload schema';

@@ -22,6 +22,13 @@ from lepinet.timings import Timings
 
 REPOSITORY = "a" * 40
 ENVIRONMENTS = ("staging", "production")
+EMPTY = b"""
+    delete from public.deployment_events;
+    delete from public.model_deployments;
+    delete from public.model_performance_logs;
+    delete from public.environments;
+    delete from public.model_versions;
+"""
 
 Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -82,24 +89,30 @@ def superuser(server: EmbeddedServer) -> Iterator[Rows]:
 
 @pytest.fixture(scope="session")
 def migrated(server: EmbeddedServer, superuser: Rows) -> str:
-    """The database that others are copied from: migrated, and bound to REPOSITORY and ENVIRONMENTS."""
+    """The name of the session's database with migrations."""
     superuser.execute(f"create database migrated owner {OWNER}".encode())
     with server.connect("migrated") as connection:
         migrate.apply(connection)
-        migrate.bind(connection, REPOSITORY, ENVIRONMENTS)
     return "migrated"
 
 
 @pytest.fixture
 def empty_database(superuser: Rows) -> Iterator[str]:
     """The name of a new database without migrations."""
-    yield from _new_database(superuser, "template1")
+    name = f"t{uuid4().hex}"
+    superuser.execute(f"create database {name} owner {OWNER}".encode())
+    yield name
+    superuser.execute(f"drop database {name} with (force)".encode())
 
 
 @pytest.fixture
-def database(superuser: Rows, migrated: str) -> Iterator[str]:
-    """The name of a new database, migrated and bound."""
-    yield from _new_database(superuser, migrated)
+def database(server: EmbeddedServer, migrated: str) -> str:
+    """The name of a database with migrations, bound to REPOSITORY and ENVIRONMENTS, in which nothing has happened."""
+    # Ten times as fast as a new database for each test.
+    with server.connect(migrated) as connection:
+        connection.execute(EMPTY)
+        migrate.bind(connection, REPOSITORY, ENVIRONMENTS)
+    return migrated
 
 
 @pytest.fixture
@@ -107,13 +120,6 @@ def owner(server: EmbeddedServer, database: str) -> Iterator[Rows]:
     """The database's owner at its SQL editor; sees what `registry` does."""
     with server.connect(database) as connection:
         yield connection
-
-
-def _new_database(superuser: Rows, template: str) -> Iterator[str]:
-    name = f"t{uuid4().hex}"
-    superuser.execute(f"create database {name} template {template} owner {OWNER}".encode())
-    yield name
-    superuser.execute(f"drop database {name} with (force)".encode())
 
 
 @pytest.fixture(params=["embedded", "postgres"])
@@ -153,11 +159,14 @@ def begin(registry: Registry) -> Callable[..., DeploymentRow]:
     """Begins the deployment of a version, which gets its row first, as reconcile does it."""
 
     def begin(
-        environment: str, claimant: UUID, version: str, *, id: UUID | None = None, **changes: Any
-    ) -> DeploymentRow:  # noqa: A002 - as the column
-        registry.log_version(version, f"models/{version}", revision="sha256:" + version[1:].replace(".", "").zfill(64))
+        environment: str, claimant: UUID, version: str, deployment: UUID | None = None, **changes: Any
+    ) -> DeploymentRow:
+        digits = version.removeprefix("v").replace(".", "")
+        registry.log_version(version, f"models/{version}", revision="sha256:" + digits.zfill(64))
         said = {"way_back": None, "actor": "asha", "reason": "merge", "verdict": None, "conditions": None}
-        return registry.begin_deployment(id or uuid4(), environment, claimant, version_name=version, **(said | changes))
+        return registry.begin_deployment(
+            deployment or uuid4(), environment, claimant, version_name=version, **(said | changes)
+        )
 
     return begin
 

@@ -195,6 +195,7 @@ class Registry:
         deployment: UUID,
         environment: str,
         *,
+        repository: str,
         version_name: str,
         reason: str,
         actor: str,
@@ -203,12 +204,21 @@ class Registry:
         lease_seconds: float,
         way_back: Target | None,
     ) -> Snapshot:
-        """Take the environment from whoever has it and pin it to the version; nothing has moved yet."""
+        """Take the environment from whoever has it and pin it to the version; nothing has moved yet.
+
+        Args:
+            way_back: what the endpoint serves; None leaves it to the registry: the active version.
+
+        Raises:
+            RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository, 404 when the
+                registry does not know the version.
+        """
         return Claim.model_validate(
             self._call(
                 "begin_emergency",
                 id=str(deployment),
                 environment=environment,
+                repository=repository,
                 version_name=version_name,
                 reason=reason,
                 actor=actor,
