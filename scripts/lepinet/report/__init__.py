@@ -1,0 +1,1 @@
+"""What people and programs read of a run: JSON documents, Markdown for a pull request, text for a terminal."""

@@ -1,0 +1,192 @@
+"""The JSON that `lepinet compare` and `lepinet check` write; every other kind of report is made from these values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from lepinet import __version__
+from lepinet.evaluation.answers import Answers, Score, Value
+from lepinet.evaluation.comparison import Comparison, SpeciesChange, compare
+from lepinet.evaluation.gates import Decision, Gate, Reason, Verdict
+from lepinet.evaluation.paired import interval, mcnemar
+from lepinet.evaluation.results import Summary, Unanswered, summarise
+from lepinet.manifest.history import ChangeClass
+from lepinet.manifest.problems import Problem
+
+
+class SpeciesRecall(Value):
+    """One species on the known images, in both models."""
+
+    id: str
+    name: str
+    support: int
+    """Known images of it."""
+    old_recall: float
+    new_recall: float
+
+
+class ComparisonDocument(Value):
+    """Two models on the same known images.
+
+    The difference, its interval, McNemar's p and the flips are over images of the species that the old model can name;
+    the figures in `old` and `new` are over all of them.
+    """
+
+    schema_version: Literal[1] = 1
+    tool_version: str = __version__
+    old: Summary
+    new: Summary
+    accuracy_difference: float | None
+    """New minus old, -1 to 1; null without images."""
+    difference_interval: tuple[float, float] | None
+    """Tango's, two-sided, at the confidence that the gates ask for."""
+    mcnemar_p: float
+    """Exact, two-sided."""
+    negative_flips: tuple[str, ...]
+    """File names that the old model gets right and the new one wrong."""
+    positive_flips: tuple[str, ...]
+    species: tuple[SpeciesRecall, ...]
+    gates: tuple[Gate, ...]
+    verdict: Decision
+    reasons: tuple[Reason, ...]
+
+
+class Flip(Value):
+    """A known image that one model gets right and the other wrong."""
+
+    file_name: str
+    expected_id: str
+    expected_name: str
+    old: Score | None
+    """What the old model says first; null when it did not answer."""
+    new: Score | None
+
+
+class DeclaredVersion(Value):
+    """A model version as models.yaml has it."""
+
+    name: str
+    file_path: str
+    revision: str
+    training_image_count: int | None
+    accuracy_score: float | None
+    notes: str | None
+
+
+class EnvironmentCheck(Value):
+    """What a change would do to one environment."""
+
+    name: str
+    change_class: ChangeClass
+    baseline: DeclaredVersion | None
+    """The active version; null for an environment's first one."""
+    candidate: DeclaredVersion | None
+    """The version that would be active; null when the change leaves the active one alone."""
+    test: Summary | None
+    """The candidate on the known images."""
+    unanswered: tuple[Unanswered, ...] = ()
+    """Known images that the candidate did not answer."""
+    comparison: ComparisonDocument | None
+    """Null without a baseline's answers."""
+    newly_wrong: tuple[Flip, ...] = ()
+    newly_right: tuple[Flip, ...] = ()
+    verdict: Verdict | None
+    """Null where none is asked for: a rollback shows its comparison, and nothing in it blocks."""
+    blocks: bool
+    """It keeps the change from shipping: held, undecided where that blocks, or the model cannot be tested."""
+    error: str | None = None
+    """Why the candidate could not be tested."""
+    plan: tuple[str, ...] = ()
+    """What reconcile would do, a line a step."""
+    override: str | None = None
+    """The reason by which it ships all the same."""
+
+
+class RegisteredVersion(Value):
+    """A version that the change adds to models.yaml."""
+
+    version: str
+    test: Summary | None = None
+    error: str | None = None
+    """Why it could not be tested."""
+
+
+class CheckAnswer(StrEnum):
+    """What a check comes to."""
+
+    PROMOTE = "promote"
+    HOLD = "hold"
+    UNDECIDED = "undecided"
+    INVALID = "invalid"
+    NOTHING = "nothing to judge"
+
+
+class CheckDocument(Value):
+    """All that a pull request needs to know of its change."""
+
+    schema_version: Literal[1] = 1
+    tool_version: str = __version__
+    base: str | None
+    """The commit that the change starts from, all hex digits; null when there is none."""
+    head: str
+    known_images: str
+    """Their folder, relative to the repository's root."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with models.yaml, or with the change of it."""
+    environments: tuple[EnvironmentCheck, ...] = ()
+    registered: tuple[RegisteredVersion, ...] = ()
+    answer: CheckAnswer
+    sentence: str
+    """The answer in one sentence."""
+    timestamp: datetime
+
+
+def comparison_document(
+    old: Answers, new: Answers, verdict: Verdict, confidence: Decimal, timestamp: datetime
+) -> ComparisonDocument:
+    """Two models side by side.
+
+    Args:
+        old: the baseline's answers.
+        new: the candidate's, on the same known images.
+        verdict: what `judge` said of both.
+        confidence: of the interval, as the gates have it.
+        timestamp: when, with its time zone.
+
+    Raises:
+        RefusedError: they are about different known images.
+    """
+    comparison = compare(old, new)
+    paired = comparison.paired
+    return ComparisonDocument(
+        old=summarise(old, timestamp),
+        new=summarise(new, timestamp),
+        accuracy_difference=paired.difference if paired.size else None,
+        difference_interval=interval(paired, float(confidence)) if paired.size else None,
+        mcnemar_p=mcnemar(paired).exact,
+        negative_flips=comparison.negative_flips,
+        positive_flips=comparison.positive_flips,
+        species=tuple(_recall(change) for change in _all_species(comparison)),
+        gates=verdict.gates,
+        verdict=verdict.answer,
+        reasons=verdict.reasons,
+    )
+
+
+def _recall(change: SpeciesChange) -> SpeciesRecall:
+    return SpeciesRecall(
+        id=change.id,
+        name=change.name,
+        support=change.support,
+        old_recall=change.old_correct / change.support,
+        new_recall=change.new_correct / change.support,
+    )
+
+
+def _all_species(comparison: Comparison) -> Iterator[SpeciesChange]:
+    """By id; those that only the new model can name among them."""
+    return iter(sorted((*comparison.species, *comparison.new_species), key=lambda change: change.id))
