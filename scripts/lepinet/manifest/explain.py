@@ -63,6 +63,9 @@ def finding(error: Mapping[str, Any]) -> Finding:
     if kind == "override":
         hint = "take the override out, or name the active version in it"
         return Finding((*path, "version"), f"{_label(path)} {error['msg']}", hint)
+    if kind == "shared":
+        path = (*path, context["name"], "endpoint")
+        return Finding(path, f"{_label(path)} {error['msg']}", "each needs an endpoint of its own")
     complaint = _SENTENCES[kind].format(**context) if kind in _SENTENCES else error["msg"]
     at_key = loc[-1:] == (_KEY,)
     label = f"a name in {_label(path[:-1])}" if at_key else _label(path)

@@ -62,15 +62,14 @@ def _findings(error: ValidationError) -> list[Finding]:
     return [finding(details) for details in error.errors(include_url=False)[:_MOST]]
 
 
-def _place(root: Node | None, item: Finding) -> Node | None:
+def _place(root: Node, item: Finding) -> Node | None:
     """What to point at: the value where it has text of its own on the line, else its key; None for the whole file."""
     key, value = None, root
     for name in item.path:
-        entry = value.entries.get(name) if value else None
-        if entry is None:
+        if name not in value.entries:
             break
-        key, value = entry
-    if item.at_key or value is None or value.style in (":", "|", ">") or value.start.index == value.end:
+        key, value = value.entries[name]
+    if item.at_key or value.style in (":", "|", ">") or value.start.index == value.end:
         return key
     return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -53,11 +53,17 @@ class LocalEndpointSettings(Value):
     kind: Literal["local"]
     port: int | None = Field(None, ge=1, le=65535, description="Where it listens; without it, on any free port.")
 
+    @property
+    def address(self) -> str | None:
+        """What no two environments may share."""
+        return f"port {self.port}" if self.port else None
+
 
 class NoEndpointSettings(Value):
     """Nothing to move: the models run on the phones."""
 
     kind: Literal["none"]
+    address: ClassVar[None] = None
 
 
 EndpointSettings = Annotated[LocalEndpointSettings | NoEndpointSettings, Field(discriminator="kind")]
@@ -171,6 +177,21 @@ class Manifest(Value):
     gates: Gates = Gates()
     retention: Retention = Retention()
     versions: Mapping[VersionName, ModelVersion] = Field(description="All model versions; new ones are appended.")
+
+    @field_validator("environments", mode="after")
+    @classmethod
+    def _apart(cls, environments: Mapping[str, Environment]) -> Mapping[str, Environment]:
+        owners: dict[str, str] = {}
+        for name, environment in environments.items():
+            address = environment.endpoint.address
+            owner = owners.setdefault(address, name) if address else name
+            if owner != name:
+                raise PydanticCustomError(
+                    "shared",
+                    "is {address}, and so is {owner}.endpoint",
+                    {"address": address, "owner": owner, "name": name},
+                )
+        return environments
 
     def target(self, version: str) -> Target:
         """What an endpoint serves when that version is active there.

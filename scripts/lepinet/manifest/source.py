@@ -150,11 +150,11 @@ def plain(text: str) -> tuple[Any, list[UnreadableError]]:
     return data, complaints
 
 
-def compose(text: str) -> Node | None:
-    """The document with the place of each value; None when it is empty. The text has been read before."""
+def compose(text: str) -> Node:
+    """The document with the place of each value. The text has been read before."""
     stream = events(text)
     first = next(stream, None)
-    return None if first is None else _node(first, stream, text)
+    return Node(Mark(0, 0, 0), 0, "") if first is None else _node(first, stream, text)
 
 
 def _value(event: Any, stream: Iterator[Any], complaints: list[UnreadableError]) -> Any:

@@ -1,0 +1,91 @@
+"""What an environment's activations were, state after state of `models.yaml` on main's first-parent line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lepinet.commit import Commit
+from lepinet.manifest.model import Manifest
+from lepinet.target import Target
+
+
+class ChangeClass(StrEnum):
+    """What a change does, mildest first; the severest part decides what must be checked.
+
+    A rollback comes before an activation: its checks are fewer, and a change that is both must pass the gates.
+    """
+
+    CONFIGURE = "configure"
+    RETIRE = "retire"
+    REGISTER = "register"
+    ROLLBACK = "rollback"
+    ACTIVATE = "activate"
+
+    @property
+    def severity(self) -> int:
+        return list(ChangeClass).index(self)
+
+
+@dataclass(frozen=True)
+class State:
+    """The file as one commit left it."""
+
+    commit: Commit
+    manifest: Manifest
+    digest: str
+    """Of the file's bytes."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An environment's `active` came to be another version."""
+
+    environment: str
+    state: State
+    """The first one that says so."""
+    target: Target
+    baseline: Target | None
+    """What was active before; None when nothing ever was."""
+    change: ChangeClass
+    """Rollback when the version was still on the stack, else activate: the way forward again too."""
+    stack: tuple[str, ...]
+    """Versions from the first activation to this one, without those that a rollback took down; the last is active."""
+
+
+def active(manifest: Manifest | None, environment: str) -> str | None:
+    """The version a manifest declares for an environment; None where there is neither."""
+    found = manifest.environments.get(environment) if manifest else None
+    return found.active if found else None
+
+
+def activations(states: Sequence[State], environment: str) -> tuple[Activation, ...]:
+    """All activations of an environment, oldest first.
+
+    An activation pushes its version on the stack, a rollback takes down all that lies above its target. While the
+    environment is out of the file, or declares nothing, the stack stays.
+    """
+    found: list[Activation] = []
+    stack: tuple[str, ...] = ()
+    for state in states:
+        version = active(state.manifest, environment)
+        if version is None or version == (stack[-1] if stack else None):
+            continue
+        back = version in stack
+        stack = (*stack[: stack.index(version)], version) if back else (*stack, version)
+        change = ChangeClass.ROLLBACK if back else ChangeClass.ACTIVATE
+        baseline = found[-1].target if found else None
+        found.append(Activation(environment, state, state.manifest.target(version), baseline, change, stack))
+    return tuple(found)
+
+
+def last_active(states: Sequence[State]) -> dict[str, State]:
+    """The state that ended each version's last active day, in whatever environment; the last one for active ones."""
+    ended: dict[str, State] = {}
+    standing: set[str] = set()
+    for state in states:
+        now = {environment.active for environment in state.manifest.environments.values() if environment.active}
+        ended |= dict.fromkeys(now | standing, state)
+        standing = now
+    return ended
