@@ -191,7 +191,7 @@ declare
   core integer[];
 begin
   perform lepinet.require_user_role('trainer');
-  if coalesce(trim(a), '') = '' or coalesce(trim(log_model_version.file_path), '') = '' then
+  if coalesce(a, '') !~ '\S' or coalesce(log_model_version.file_path, '') !~ '\S' then
     perform lepinet.refuse('PT400', 'a version needs a name and a file_path');
   end if;
   if log_model_version.accuracy_score not between 0 and 1 then
@@ -478,7 +478,7 @@ declare
   version_id uuid;
 begin
   perform lepinet.require_repository(e, begin_emergency.repository);
-  if coalesce(trim(begin_emergency.reason), '') = '' then
+  if coalesce(begin_emergency.reason, '') !~ '\S' then
     perform lepinet.refuse('PT400', 'an emergency needs a reason: the history is read by those who come later');
   end if;
   if exists (select from public.model_deployments t where t.id = begin_emergency.id) then
@@ -534,7 +534,7 @@ create or replace function public.unpin(environment text, reason text) returns j
 declare
   e public.environments := lepinet.lock_environment(unpin.environment);
 begin
-  if coalesce(trim(unpin.reason), '') = '' then
+  if coalesce(unpin.reason, '') !~ '\S' then
     perform lepinet.refuse('PT400', 'unpin needs a reason');
   end if;
   if e.pinned_version_id is not null then

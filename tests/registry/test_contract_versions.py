@@ -79,7 +79,7 @@ def test_a_version_needs_a_name_files_and_a_share_as_accuracy(registry: Registry
     for accuracy in (92.34, -0.01, math.nan, math.inf):
         with pytest.raises(RegistryRefusal, match="must lie between 0 and 1"):
             registry.log_version("v1.1.0", "Bhanura/lepinet-model", accuracy_score=accuracy)
-    for name, path in (("", "Bhanura/lepinet-model"), ("  ", "Bhanura/lepinet-model"), ("v1.1.0", "")):
+    for name, path in (("", "Bhanura/lepinet-model"), (" \n", "Bhanura/lepinet-model"), ("v1.1.0", "")):
         with pytest.raises(RegistryRefusal, match="needs a name and a file_path"):
             registry.log_version(name, path)
     assert registry.snapshot("production").versions == ()
