@@ -21,7 +21,9 @@ from lepinet.timings import Timings
 
 Eventually: TypeAlias = Callable[[Callable[[], bool]], bool]
 
+PATIENT = Timings()
 SHORT = Timings(connect=1, request=1)
+"""To see a limit reached."""
 
 FUNCTIONS = """
 create function public.echo(a jsonb, b text, c double precision, d integer, e boolean, f uuid) returns jsonb
@@ -36,6 +38,12 @@ create function public.note(n integer) returns jsonb language plpgsql security d
   begin
     insert into public.noted values (note.n) on conflict do nothing;
     return (select to_jsonb(count(*)) from public.noted);
+  end $$;
+create function public.once(n integer) returns void language plpgsql security definer as $$
+  begin
+    insert into public.noted values (once.n);
+  exception when unique_violation then
+    raise exception using errcode = 'PT409', message = 'not twice';
   end $$;
 create function public.end_connection() returns jsonb language plpgsql security definer as $$
   begin
@@ -57,7 +65,7 @@ def url(server: EmbeddedServer, empty_database: str) -> str:
 
 @pytest.fixture
 def transport(url: str) -> PostgresTransport:
-    return PostgresTransport(url, SHORT)
+    return PostgresTransport(url, PATIENT)
 
 
 def test_arguments_and_answers_are_json(transport: PostgresTransport) -> None:
@@ -91,7 +99,6 @@ def test_a_rule_says_no(transport: PostgresTransport, hint: str, todo: str | Non
         (("forbidden", {}), OutsideError, "owner of the database"),
         (("not_there", {}), OutsideError, "lepinet db migrate"),
         (("echo", {"a": {}, "b": "", "c": 1, "d": 1, "e": True, "f": "no uuid"}), RefusedError, "no uuid"),
-        (("sleep", {"seconds": 30}), OutsideError, "gave up; nothing was changed"),
     ],
 )
 def test_an_error_says_what_to_do(
@@ -104,12 +111,18 @@ def test_an_error_says_what_to_do(
     assert not isinstance(caught.value, NoAnswerError)
 
 
-def test_a_lock_is_waited_for_and_given_up(url: str, transport: PostgresTransport) -> None:
+def test_a_lock_is_waited_for_and_given_up(url: str) -> None:
     with psycopg.connect(url) as other:
         other.execute("lock table public.noted")
         with pytest.raises(OutsideError, match="kept the row locked"):
-            transport.call("note", n=1)
-    assert transport.call("note", n=1) == 1
+            PostgresTransport(url, SHORT).call("note", n=1)
+    assert PostgresTransport(url, PATIENT).call("note", n=1) == 1
+
+
+def test_a_function_that_takes_too_long_has_done_nothing(url: str) -> None:
+    with pytest.raises(OutsideError, match="gave up; nothing was changed") as caught:
+        PostgresTransport(url, SHORT).call("sleep", seconds=30)
+    assert not isinstance(caught.value, NoAnswerError)
 
 
 Fate: TypeAlias = Literal["pass", "cut", "swallow"]
@@ -167,13 +180,18 @@ def rows(url: str) -> int:
 
 def test_an_answer_that_was_lost_is_asked_for_again(url: str, tmp_path: Path) -> None:
     with through_a_bad_line(url, tmp_path, ["cut"]) as (line, made):
-        assert PostgresTransport(line, SHORT).call("note", n=7) == 1
+        assert PostgresTransport(line, PATIENT).call("note", n=7) == 1
     assert len(made) == 2
+
+
+def test_a_refusal_is_an_answer_to_the_second_try_too(url: str, tmp_path: Path) -> None:
+    with through_a_bad_line(url, tmp_path, ["cut"]) as (line, _), pytest.raises(RegistryRefusal, match="not twice"):
+        PostgresTransport(line, PATIENT).call("once", n=7)
 
 
 def test_twice_no_answer_is_said_to_be_unknown(url: str, tmp_path: Path) -> None:
     with through_a_bad_line(url, tmp_path, ["cut", "cut"]) as (line, made), pytest.raises(NoAnswerError):
-        PostgresTransport(line, SHORT).call("note", n=7)
+        PostgresTransport(line, PATIENT).call("note", n=7)
     assert (len(made), rows(url)) == (2, 1)
 
 
@@ -185,7 +203,7 @@ def test_silence_ends_and_is_not_asked_again(url: str, tmp_path: Path) -> None:
 
 def test_a_backend_that_is_ended_is_replaced_once(url: str) -> None:
     with pytest.raises(NoAnswerError, match="did not answer end_connection"):
-        PostgresTransport(url, SHORT).call("end_connection")
+        PostgresTransport(url, PATIENT).call("end_connection")
     assert rows(url) == 0
 
 
@@ -193,7 +211,7 @@ def test_nothing_listens_and_the_password_stays_secret() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(OutsideError, match="cannot be reached") as caught:
-        PostgresTransport(f"postgresql://u:geheim@127.0.0.1:{port}/db", SHORT).call("nothing")
+        PostgresTransport(f"postgresql://u:geheim@127.0.0.1:{port}/db", PATIENT).call("nothing")
     assert f"127.0.0.1:{port}/db" in str(caught.value)
     assert "geheim" not in str(caught.value)
 
@@ -216,10 +234,10 @@ def test_a_wrong_password_is_named_and_not_shown(
     try:
         assert eventually(lambda: not _lets_in(url.replace("//lepinet@", "//locked@")))
         with pytest.raises(OutsideError, match="refuses the password") as caught:
-            PostgresTransport(url.replace("//lepinet@", "//locked:geheim@"), SHORT).call("nothing")
+            PostgresTransport(url.replace("//lepinet@", "//locked:geheim@"), PATIENT).call("nothing")
         assert "geheim" not in str(caught.value)
         with pytest.raises(OutsideError, match="too few rights"):
-            PostgresTransport(url.replace("//lepinet@", "//locked:right@"), SHORT).call("nothing")
+            PostgresTransport(url.replace("//lepinet@", "//locked:right@"), PATIENT).call("nothing")
     finally:
         rules.write_text(before)
         superuser.execute("select pg_reload_conf()")
@@ -246,7 +264,7 @@ def test_an_address_that_cannot_be_reached_says_what_helps(host: str, says: str)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(OutsideError) as caught:
-        PostgresTransport(f"postgresql://u:geheim@{host}:{port}/db?hostaddr=127.0.0.1", SHORT).call("nothing")
+        PostgresTransport(f"postgresql://u:geheim@{host}:{port}/db?hostaddr=127.0.0.1", PATIENT).call("nothing")
     assert says in str(caught.value.todo)
 
 
@@ -266,7 +284,7 @@ def test_supabase_gets_no_password_without_tls() -> None:
         peer.start()
         host = f"aws-0-ap-south-1.pooler.supabase.com:{listener.getsockname()[1]}"
         with pytest.raises(OutsideError, match="SSL was required"):
-            PostgresTransport(f"postgresql://u:geheim@{host}/db?hostaddr=127.0.0.1", SHORT).call("nothing")
+            PostgresTransport(f"postgresql://u:geheim@{host}/db?hostaddr=127.0.0.1", PATIENT).call("nothing")
         peer.join()
     assert len(heard) == 8, "the request for TLS and not a byte more"
 
@@ -286,5 +304,5 @@ def test_supabase_gets_no_password_without_tls() -> None:
 )
 def test_a_string_that_is_no_address_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(UsageError) as caught:
-        PostgresTransport(url, SHORT)
+        PostgresTransport(url, PATIENT)
     assert "geheim" not in str(caught.value)

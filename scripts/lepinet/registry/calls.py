@@ -56,9 +56,11 @@ def call_function(
             if state in _WORTH_REPEATING and not repeated and not call.overdue:
                 repeated = True
                 continue
-            if maybe_done:
+            said = explained(error, where)
+            # A refusal is an answer, to both attempts: what the first had done, the second would have been told.
+            if maybe_done and not isinstance(said, RefusedError):
                 raise _no_answer(function, where) from error
-            raise explained(error, where) from error
+            raise said from error
 
 
 class _Call:

@@ -145,7 +145,7 @@ class EmbeddedServer:
                 return
 
     def _start(self) -> bool:
-        """Start the server, and wait until it is ready; False when somebody else is at it, or it runs already."""
+        """Start the server, and wait until it is ready; False when somebody else is at it, or it came to nothing."""
         lock = os.open(self._folder / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -165,10 +165,10 @@ class EmbeddedServer:
             raise OutsideError("the server does not become ready", where=self.where, todo=self._see_log) from None
         finally:
             os.close(lock)
-        if started.returncode:
+        if started.returncode == 1:
             what, _, todo = started.stderr.strip().partition("\n")
             raise OutsideError(what, where=self.where, todo=todo or self._see_log)
-        return True
+        return started.returncode == 0  # else somebody killed the one or the other: try again
 
     def _socket_folder(self) -> Path:
         return (self._folder / "socket").readlink()

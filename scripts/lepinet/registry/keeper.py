@@ -2,10 +2,11 @@
 
     python keeper.py FOLDER BINARIES LOCK
 
-ends with 0 once PostgreSQL accepts connections, or with 1 and the reason; what it leaves behind is the keeper, a
-process of its own session and PostgreSQL's parent. Whoever uses the server holds a shared lock on `users.lock`, which
-the system takes back from the dead; the keeper stops the server, and itself, when it can have that lock alone. LOCK is
-an open file descriptor that holds `keeper.lock`: there is never a second keeper.
+ends with 0 once PostgreSQL accepts connections, with 1 and the reason why it does not, or with 2 when the keeper was
+killed before either. What it leaves behind is the keeper, a process of its own session and PostgreSQL's parent. Whoever
+uses the server holds a shared lock on `users.lock`, which the system takes back from the dead; the keeper stops the
+server, and itself, when it can have that lock alone. LOCK is an open file descriptor that holds `keeper.lock`: there is
+never a second keeper.
 """
 
 from __future__ import annotations
@@ -88,7 +89,6 @@ def main(folder: str, binaries: str, lock: str) -> int:
     answer, report = os.pipe()
     if os.fork() == 0:
         os.close(answer)
-        _become_daemon(place)
         os._exit(_run(place, report))
     os.close(report)
     os.close(int(lock))  # from here on the keeper alone holds it
@@ -96,8 +96,8 @@ def main(folder: str, binaries: str, lock: str) -> int:
         said = pipe.read().decode()
     if said == "ready":
         return 0
-    sys.stderr.write(said or f"the keeper of PostgreSQL ended early\nsee {place.log}")
-    return 1
+    sys.stderr.write(said)
+    return 1 if said else 2
 
 
 def _become_daemon(place: Place) -> None:
@@ -115,6 +115,7 @@ def _run(place: Place, report: int) -> int:
             os.close(report)
 
     try:
+        _become_daemon(place)
         _clear_leftovers(place)
         _use_ordinary_identity(place)
         users = os.open(place.users_lock, os.O_RDWR)
