@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from lepinet import __version__
-from lepinet.evaluation.answers import Answers, Score, Value
+from lepinet.evaluation.answers import Answer, Answers, Score, Value
 from lepinet.evaluation.comparison import Comparison, SpeciesChange, compare
 from lepinet.evaluation.gates import Decision, Gate, Reason, Verdict
 from lepinet.evaluation.paired import interval, mcnemar
@@ -177,6 +177,21 @@ def comparison_document(
     )
 
 
+def flips(old: Answers, new: Answers) -> tuple[tuple[Flip, ...], tuple[Flip, ...]]:
+    """The images that are newly wrong and those that are newly right, of the species that the old model can name.
+
+    Raises:
+        RefusedError: the answers are about different known images.
+    """
+    comparison = compare(old, new)
+    before, now = ({answer.file_name: answer for answer in answers.answers} for answers in (old, new))
+
+    def shown(file_names: tuple[str, ...]) -> tuple[Flip, ...]:
+        return tuple(_flip(before[name], now[name]) for name in file_names)
+
+    return shown(comparison.negative_flips), shown(comparison.positive_flips)
+
+
 def _recall(change: SpeciesChange) -> SpeciesRecall:
     return SpeciesRecall(
         id=change.id,
@@ -190,3 +205,13 @@ def _recall(change: SpeciesChange) -> SpeciesRecall:
 def _all_species(comparison: Comparison) -> Iterator[SpeciesChange]:
     """By id; those that only the new model can name among them."""
     return iter(sorted((*comparison.species, *comparison.new_species), key=lambda change: change.id))
+
+
+def _flip(old: Answer, new: Answer) -> Flip:
+    return Flip(
+        file_name=old.file_name,
+        expected_id=old.expected_id,
+        expected_name=old.expected_name,
+        old=old.top[0] if old.top else None,
+        new=new.top[0] if new.top else None,
+    )
