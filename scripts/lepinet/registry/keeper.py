@@ -26,7 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 OWNER: Final = "lepinet"
 """The database, and the ordinary role that owns it: a superuser would not notice a missing grant."""
@@ -89,7 +89,7 @@ def main(folder: str, binaries: str, lock: str) -> int:
     answer, report = os.pipe()
     if os.fork() == 0:
         os.close(answer)
-        os._exit(_run(place, report))
+        os._exit(_run(place, os.fdopen(report, "wb", buffering=0)))
     os.close(report)
     os.close(int(lock))  # from here on the keeper alone holds it
     with os.fdopen(answer, "rb") as pipe:
@@ -108,11 +108,12 @@ def _become_daemon(place: Place) -> None:
         os.dup2(source, target)
 
 
-def _run(place: Place, report: int) -> int:
+def _run(place: Place, report: IO[bytes]) -> int:
     def say(text: str) -> None:
-        with suppress(OSError):  # said already, or nobody waits for it any more
-            os.write(report, text.encode())
-            os.close(report)
+        if report.closed:  # said once already
+            return
+        with suppress(OSError), report:  # nobody may be waiting for it any more
+            report.write(text.encode())
 
     try:
         _become_daemon(place)
