@@ -66,7 +66,7 @@ class Commands(click.Group):
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside failed · 4 unfinished, run again.",
+    epilog="Exit codes: 0 done · 1 the answer is no · 2 wrong usage · 3 something outside failed · 4 unfinished.",
 )
 @click.version_option(__version__, prog_name="lepinet")
 def lepinet() -> None:

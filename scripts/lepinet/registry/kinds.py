@@ -10,7 +10,8 @@ from typing import assert_never
 from lepinet.errors import UsageError
 from lepinet.manifest.model import RegistrySettings
 from lepinet.registry import Registry
-from lepinet.registry.postgres import PostgresTransport
+from lepinet.registry.calls import Connection
+from lepinet.registry.postgres import Address, PostgresTransport
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 
@@ -58,3 +59,25 @@ def _database_url(settings: Settings, environment: str | None) -> str:
             todo="Set DATABASE_URL to the project's connection string (in its dashboard: Connect, Session pooler).",
         )
     raise UsageError(f"no DATABASE_URL {settings.places}", todo="It is postgresql://USER:PASSWORD@HOST:5432/DATABASE.")
+
+
+@contextmanager
+def open_database(
+    kind: RegistrySettings, environment: str, folder: Callable[[], Path], settings: Settings, timings: Timings
+) -> Iterator[tuple[Connection, str]]:
+    """A direct connection as the database's owner, for migrations, and the database's name for messages.
+
+    Arguments and errors as `open_registry`.
+    """
+    match kind.kind:
+        case "postgres":
+            address = Address(_database_url(settings, environment))
+            with address.connect(timings) as connection:
+                yield connection, address.where
+        case "embedded":
+            from lepinet.registry.embedded import EmbeddedServer  # noqa: PLC0415  # as above
+
+            with EmbeddedServer(embedded_folder(folder())) as server, server.connect() as connection:
+                yield connection, server.where
+        case _:
+            assert_never(kind.kind)

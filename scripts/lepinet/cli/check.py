@@ -1,0 +1,34 @@
+"""`lepinet check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lepinet.cli import options
+from lepinet.cli.output import Progress, colour, show_json
+from lepinet.report import markdown, terminal
+from lepinet.report.documents import CheckAnswer
+from lepinet.workflow import check as checking
+from lepinet.workflow.workspace import open_workspace
+
+
+@click.command(epilog="Example: lepinet check --base origin/main --markdown report.md")
+@click.option("--base", metavar="REF", help="A commit of main; default: where this branch left main.")
+@click.option("--markdown", "report", metavar="FILE", type=click.Path(path_type=Path), help="Write the report there.")
+@options.as_json
+def check(*, base: str | None, report: Path | None, as_json: bool) -> int:
+    """All that a pull request needs: validate, test, compare, plan; the verdict is the exit code.
+
+    0: fine, or undecided where a person decides (it says so). 1: invalid, or held.
+    """
+    document = checking.check(open_workspace(), base, Progress)
+    if report:
+        report.write_text(markdown.check(document), encoding="utf-8")
+    if as_json:
+        show_json(document.model_dump(mode="json"))
+    else:
+        click.echo(terminal.check(document, colour=colour()))
+    blocked = any(one.blocks for one in document.environments) or any(one.error for one in document.registered)
+    return int(document.answer is CheckAnswer.INVALID or blocked)

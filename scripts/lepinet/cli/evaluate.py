@@ -1,0 +1,77 @@
+"""`lepinet test` and `lepinet compare`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import click
+
+from lepinet.cli import options
+from lepinet.cli.output import Progress, colour, show_json
+from lepinet.errors import UsageError
+from lepinet.evaluation.gates import Decision
+from lepinet.report import terminal
+from lepinet.workflow.evaluate import Bench, bench, evaluate
+from lepinet.workflow.evaluate import compare as compare_models
+from lepinet.workflow.workspace import Workspace, open_workspace
+
+
+@click.command(epilog="Examples: lepinet test v1.1.0 · lepinet test --endpoint http://127.0.0.1:8000/predict")
+@click.argument("model", required=False, metavar="[VERSION|FOLDER]")
+@click.option("--endpoint", metavar="URL", help="Ask a live endpoint instead of a model's files.")
+@options.known_images
+@click.option("--fresh", is_flag=True, help="Ask the model again about photos that it has answered before.")
+@options.as_json
+def test(*, model: str | None, endpoint: str | None, known_images: str | None, fresh: bool, as_json: bool) -> int:
+    """Test a model on the known images: a version, a folder of model files, or a live endpoint."""
+    if (model is None) == (endpoint is None):
+        raise click.UsageError("name a version or a folder, or give --endpoint URL")
+    workspace = _workspace(needed=known_images is None)
+    tested = bench(workspace, _path(known_images), cached=not fresh)
+    results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
+    if as_json:
+        show_json(results.model_dump(mode="json"))
+    else:
+        click.echo(terminal.test(results, colour=colour()))
+    if workspace is None or known_images is not None:
+        return 0 if all(answer.error is None for answer in results.answers().answers) else 1
+    gates = workspace.manifest.gates
+    floors = ((gates.min_accuracy, results.accuracy), (gates.min_top3_accuracy, results.top3_accuracy))
+    return int(any(floor is not None and value is not None and value < floor for floor, value in floors))
+
+
+@click.command(epilog="Example: lepinet compare --old v1.0.0 --new v1.1.0 --known-images photos/")
+@click.option("--old", required=True, metavar="X", help="A version, a folder, or the JSON that `test` wrote.")
+@click.option("--new", required=True, metavar="X", help="As --old: the one that would replace it.")
+@options.known_images
+@options.as_json
+def compare(*, old: str, new: str, known_images: str | None, as_json: bool) -> int:
+    """Compare two models on the same photos, with the verdict. Exit code 0 only for promote."""
+
+    @lru_cache(maxsize=1)
+    def asked() -> Bench:
+        return bench(_workspace(needed=known_images is None), _path(known_images))
+
+    document, verdict = compare_models(old, new, asked, Progress)
+    if as_json:
+        show_json(document.model_dump(mode="json"))
+    else:
+        click.echo(terminal.comparison(document, colour=colour()))
+    return 0 if verdict.answer is Decision.PROMOTE else 1
+
+
+def _workspace(*, needed: bool) -> Workspace | None:
+    """The workspace here; paths say enough without one."""
+    try:
+        workspace = open_workspace()
+        workspace.text  # noqa: B018 -- raises where there is no models.yaml
+    except UsageError:
+        if needed:
+            raise
+        return None
+    return workspace
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

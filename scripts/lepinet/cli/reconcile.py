@@ -1,0 +1,80 @@
+"""`lepinet plan`, `lepinet reconcile`, `lepinet unpin`."""
+
+from __future__ import annotations
+
+import click
+
+from lepinet.cli import NO, OUTSIDE, options
+from lepinet.cli.output import say, show_json
+from lepinet.reconcile.run import Ending, Outcome
+from lepinet.workflow import deploy
+from lepinet.workflow.workspace import open_workspace
+
+EXIT_CODES = {Ending.DONE: 0, Ending.SUPERSEDED: 0, Ending.REFUSED: NO, Ending.OUTSIDE: OUTSIDE}
+
+
+@click.command(epilog="Example: lepinet plan -e production")
+@options.some_environments
+@options.as_json
+def plan(*, environment: str | None, as_json: bool) -> int:
+    """What reconcile would change now; reads only. Exit code 0 whatever it shows."""
+    plans = list(deploy.plan(open_workspace(), environment))
+    if as_json:
+        show_json(
+            [
+                {"environment": it.environment, "action": it.action, "aim": it.aim.version, "steps": it.lines()}
+                for it in plans
+            ]
+        )
+        return 0
+    for it in plans:
+        for line in it.lines():
+            click.echo(f"{it.environment}: {line}")
+    return 0
+
+
+@click.command(epilog="Example: lepinet reconcile -e production")
+@options.some_environments
+@click.option("--mend", is_flag=True, help="Undo first what somebody changed by hand.")
+@click.option("--retry", is_flag=True, help="Try a version again that failed its proof; never passes over a hold.")
+@click.option("--accept-history", metavar="REASON", help="Main was rewritten, and that is right.")
+@click.option("--reason", metavar="TEXT", help="Why; it stands in the history.")
+@options.as_json
+def reconcile(
+    *,
+    environment: str | None,
+    mend: bool,
+    retry: bool,
+    accept_history: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> int:
+    """Make endpoint and database what main declares: move, prove on known images, flip.
+
+    Safe to run again at any time, also after it was killed.
+    """
+    asked = deploy.Options(mend=mend, retry=retry, accept_history=accept_history, reason=reason)
+    outcomes = []
+    for outcome in deploy.reconcile_all(open_workspace(), environment, asked, say):
+        outcomes.append(outcome)
+        if not as_json:
+            click.echo(f"{outcome.environment}: {outcome.sentence}")
+    if as_json:
+        show_json([outcome_json(outcome) for outcome in outcomes])
+    return max((EXIT_CODES[outcome.ending] for outcome in outcomes), default=0)
+
+
+@click.command(epilog="Example: lepinet unpin -e production --reason 'v1.1.1 is merged'")
+@options.environment
+@options.reason
+def unpin(*, environment: str | None, reason: str | None) -> int:
+    """Lift the pin of an emergency; the next reconcile ships what main declares."""
+    workspace = open_workspace()
+    name = workspace.only_environment(environment)
+    snapshot = deploy.unpin(workspace, name, options.ask_for_reason(reason, "unpin"))
+    click.echo(f"{name} is not pinned; active is {snapshot.environment.active}. Next: lepinet reconcile -e {name}")
+    return 0
+
+
+def outcome_json(outcome: Outcome) -> dict[str, str]:
+    return {"environment": outcome.environment, "ending": outcome.ending.name.lower(), "sentence": outcome.sentence}

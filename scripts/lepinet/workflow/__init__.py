@@ -1,0 +1,1 @@
+"""Each command as the list of its steps."""

@@ -1,0 +1,35 @@
+"""`db migrate`: the SQL applied, and the environments bound to this repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from lepinet.registry.calls import Connection
+from lepinet.registry.kinds import open_database
+from lepinet.registry.migrate import apply, bind
+from lepinet.workflow.workspace import Workspace
+
+
+def migrate(workspace: Workspace, environment: str | None) -> Iterator[str]:
+    """Bring the databases of all environments, or of one, up to date; a line about each.
+
+    Environments that share a database are bound together, in promotion order.
+    """
+    wanted = workspace.environments(environment)
+    repository = workspace.git.first_commit()
+    with ExitStack() as stack:
+        shared: dict[str, tuple[Connection, list[str]]] = {}
+        for name, settings in workspace.manifest.environments.items():
+            opened = open_database(
+                settings.registry, name, lambda: workspace.data, workspace.settings, workspace.timings
+            )
+            connection, where = stack.enter_context(opened)
+            shared.setdefault(where, (connection, []))[1].append(name)
+        for where, (connection, names) in shared.items():
+            if not set(names) & set(wanted):
+                continue
+            applied = apply(connection)
+            bind(connection, repository, names)
+            done = f"{len(applied)} migrations applied" if applied else "migrations current"
+            yield f"{', '.join(names)}: {done} ({where})"

@@ -1,0 +1,145 @@
+"""`test` and `compare`: a model on known images, two models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lepinet.errors import UsageError
+from lepinet.evaluation.answers import Answers, ModelIdentity
+from lepinet.evaluation.cases import KnownImages, read_known_images, read_species
+from lepinet.evaluation.gates import Verdict, judge
+from lepinet.evaluation.labels import Species
+from lepinet.evaluation.results import Results, read_results, results_of
+from lepinet.evaluation.run import answers_of_endpoint, answers_of_folder
+from lepinet.manifest.model import Gates
+from lepinet.model_files import folder_revision
+from lepinet.report.documents import ComparisonDocument, comparison_document
+from lepinet.target import Target
+from lepinet.timings import Timings
+from lepinet.workflow.workspace import Workspace
+
+Counted = Callable[[int, int], None]
+"""Told how many images are answered, and of how many."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What models are tested with."""
+
+    known: KnownImages | None
+    species: tuple[Species, ...]
+    gates: Gates
+    workspace: Workspace | None
+    """None: no models.yaml is needed, paths say it all."""
+    cache: Path | None
+    timings: Timings
+
+
+def bench(workspace: Workspace | None, known_images: Path | None, *, cached: bool = True) -> Bench:
+    """The known images that are named, else the manifest's.
+
+    Raises:
+        UsageError: none are named and there is no models.yaml.
+    """
+    if known_images is None and workspace is None:
+        raise UsageError("which known images?", todo="--known-images DIR, or run this where models.yaml is")
+    timings = workspace.timings if workspace else Timings()
+    species = workspace.species if workspace else _species_beside(known_images)
+    if known_images is not None:
+        known: KnownImages | None = read_known_images(known_images, species)
+    else:
+        known = workspace.known_images if workspace else None
+    gates = workspace.manifest.gates if workspace else Gates()
+    cache = workspace.cache if workspace and cached else None
+    return Bench(known, species, gates, workspace, cache, timings)
+
+
+def answers_of(target: Target, bench: Bench, counted: Counted | None = None) -> Answers | None:
+    """The offline answers of a version's files; None where there are no known images.
+
+    Raises:
+        RefusedError: the model cannot be loaded, or its files are not those of its revision.
+    """
+    if bench.workspace is None or bench.known is None or not bench.known.images:
+        return None
+    identity = ModelIdentity(
+        name=target.version or target.file_path, file_path=target.file_path, revision=target.revision
+    )
+    folder = bench.workspace.folder(target)
+    return answers_of_folder(
+        folder,
+        identity,
+        bench.known,
+        bench.species,
+        timings=bench.timings,
+        cache=bench.cache,
+        progress=counted,
+    )
+
+
+def evaluate(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Results:
+    """Test a version, a folder or a live endpoint on the known images."""
+    return results_of(_answers(what, bench, endpoint=endpoint, counted=counted), datetime.now(UTC))
+
+
+def compare(
+    old: str, new: str, bench: Callable[[], Bench], counted: Callable[[str], Counted] | None = None
+) -> tuple[ComparisonDocument, Verdict]:
+    """Compare two of: a version, a folder, the JSON that `test` wrote.
+
+    `bench` is asked for only when a model has to be run; `counted` makes the progress of each model.
+    """
+    before, after = (_either(what, bench, counted(what) if counted else None) for what in (old, new))
+    gates = _gates(old, new, bench)
+    verdict = judge(before, after, gates)
+    return comparison_document(before, after, verdict, gates.confidence, datetime.now(UTC)), verdict
+
+
+def _either(what: str, bench: Callable[[], Bench], counted: Counted | None) -> Answers:
+    if what.endswith(".json") and Path(what).is_file():
+        return read_results(Path(what)).answers()
+    return _answers(what, bench(), counted=counted)
+
+
+def _gates(old: str, new: str, bench: Callable[[], Bench]) -> Gates:
+    both_files = all(what.endswith(".json") and Path(what).is_file() for what in (old, new))
+    return Gates() if both_files else bench().gates
+
+
+def _answers(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Answers:
+    if bench.known is None or not bench.known.images:
+        raise UsageError("there are no known images to test on", todo="--known-images DIR")
+    if endpoint is not None:
+        return answers_of_endpoint(endpoint, bench.known, bench.species, timings=bench.timings, progress=counted)
+    if what is None:
+        raise UsageError("what shall be tested?", todo="lepinet test v1.1.0, or a folder, or --endpoint URL")
+    if bench.workspace and what in bench.workspace.manifest.versions:
+        answers = answers_of(bench.workspace.manifest.target(what), bench, counted)
+        if answers is not None:
+            return answers
+    folder = Path(what)
+    if not folder.is_dir():
+        raise UsageError(f"{what} is neither a version of models.yaml nor a folder", todo=_known_names(bench))
+    identity = ModelIdentity(name=what, file_path=what, revision=folder_revision(folder))
+    return answers_of_folder(
+        folder,
+        identity,
+        bench.known,
+        bench.species,
+        timings=bench.timings,
+        cache=bench.cache,
+        progress=counted,
+    )
+
+
+def _known_names(bench: Bench) -> str | None:
+    return f"versions: {', '.join(bench.workspace.manifest.versions)}" if bench.workspace else None
+
+
+def _species_beside(known_images: Path | None) -> tuple[Species, ...]:
+    """Without a models.yaml: the species.csv in the known images' folder, where there is one."""
+    file = known_images / "species.csv" if known_images else None
+    return read_species(file) if file and file.is_file() else ()

@@ -1,0 +1,150 @@
+"""Where a command runs: the repository, its models.yaml, this machine's settings and data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from lepinet.endpoints import Endpoint
+from lepinet.errors import RefusedError, UsageError
+from lepinet.evaluation.cases import KnownImages, read_known_images, read_species
+from lepinet.evaluation.labels import Species
+from lepinet.files import inside
+from lepinet.git import Repository
+from lepinet.manifest.load import FILE, load
+from lepinet.manifest.model import Manifest
+from lepinet.model_files import folder_revision
+from lepinet.registry import Registry
+from lepinet.settings import Settings, read_settings
+from lepinet.target import Target
+from lepinet.timings import Timings
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One checkout of a repository with a models.yaml, on this machine."""
+
+    git: Repository
+    settings: Settings
+    timings: Timings
+
+    @property
+    def root(self) -> Path:
+        return self.git.root
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """models.yaml as it lies in the working tree.
+
+        Raises:
+            ManifestError: with all that is wrong with it.
+            UsageError: there is none.
+        """
+        return load(self.text.encode(), FILE)
+
+    @cached_property
+    def text(self) -> str:
+        file = self.root / FILE
+        if not file.is_file():
+            raise UsageError(f"there is no {FILE} in {self.root}", todo="run this in a repository that has one")
+        return file.read_bytes().decode("utf-8", "surrogateescape")
+
+    @cached_property
+    def data(self) -> Path:
+        """Where this machine keeps what belongs to the repository."""
+        return self.settings.home / self.git.first_commit()
+
+    @property
+    def cache(self) -> Path:
+        return self.settings.home / "cache"
+
+    def environment_folder(self, environment: str) -> Path:
+        return self.data / "endpoints" / environment
+
+    def environments(self, environment: str | None) -> tuple[str, ...]:
+        """The one that is named, or all of the manifest in promotion order.
+
+        Raises:
+            UsageError: models.yaml has no such environment.
+        """
+        names = tuple(self.manifest.environments)
+        if environment is None:
+            return names
+        if environment not in names:
+            raise UsageError(f"there is no environment {environment}", where=FILE, todo=f"it has {', '.join(names)}")
+        return (environment,)
+
+    def only_environment(self, environment: str | None) -> str:
+        """The one that is named; without a name the only one there is.
+
+        Raises:
+            UsageError: there are several and none is named.
+        """
+        names = self.environments(environment)
+        if len(names) > 1:
+            raise UsageError(f"which environment? {FILE} has {', '.join(names)}", todo=f"for example: -e {names[-1]}")
+        return names[0]
+
+    @contextmanager
+    def registry(self, environment: str) -> Iterator[Registry]:
+        from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- its client is paid by those who use it
+
+        kind = self.manifest.environments[environment].registry
+        with open_registry(kind, environment, lambda: self.data, self.settings, self.timings) as registry:
+            yield registry
+
+    def endpoint(self, environment: str) -> Endpoint | None:
+        from lepinet.endpoints.kinds import open_endpoint  # noqa: PLC0415 -- as above
+
+        settings = self.manifest.environments[environment].endpoint
+        return open_endpoint(settings, environment, self.environment_folder(environment), self.timings)
+
+    @cached_property
+    def species(self) -> tuple[Species, ...]:
+        return read_species(self.root / self.manifest.species) if self.manifest.species else ()
+
+    @cached_property
+    def known_images(self) -> KnownImages | None:
+        """The manifest's known images; None where the folder is not there yet."""
+        folder = self.root / self.manifest.known_images
+        return read_known_images(folder, self.species) if folder.is_dir() else None
+
+    def folder(self, target: Target) -> Path:
+        """The folder of a model's files, seen to be those that its revision names.
+
+        Raises:
+            RefusedError: the folder is not there, or holds other files.
+        """
+        folder = inside(self.root, target.file_path)
+        if not folder.is_dir():
+            raise RefusedError(
+                f"{target} is not a folder of this repository", todo="models from the Hub come with a later version"
+            )
+        found = folder_revision(folder)
+        if found != target.revision:
+            raise RefusedError(
+                f"the files of {target.version or target.file_path} are not those of its revision",
+                where=target.file_path,
+                todo=f"models.yaml names {target.revision}, the folder is {found}; restore it, or register a version",
+            )
+        return folder
+
+
+def open_workspace(folder: Path | None = None, timings: Timings | None = None) -> Workspace:
+    """The workspace around a folder (default: the working directory).
+
+    Raises:
+        UsageError: it is in no git repository.
+    """
+    limits = timings or Timings()
+    git = Repository.containing(folder or Path.cwd(), limits)
+    return Workspace(git, read_settings(git.root), limits)
+
+
+def actor(settings: Settings) -> str:
+    """Who runs this, for the history: GitHub's actor, else the user's name."""
+    return settings.get("GITHUB_ACTOR") or settings.get("USER") or settings.get("LOGNAME") or f"uid {os.getuid()}"
