@@ -594,24 +594,41 @@ begin
 end
 $$;
 
--- PUBLIC may execute every new function unless it is told not to, whatever the project's default grants. Functions of
--- other people with one of these names make this fail, rather than lose their grants.
+-- PUBLIC may execute every new function unless it is told not to, whatever the project's default grants. By signature:
+-- the project may have its own function called claim.
 revoke all on all functions in schema lepinet from public, anon, authenticated, service_role;
-grant execute on function lepinet.active_models to anon, authenticated, service_role;
-revoke all on function
-  public.registry_snapshot, public.log_model_version, public.log_model_performance, public.stored_answers, public.claim,
-  public.renew, public.release, public.begin_deployment, public.record_step, public.activate_model_version,
-  public.fail_deployment, public.begin_emergency, public.emergency_activate, public.unpin, public.deployment_history,
-  public.bind_environments
-  from public, anon, authenticated, service_role;
-grant execute on function
-  public.registry_snapshot, public.log_model_version, public.log_model_performance, public.stored_answers, public.claim,
-  public.renew, public.release, public.begin_deployment, public.record_step, public.activate_model_version,
-  public.fail_deployment, public.begin_emergency, public.emergency_activate, public.unpin, public.deployment_history
-  to service_role;
--- These ask for the user's role themselves.
-grant execute on function
-  public.registry_snapshot, public.log_model_version, public.log_model_performance, public.deployment_history
-  to authenticated;
+grant execute on function lepinet.active_models() to anon, authenticated, service_role;
+revoke all on function public.bind_environments(text, text[]) from public, anon, authenticated, service_role;
+do $$
+declare
+  for_users regprocedure[] := array[
+    'public.registry_snapshot(text)',
+    'public.log_model_version(text, text, integer, double precision, text, text, jsonb, jsonb, timestamptz)',
+    'public.log_model_performance(uuid, text, text, double precision, integer, text, double precision, text, jsonb, text)',
+    'public.deployment_history(text, text, uuid, integer)'];
+  for_runs regprocedure[] := array[
+    'public.stored_answers(text, text)',
+    'public.claim(text, text, bigint, text, text, uuid, text, double precision, text, text)',
+    'public.renew(text, uuid, double precision)',
+    'public.release(text, uuid)',
+    'public.begin_deployment(uuid, text, uuid, text, jsonb, text, text, jsonb, text)',
+    'public.record_step(uuid, uuid, text, text)',
+    'public.activate_model_version(uuid, uuid, boolean, jsonb)',
+    'public.fail_deployment(uuid, uuid, text, text, jsonb)',
+    'public.begin_emergency(uuid, text, text, text, text, text, uuid, text, double precision, jsonb)',
+    'public.emergency_activate(text, text, text)',
+    'public.unpin(text, text)'];
+  f regprocedure;
+begin
+  foreach f in array for_users || for_runs loop
+    execute format('revoke all on function %s from public, anon, authenticated, service_role', f);
+    execute format('grant execute on function %s to service_role', f);
+  end loop;
+  -- These ask for the user's role themselves.
+  foreach f in array for_users loop
+    execute format('grant execute on function %s to authenticated', f);
+  end loop;
+end
+$$;
 
 notify pgrst, 'reload schema';
