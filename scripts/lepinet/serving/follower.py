@@ -13,11 +13,12 @@ from lepinet.endpoints.local_folder import Followed, LocalFolder, Pending, Serve
 from lepinet.errors import LepinetError, OutsideError
 from lepinet.serving.live import LiveModel
 from lepinet.target import Target
+from lepinet.timings import Timings
 
 LOOK = 0.1
 """Seconds between two looks at the order; a look is one `stat`."""
-RESTART = 5
-"""Seconds between two starts of a model that has answered once and must come back by itself."""
+LONGEST_PAUSE = 30
+"""Seconds between two starts of a model that has answered once, and is kept from it by something that stays."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,16 @@ class Failure:
     """It was refused: trying again gives the same answer, unless somebody mends it."""
     again: float
     """When it is started again, by the monotonic clock; infinite when only an order does that."""
+    pause: float
+    """Seconds from the start that failed to that one."""
 
 
 class Follower:
     """Follows one environment's order. All of it runs on the event loop."""
 
-    def __init__(self, folder: LocalFolder, start: Callable[[Target], LiveModel], say: Progress) -> None:
+    def __init__(
+        self, folder: LocalFolder, start: Callable[[Target], LiveModel], timings: Timings, say: Progress
+    ) -> None:
         """Take up what the server before remembered.
 
         Raises:
@@ -45,6 +50,7 @@ class Follower:
         self._served = remembered.served if remembered else None
         self._folder = folder
         self._start = start
+        self._timings = timings
         self._say = say
         self._model: LiveModel | None = None
         self._coming: dict[Target, asyncio.Task[None]] = {}
@@ -145,9 +151,7 @@ class Follower:
     def _tend(self) -> None:
         """Start every model that should answer, does not, and is not on its way."""
         if self._model and self._model.ended is not None:
-            self._say(f"{self._model.target}: {self._model.ended}")
-            again = self._model.begun + RESTART
-            self._failures[self._model.target] = Failure(self._model.ended, final=False, again=again)
+            self._fail(self._model, OutsideError(self._model.ended))
             self._model = None
         for target in self._missing():
             failure = self._failures.get(target)
@@ -167,17 +171,24 @@ class Follower:
         try:
             await model.load()
         except LepinetError as error:
-            answered = self._served is not None and self._served.target == target
-            self._failures[target] = Failure(
-                error.what,
-                final=not answered or not isinstance(error, OutsideError),
-                again=model.begun + RESTART if answered else math.inf,
-            )
-            self._say(f"{target}: {error}")
+            self._fail(model, error)
         else:
             await self._take(model)
         finally:
             del self._coming[target]
+
+    def _fail(self, model: LiveModel, error: LepinetError) -> None:
+        """A model that has answered once comes back by itself; one that has not needs an order."""
+        self._say(f"{model.target}: {error}")
+        before = self._failures.get(model.target)
+        pause = min(before.pause * 2, LONGEST_PAUSE) if before else self._timings.retry
+        answered = self._served is not None and self._served.target == model.target
+        self._failures[model.target] = Failure(
+            error.what,
+            final=not answered or not isinstance(error, OutsideError),
+            again=model.begun + pause if answered else math.inf,
+            pause=pause,
+        )
 
     async def _take(self, model: LiveModel) -> None:
         """Let it answer from now on, unless another one is wanted by now."""

@@ -62,7 +62,7 @@ def serve(
         return LiveModel(target, partial(start_process, target, root, timings), names)
 
     with local.serving(_STARTING), _listener(port) as listener:
-        follower = Follower(local, start, say)
+        follower = Follower(local, start, timings, say)
         server = _Server(
             uvicorn.Config(
                 create_app(follower, timings),
