@@ -34,7 +34,7 @@ class Comparison:
     paired: Paired
     """Over images of species that the old model can name."""
     negative_flips: tuple[str, ...]
-    """File names, in the images' order; of the images that `paired` counts."""
+    """File names, sorted; of the images that `paired` counts."""
     positive_flips: tuple[str, ...]
     species: tuple[SpeciesChange, ...]
     """By id: the species that the old model can name."""
@@ -57,7 +57,8 @@ def compare(old: Answers, new: Answers) -> Comparison:
             f"{old.model.name} and {new.model.name} were tested on different known images",
             todo="test both on the same ones: lepinet compare --old … --new … --known-images DIR",
         )
-    pairs = tuple(zip(old.answers, new.answers, strict=True))
+    # Each run keeps the order that its list had; the digest does not see it, so the pairs must not depend on it.
+    pairs = tuple(zip(_by_name(old), _by_name(new), strict=True))
     judged = tuple(pair for pair in pairs if _nameable(old, pair[0].expected_id))
     species = _species(pairs)
     return Comparison(
@@ -74,6 +75,10 @@ def compare(old: Answers, new: Answers) -> Comparison:
         dropped=tuple(c for c in species if _nameable(old, c.id) and not _nameable(new, c.id)),
         identical=_identical(old, new, pairs),
     )
+
+
+def _by_name(answers: Answers) -> list[Answer]:
+    return sorted(answers.answers, key=lambda answer: (answer.file_name, answer.expected_id))
 
 
 def _nameable(answers: Answers, species_id: str) -> bool:
