@@ -15,10 +15,10 @@ from lepinet.evaluation.results import summarise
 from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Environment, Manifest
 from lepinet.manifest.problems import ManifestError
-from lepinet.report.check import check_document, declared_version, environment_check
 from lepinet.report.documents import CheckDocument, DeclaredVersion, EnvironmentCheck, RegisteredVersion
 from lepinet.target import Target
 from lepinet.workflow.evaluate import Bench, Counted, answers_of, bench
+from lepinet.workflow.findings import check_document, declared_version, environment_check
 from lepinet.workflow.workspace import Workspace
 
 CountedFor = Callable[[str], Counted | None]

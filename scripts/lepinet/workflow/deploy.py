@@ -51,7 +51,7 @@ def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
         with workspace.registry(name) as registry:
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            yield make_plan(_declared(workspace, name), registry.snapshot(name), state)
+            yield make_plan(declared(workspace, name), registry.snapshot(name), state)
 
 
 def reconcile_all(workspace: Workspace, environment: str | None, options: Options, tell: Progress) -> Iterator[Outcome]:
@@ -65,9 +65,9 @@ def reconcile_all(workspace: Workspace, environment: str | None, options: Option
     stands = standing(workspace.git, "HEAD")
     for name in _declaring(workspace, environment):
         with _run(workspace, name, options, tell) as run:
-            declared = _declared(workspace, name)
+            wanted = declared(workspace, name)
             judging = Judge(workspace, bench(workspace, None), run.registry, stands.activations[name], tell)
-            yield reconcile(run, declared, judging.judgement, mend=options.mend, retry=options.retry)
+            yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
 
 
 def emergency(workspace: Workspace, environment: str, version: str, reason: str, tell: Progress) -> Outcome:
@@ -145,7 +145,7 @@ def _declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]
     return tuple(name for name in names if workspace.manifest.environments[name].active)
 
 
-def _declared(workspace: Workspace, environment: str) -> Declared:
+def declared(workspace: Workspace, environment: str) -> Declared:
     manifest = workspace.manifest
     active = manifest.environments[environment].active or ""
     return Declared(environment, manifest.target(active), manifest.versions, _conditions(workspace, environment))

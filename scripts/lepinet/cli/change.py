@@ -1,0 +1,112 @@
+"""`lepinet activate`, `lepinet rollback`, `lepinet register`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from lepinet.cli import NO, options
+from lepinet.cli.output import say, show_json
+from lepinet.workflow import change
+from lepinet.workflow.workspace import open_workspace
+
+
+@click.command(epilog="Example: lepinet activate v1.1.0 -e production")
+@click.argument("version")
+@options.environment
+@click.option("--override", metavar="REASON", help="Ship it although it is held; the history keeps the reason.")
+@options.as_json
+def activate(*, version: str, environment: str | None, override: str | None, as_json: bool) -> int:
+    """Make a version active in models.yaml. What is live changes when that is merged and reconciled."""
+    workspace = open_workspace()
+    _show(change.activate(workspace, workspace.only_environment(environment), version, override), as_json=as_json)
+    return 0
+
+
+@click.command(epilog="Examples: lepinet rollback --reason 'wrong names' · lepinet rollback v1.0.0 --now --reason …")
+@click.argument("version", required=False)
+@options.environment
+@options.reason
+@click.option("--now", is_flag=True, help="An emergency: endpoint and database move at once, and are pinned.")
+@options.as_json
+def rollback(*, version: str | None, environment: str | None, reason: str | None, now: bool, as_json: bool) -> int:
+    """Return to an earlier version (default: the one before), by models.yaml or, with --now, at once."""
+    workspace = open_workspace()
+    name = workspace.only_environment(environment)
+    target = version or change.previous_version(workspace, name)
+    why = options.ask_for_reason(reason, "a rollback")
+    if now:
+        return _at_once(name, target, why, as_json=as_json)
+    evidence = change.checklist(workspace, name, target, why)
+    edited = change.rollback(workspace, name, target, why)
+    if not as_json:
+        for number, line in enumerate(evidence, 1):
+            click.echo(f"{number}. {line.item}: {line.shown}")
+    _show(edited, as_json=as_json, checklist={line.item: line.shown for line in evidence})
+    return 0
+
+
+def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> int:
+    from lepinet.cli.reconcile import EXIT_CODES, outcome_json  # noqa: PLC0415 -- an edit needs no registry client
+    from lepinet.workflow.deploy import emergency  # noqa: PLC0415 -- as above
+
+    outcome = emergency(open_workspace(), environment, version, reason, say)
+    if as_json:
+        show_json(outcome_json(outcome))
+    else:
+        click.echo(f"{environment}: {outcome.sentence}")
+        click.echo(f"Make git agree: lepinet rollback {version} -e {environment} --reason …")
+    return EXIT_CODES.get(outcome.ending, NO)
+
+
+@click.command(epilog="Example: lepinet register v1.2.0 --file-path models/v1.2.0 --images 5400 --accuracy 0.9234")
+@click.argument("version")
+@click.option("--file-path", required=True, metavar="PATH", help="Hub repository (org/name), or a folder of this one.")
+@click.option("--revision", metavar="SHA", help="The Hub's commit, 40 hex digits. A folder tells its own.")
+@click.option("--images", type=int, metavar="N", help="How many images it was trained on.")
+@click.option("--accuracy", type=float, metavar="SHARE", help="As the trainer measured it, 0 to 1.")
+@click.option("--created-at", metavar="TIME", help="When it was trained, as 2026-11-20T10:00:00Z; default: now.")
+@click.option("--notes", metavar="TEXT", help="What changed since the version before.")
+@click.option("--link", "links", multiple=True, metavar="NAME=URL", help="Where to read on; may be repeated.")
+@options.as_json
+def register(
+    *,
+    version: str,
+    file_path: str,
+    revision: str | None,
+    images: int | None,
+    accuracy: float | None,
+    created_at: str | None,
+    notes: str | None,
+    links: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Add a version to models.yaml."""
+    for link in links:
+        if "=" not in link:
+            raise click.UsageError(f"--link {link} is not NAME=URL")
+    edited = change.register(
+        open_workspace(),
+        version,
+        file_path=file_path,
+        revision=revision,
+        training_image_count=images,
+        accuracy_score=accuracy,
+        created_at=created_at or datetime.now(UTC).replace(microsecond=0),
+        notes=notes,
+        links=dict(link.split("=", 1) for link in links),
+    )
+    _show(edited, as_json=as_json)
+    return 0
+
+
+def _show(edited: change.Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
+    if as_json:
+        shown = {"done": edited.sentence, "next": edited.next_steps}
+        show_json(shown | ({"checklist": checklist} if checklist else {}))
+        return
+    click.echo(edited.sentence)
+    click.echo("Next, to make it a pull request:")
+    for step in edited.next_steps:
+        click.echo(f"  {step}")

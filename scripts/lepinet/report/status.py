@@ -1,0 +1,168 @@
+"""What is live, what there is and who moved what: the values, and their text for a terminal; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lepinet.endpoints import EndpointState
+from lepinet.reconcile.plan import Plan
+from lepinet.registry.records import DeploymentRow, DeploymentStatus, PastDeployment, Snapshot
+from lepinet.target import Target
+
+
+@dataclass(frozen=True)
+class EnvironmentStatus:
+    """One environment, as git, database and endpoint say it."""
+
+    environment: str
+    declared: Target | None
+    snapshot: Snapshot | None = None
+    endpoint: EndpointState | None = None
+    """None also for a kind that cannot be asked."""
+    plan: Plan | None = None
+    trouble: str | None = None
+    """Why something could not be asked."""
+
+    @property
+    def live(self) -> DeploymentRow | None:
+        """The deployment that made the active version active."""
+        rows = self.snapshot.deployments if self.snapshot else ()
+        return next((row for row in rows if row.status is DeploymentStatus.SUCCEEDED), None)
+
+    @property
+    def in_step(self) -> bool:
+        return self.trouble is None and (self.plan is None or (self.plan.empty and self.plan.stop is None))
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Drift, a pin, a refused version, or something that could not be asked."""
+        return self.trouble is not None or (self.plan is not None and self.plan.stop is not None)
+
+
+@dataclass(frozen=True)
+class KnownVersion:
+    """A version that models.yaml or a registry knows."""
+
+    name: str
+    in_manifest: bool
+    """False: logged by a trainer, and waiting for its pull request."""
+    file_path: str
+    revision: str | None
+    training_image_count: int | None
+    accuracy_score: float | None
+    created_at: datetime | None
+    active_in: tuple[str, ...]
+
+
+def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
+    """All environments, newest trouble first to be seen: a block each, and whether a person is needed."""
+    width = max((len(one.environment) for one in environments), default=0) + 2
+    blocks = [_block(one, width, now) for one in environments]
+    waiting = {note for one in environments if one.plan for note in one.plan.notes if note.startswith("waiting: ")}
+    blocks += [f"{'waiting':<{width}}{note.removeprefix('waiting: ')}" for note in sorted(waiting)]
+    needed = [one.environment for one in environments if one.needs_a_person]
+    open_ = [one.environment for one in environments if not one.in_step and not one.needs_a_person]
+    if needed:
+        blocks.append(f"{', '.join(needed)}: a person is needed.")
+    elif open_:
+        blocks.append(f"Not live yet: {', '.join(open_)}. Next: lepinet reconcile")
+    else:
+        blocks.append("Nothing needs you.")
+    return "\n".join(blocks)
+
+
+def _block(one: EnvironmentStatus, width: int, now: datetime) -> str:
+    lines = [_headline(one, now), *_agreement(one)]
+    head, *rest = lines
+    return "\n".join([f"{one.environment:<{width}}{head}", *(" " * width + line for line in rest)])
+
+
+def _headline(one: EnvironmentStatus, now: datetime) -> str:
+    if one.snapshot is None:
+        return f"{_name(one.declared)} is declared; the database cannot be asked"
+    active = one.snapshot.environment.active or "nothing"
+    live = one.live
+    if live is None or live.ended_at is None or live.version != active:
+        return f"{active}  not by a deployment"
+    because = f' "{live.reason}"' if live.reason else ""
+    since = f"{live.ended_at.astimezone():%d %b %H:%M %z}"
+    kind = " · EMERGENCY" if live.kind == "emergency" else ""
+    return f"{active}  live {_ago(now - live.ended_at)} (since {since}) · {live.actor}{because}{kind}"
+
+
+def _agreement(one: EnvironmentStatus) -> list[str]:
+    if one.trouble:
+        return one.trouble.splitlines()
+    if one.snapshot is None:
+        return []
+    active = one.snapshot.environment.active or "nothing"
+    endpoint = one.endpoint.target if one.endpoint else None
+    served = "no endpoint" if one.endpoint is None else f"endpoint {_name(endpoint)}"
+    if one.in_step:
+        same = "git = database" + (" = endpoint" if endpoint else "")
+        lines = [f"{same}  {one.declared or ''}  in step"]
+    else:
+        state = "DRIFT" if one.plan and one.plan.stop and "by hand" in one.plan.stop else "not in step"
+        lines = [f"git {_name(one.declared)} · database {active} · {served}  {state}"]
+    if one.plan and one.plan.stop:
+        lines.append(one.plan.stop)
+    live = one.live
+    if live and live.way_back and live.way_back.version:
+        lines.append(f"way back: {live.way_back.version} · lepinet rollback -e {one.environment} --reason …")
+    return lines
+
+
+def versions(known: Sequence[KnownVersion]) -> str:
+    """A table, a version a line."""
+    rows = [("version", "active in", "accuracy", "images", "created", "files")]
+    rows += [
+        (
+            one.name,
+            ", ".join(one.active_in) or ("" if one.in_manifest else "waiting"),
+            "" if one.accuracy_score is None else f"{one.accuracy_score:.2%}",
+            "" if one.training_image_count is None else f"{one.training_image_count:,}",
+            f"{one.created_at:%Y-%m-%d}" if one.created_at else "",
+            str(Target(one.file_path, one.revision)) if one.revision else one.file_path,
+        )
+        for one in known
+    ]
+    return table(rows)
+
+
+def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
+    """A deployment a line, newest first; with steps, what each of them did."""
+    lines = []
+    for row in deployments:
+        commit = f" · {row.commit[:7]}" if row.commit else ""
+        because = f' · "{row.reason}"' if row.reason else ""
+        kind = " EMERGENCY" if row.kind == "emergency" else ""
+        when = f"{row.begun_at.astimezone():%Y-%m-%d %H:%M:%S}"
+        lines.append(f"{when}  {row.environment}  {row.version}  {row.status}{kind} · {row.actor}{commit}{because}")
+        if row.error:
+            lines.append(f"    {row.error}")
+        if steps:
+            lines += [f"    {event.at.astimezone():%H:%M:%S} {event.step}: {event.text}" for event in row.events]
+    return "\n".join(lines) or "nothing has been deployed yet"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they must be, two spaces apart."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _name(target: Target | None) -> str:
+    return (target.version or str(target)) if target else "nothing"
+
+
+def _ago(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than a minute"

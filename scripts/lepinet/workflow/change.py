@@ -1,0 +1,187 @@
+"""`activate`, `rollback`, `register`: edits of models.yaml, and the git commands that come next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lepinet.changes import standing
+from lepinet.endpoints import EndpointState
+from lepinet.errors import LepinetError, UsageError
+from lepinet.files import inside
+from lepinet.manifest import edit
+from lepinet.manifest.load import FILE
+from lepinet.manifest.model import ModelVersion
+from lepinet.workflow.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Edited:
+    """An edit of models.yaml that was written."""
+
+    sentence: str
+    next_steps: tuple[str, ...]
+    """Shell commands that make it a pull request."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One line of the old guide's rollback checklist, and what shows that it holds or will."""
+
+    item: str
+    shown: str
+
+
+def activate(workspace: Workspace, environment: str, version: str, override: str | None) -> Edited:
+    """Declare another active version.
+
+    Raises:
+        UsageError: models.yaml has no such version.
+    """
+    _write(workspace, edit.activate(_content(workspace), environment, version, override=override))
+    message = f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else "")
+    return Edited(
+        f"{FILE} declares {version} active in {environment}", _git(f"activate-{environment}-{version}", message)
+    )
+
+
+def rollback(workspace: Workspace, environment: str, version: str, reason: str) -> Edited:
+    """Declare an earlier version again."""
+    _write(workspace, edit.activate(_content(workspace), environment, version))
+    message = f"Roll {environment} back to {version}\n\n{reason}"
+    return Edited(
+        f"{FILE} declares {version} active in {environment}", _git(f"rollback-{environment}-{version}", message)
+    )
+
+
+def previous_version(workspace: Workspace, environment: str) -> str:
+    """What was active before, by the stack of activations on main.
+
+    Raises:
+        UsageError: nothing was.
+    """
+    activation = standing(workspace.git, "HEAD").activations.get(environment)
+    if activation is None or len(activation.stack) < len(("before", "now")):
+        raise UsageError(
+            f"nothing was active in {environment} before", todo="name the version: lepinet rollback VERSION"
+        )
+    return activation.stack[-2]
+
+
+def checklist(workspace: Workspace, environment: str, version: str, reason: str) -> tuple[Evidence, ...]:
+    """The old guide's six lines, each with what is known of it now; nothing is changed."""
+    from lepinet.workflow.evaluate import bench, evaluate  # noqa: PLC0415 -- an edit needs no model runtime
+
+    target = workspace.manifest.target(version)
+    try:
+        results = evaluate(version, bench(workspace, None), endpoint=None)
+        right = sum(answer.correct for answer in results.answers().answers)
+        tested = f"{version} names {right} of {results.sample_size} known images right"
+    except LepinetError as error:
+        tested = f"not tested: {error.what}"
+    return (
+        Evidence("Database", f"says {_active(workspace, environment)} now; flips when reconcile has proved {version}"),
+        Evidence("Endpoint", f"{_served(workspace, environment)}; moves to {target}"),
+        Evidence("Mobile app", "hardcodes nothing: every answer and GET /model name the version"),
+        Evidence("Testing", tested),
+        Evidence("Monitoring", "reconcile asks the live endpoint about all known images before it flips"),
+        Evidence("Documentation", f"the reason stands in the commit and in lepinet history: {reason}"),
+    )
+
+
+def register(
+    workspace: Workspace,
+    version: str,
+    *,
+    file_path: str,
+    revision: str | None,
+    training_image_count: int | None,
+    accuracy_score: float | None,
+    created_at: datetime | str | None,
+    notes: str | None,
+    links: Mapping[str, str],
+) -> Edited:
+    """Append a version. A folder of this repository needs no revision: it is what its files are.
+
+    Raises:
+        UsageError: a model of the Hub without its commit, or a value that models.yaml does not take.
+        RefusedError: the name is taken.
+    """
+    if revision is None:
+        revision = _revision_of(workspace, file_path)
+    given = {
+        "file_path": file_path,
+        "revision": revision,
+        "training_image_count": training_image_count,
+        "accuracy_score": accuracy_score,
+        "created_at": created_at,
+        "notes": notes,
+        "links": dict(links),
+    }
+    try:
+        wanted = ModelVersion.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
+    _write(workspace, edit.register(_content(workspace), version, wanted))
+    return Edited(f"{FILE} has {version}: {file_path} @ {revision}", _git(f"register-{version}", f"Register {version}"))
+
+
+def _revision_of(workspace: Workspace, file_path: str) -> str:
+    from lepinet.model_files import folder_revision  # noqa: PLC0415 -- only a folder needs reading
+
+    folder = inside(workspace.root, file_path)
+    if not folder.is_dir():
+        raise UsageError(
+            f"{file_path} is no folder of this repository, so its revision cannot be told",
+            todo="--revision: the commit of the Hub repository, 40 hex digits (its page: Files, History)",
+        )
+    return folder_revision(folder)
+
+
+def _active(workspace: Workspace, environment: str) -> str:
+    try:
+        with workspace.registry(environment) as registry:
+            return registry.snapshot(environment).environment.active or "nothing"
+    except LepinetError as error:
+        return f"nothing that can be read ({error.what})"
+
+
+def _served(workspace: Workspace, environment: str) -> str:
+    try:
+        endpoint = workspace.endpoint(environment)
+        state: EndpointState | None = endpoint.observe() if endpoint else None
+    except LepinetError as error:
+        return f"cannot be asked ({error.what})"
+    return f"serves {state.target}" if state and state.target else "serves nothing"
+
+
+def _content(workspace: Workspace) -> bytes:
+    return workspace.text.encode("utf-8", "surrogateescape")
+
+
+def _write(workspace: Workspace, content: bytes) -> None:
+    """Whole or not at all: a half-written manifest would be worse than none."""
+    file = workspace.root / FILE
+    beside = Path(f"{file}.lepinet-{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.chmod(file.stat().st_mode)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _git(branch: str, message: str) -> tuple[str, ...]:
+    return (
+        shlex.join(["git", "switch", "--create", branch.replace("+", "-")]),
+        shlex.join(["git", "commit", "--message", message, "--", FILE]),
+        shlex.join(["git", "push", "--set-upstream", "origin", "HEAD"]),
+    )

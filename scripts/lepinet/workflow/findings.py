@@ -1,0 +1,144 @@
+"""What a check found, put together: each environment's part, and the one answer to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from lepinet.evaluation.answers import Answers
+from lepinet.evaluation.gates import Decision, Verdict
+from lepinet.evaluation.results import Unanswered, results_of, summarise
+from lepinet.manifest.history import ChangeClass
+from lepinet.manifest.model import ModelVersion
+from lepinet.manifest.problems import Problem
+from lepinet.report.documents import (
+    CheckAnswer,
+    CheckDocument,
+    DeclaredVersion,
+    EnvironmentCheck,
+    RegisteredVersion,
+    comparison_document,
+    flips,
+)
+
+
+def check_document(
+    *,
+    base: str | None,
+    head: str,
+    known_images: str,
+    problems: Sequence[Problem],
+    environments: Sequence[EnvironmentCheck],
+    registered: Sequence[RegisteredVersion],
+    timestamp: datetime,
+) -> CheckDocument:
+    """The whole document, with the answer that follows from its parts; arguments as its fields."""
+    answer, sentence = _answer(problems, environments, registered)
+    return CheckDocument(
+        base=base,
+        head=head,
+        known_images=known_images,
+        problems=tuple(problems),
+        environments=tuple(environments),
+        registered=tuple(registered),
+        answer=answer,
+        sentence=sentence,
+        timestamp=timestamp,
+    )
+
+
+def declared_version(name: str, version: ModelVersion) -> DeclaredVersion:
+    return DeclaredVersion(name=name, **version.model_dump(exclude={"created_at", "links"}))
+
+
+def environment_check(
+    name: str,
+    change_class: ChangeClass,
+    *,
+    baseline: DeclaredVersion | None,
+    candidate: DeclaredVersion,
+    old: Answers | None,
+    new: Answers | None,
+    verdict: Verdict | None,
+    confidence: Decimal,
+    undecided_blocks: bool,
+    plan: Sequence[str],
+    override: str | None,
+    timestamp: datetime,
+    error: str | None = None,
+) -> EnvironmentCheck:
+    """What a change of an environment's active version was found to do.
+
+    Args:
+        name: of the environment.
+        change_class: activate or rollback, for this environment.
+        baseline: the active version.
+        candidate: the one that would be active.
+        old: the baseline's answers, where there are any.
+        new: the candidate's; None without known images.
+        verdict: what `judge` said of both; None when the candidate could not be tested. Of a rollback it is shown, but
+            blocks nothing.
+        confidence: as the gates have it.
+        undecided_blocks: `when_undecided: block`.
+        plan: its lines.
+        override: the reason of an override for this candidate.
+        timestamp: when, with its time zone.
+        error: why the candidate could not be tested; that blocks whatever the change is.
+    """
+    comparison = comparison_document(old, new, verdict, confidence, timestamp) if old and new and verdict else None
+    newly_wrong, newly_right = flips(old, new) if old and new else ((), ())
+    unanswered = results_of(new, timestamp).results if new else ()
+    judged = change_class is ChangeClass.ACTIVATE
+    blocking = (Decision.HOLD, Decision.UNDECIDED) if undecided_blocks else (Decision.HOLD,)
+    return EnvironmentCheck(
+        name=name,
+        change_class=change_class,
+        baseline=baseline,
+        candidate=candidate,
+        test=summarise(new, timestamp) if new else None,
+        unanswered=tuple(result for result in unanswered if isinstance(result, Unanswered)),
+        comparison=comparison,
+        newly_wrong=newly_wrong,
+        newly_right=newly_right,
+        verdict=verdict if judged else None,
+        blocks=error is not None or bool(judged and override is None and verdict and verdict.answer in blocking),
+        error=error,
+        plan=tuple(plan),
+        override=override,
+    )
+
+
+def _answer(
+    problems: Sequence[Problem], environments: Sequence[EnvironmentCheck], registered: Sequence[RegisteredVersion]
+) -> tuple[CheckAnswer, str]:
+    if problems:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        return CheckAnswer.INVALID, f"models.yaml cannot be merged: {problems[0].message}{more}"
+    for new in registered:
+        if new.error is not None:
+            return CheckAnswer.HOLD, f"{new.version} cannot be tested: {new.error}"
+    for part in environments:
+        if part.blocks:
+            return CheckAnswer.HOLD, f"{_move(part)} is held: {part.error or _why(part)}"
+    judged = [part for part in environments if part.verdict is not None]
+    for part in judged:
+        if part.override is None and part.verdict and part.verdict.answer is Decision.UNDECIDED:
+            return CheckAnswer.UNDECIDED, f"{_move(part)} is undecided, a person decides: {_why(part)}"
+    if not judged:
+        return CheckAnswer.NOTHING, "nothing to judge: no environment gets a version that it has not had"
+    return CheckAnswer.PROMOTE, "; ".join(f"{_move(part)} {_ships(part)}" for part in judged)
+
+
+def _move(part: EnvironmentCheck) -> str:
+    return f"{part.candidate.name if part.candidate else 'nothing'} → {part.name}"
+
+
+def _ships(part: EnvironmentCheck) -> str:
+    if part.verdict and part.verdict.answer is not Decision.PROMOTE:
+        return f"ships by decision ({part.override}) although {_why(part)}"
+    return "is fine to ship"
+
+
+def _why(part: EnvironmentCheck) -> str:
+    return part.verdict.sentence if part.verdict else ""

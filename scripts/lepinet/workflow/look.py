@@ -1,0 +1,81 @@
+"""`status`, `versions`, `history`: what is live, what there is, who moved what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from uuid import UUID
+
+from lepinet.errors import LepinetError
+from lepinet.reconcile.plan import make_plan
+from lepinet.registry.records import PastDeployment
+from lepinet.report.status import EnvironmentStatus, KnownVersion
+from lepinet.workflow.deploy import declared
+from lepinet.workflow.workspace import Workspace
+
+
+def status(workspace: Workspace, environment: str | None) -> Iterator[EnvironmentStatus]:
+    """Each environment; what cannot be asked is said, and the rest shown all the same."""
+    for name in workspace.environments(environment):
+        active = workspace.manifest.environments[name].active
+        target = workspace.manifest.target(active) if active else None
+        snapshot, state, plan, trouble = None, None, None, None
+        try:
+            with workspace.registry(name) as registry:
+                snapshot = registry.snapshot(name)
+            endpoint = workspace.endpoint(name)
+            state = endpoint.observe() if endpoint else None
+            plan = make_plan(declared(workspace, name), snapshot, state) if active else None
+        except LepinetError as error:
+            trouble = str(error)
+        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble)
+
+
+def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
+    """All of models.yaml in its order, then what trainers have logged beside it, oldest first."""
+    manifest = workspace.manifest
+    found = {
+        name: KnownVersion(
+            name,
+            in_manifest=True,
+            file_path=version.file_path,
+            revision=version.revision,
+            training_image_count=version.training_image_count,
+            accuracy_score=version.accuracy_score,
+            created_at=version.created_at,
+            active_in=tuple(place for place, settings in manifest.environments.items() if settings.active == name),
+        )
+        for name, version in manifest.versions.items()
+    }
+    for name in manifest.environments:
+        with workspace.registry(name) as registry:
+            rows = registry.snapshot(name).versions
+        for row in rows:
+            logged = KnownVersion(
+                row.version_name,
+                in_manifest=False,
+                file_path=row.file_path,
+                revision=row.revision,
+                training_image_count=row.training_image_count,
+                accuracy_score=row.accuracy_score,
+                created_at=row.created_at,
+                active_in=(),
+            )
+            found.setdefault(row.version_name, logged)
+    return tuple(found.values())
+
+
+def history(
+    workspace: Workspace, environment: str | None, *, version: str | None, day: date | None
+) -> Iterator[PastDeployment]:
+    """Deployments, newest first, environment after environment; with a day, those that began or ended on it here."""
+    for name in workspace.environments(environment):
+        with workspace.registry(name) as registry:
+            before: UUID | None = None
+            while page := registry.history(name, version_name=version, before=before):
+                yield from (row for row in page if day is None or day in _days(row))
+                before = page[-1].id
+
+
+def _days(row: PastDeployment) -> set[date]:
+    return {moment.astimezone().date() for moment in (row.begun_at, row.ended_at) if moment}
