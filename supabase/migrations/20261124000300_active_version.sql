@@ -13,7 +13,7 @@ create or replace function public.active_version(environment text default null) 
       (select a.version_name from public.active_model a where a.environment = active_version.environment)
   end
 $$;
-revoke all on function public.active_version from public, anon, authenticated, service_role;
-grant execute on function public.active_version to service_role;
+revoke all on function public.active_version(text) from public, anon, authenticated, service_role;
+grant execute on function public.active_version(text) to service_role;
 
 notify pgrst, 'reload schema';

@@ -157,6 +157,19 @@ def test_readers_are_told_the_last_environment_that_has_an_active_version(deploy
     assert told(owner) == {"staging": "v1.2.0", "production": "v1.0.0", "is_active": "v1.0.0"}
 
 
+def test_programs_ask_for_the_active_version_of_one_environment_or_of_the_told_one(
+    registry: Registry, deploy: Deployments
+) -> None:
+    def asked(environment: str | None = None) -> str | None:
+        row = registry.active_version(environment)
+        return row.version_name if row else None
+
+    assert (asked(), asked("staging")) == (None, None)
+    deploy("v1.1.0", "staging")
+    deploy("v1.0.0", "production")
+    assert (asked(), asked("staging"), asked("production")) == ("v1.0.0", "v1.1.0", "v1.0.0")
+
+
 def test_each_environment_says_since_when(deploy: Deployments, owner: Rows) -> None:
     def since() -> dict[str, Any]:
         return dict(owner.execute("select environment, activated_at from public.active_model").fetchall())
