@@ -174,8 +174,8 @@ class Manifest(Value):
     environments: Mapping[EnvironmentName, Environment] = Field(
         min_length=1, description="In promotion order: a version reaches one after it was active in the one before."
     )
-    gates: Gates = Gates()
-    retention: Retention = Retention()
+    gates: Gates = Field(default_factory=Gates)
+    retention: Retention = Field(default_factory=Retention)
     versions: Mapping[VersionName, ModelVersion] = Field(description="All model versions; new ones are appended.")
 
     @field_validator("environments", mode="after")

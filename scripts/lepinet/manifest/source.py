@@ -16,6 +16,7 @@ from lepinet.manifest.problems import HIDDEN, shown
 _MOST_BYTES = 8 * 2**20
 _MOST_EVENTS = 400_000
 _MOST_KEYS = 20_000
+_MOST_COMPLAINTS = 1_000
 _DEEPEST = 8
 _LONGEST = 20_000
 
@@ -130,7 +131,7 @@ def events(text: str) -> Iterator[Any]:
             yield event
         raise _refusal(event, f"the file has more than {_MOST_EVENTS:,} parts")
     except yaml.MarkedYAMLError as error:
-        raise _not_yaml(error) from None
+        raise _not_yaml(error, text) from None
     finally:
         parser.dispose()
 
@@ -179,8 +180,10 @@ def _value(event: Any, stream: Iterator[Any], complaints: list[UnreadableError])
             )
         else:
             mapping[key.value] = value
-        if len(mapping) + len(complaints) > _MOST_KEYS:
+        if len(mapping) > _MOST_KEYS:
             raise _refusal(key, f"more than {_MOST_KEYS:,} keys")
+        if len(complaints) > _MOST_COMPLAINTS:  # no slip: one of them says it
+            raise complaints[0]
     return mapping
 
 
@@ -250,11 +253,13 @@ def _refusal(event: Any, message: str, hint: str = "") -> UnreadableError:
     return UnreadableError(Mark(begin.index, begin.line, begin.column), message, hint, max(1, width))
 
 
-def _not_yaml(error: yaml.MarkedYAMLError) -> UnreadableError:
-    problem = error.problem or ""
-    # What never ends is shown where it begins.
-    mark = error.context_mark if "end of stream" in problem and error.context_mark else error.problem_mark
-    at = Mark(mark.index, mark.line, mark.column) if mark else Mark(0, 0, 0)
+def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> UnreadableError:
+    problem, mark = error.problem or "", error.problem_mark
+    # What is missed far behind is shown where it was begun.
+    if error.context_mark and (mark is None or mark.index >= len(text) or "could not find expected ':'" in problem):
+        mark = error.context_mark
+    inside = mark is not None and mark.index <= len(text) and mark.line <= _mark(text).line
+    at = Mark(mark.index, mark.line, mark.column) if mark and inside else _mark(text)
     return UnreadableError(at, f"this is not YAML: {problem} {error.context or ''}".strip(), _advice(problem))
 
 
