@@ -15,7 +15,7 @@ from lepinet.manifest.load import FILE, load, locate
 from lepinet.manifest.model import Manifest, ModelVersion
 from lepinet.manifest.problems import ManifestError, Problem
 from lepinet.manifest.rules import Change, Material, findings
-from lepinet.manifest.source import decode
+from lepinet.manifest.stream import decode
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from lepinet.manifest.explain import finding
 from lepinet.manifest.model import Manifest
 from lepinet.manifest.problems import Finding, ManifestError, Problem
-from lepinet.manifest.source import Mark, Node, UnreadableError, compose, decode, line_at, plain
+from lepinet.manifest.source import Node, compose, line_at, plain
+from lepinet.manifest.stream import Mark, UnreadableError, decode
 
 FILE = "models.yaml"
 _MOST = 100
