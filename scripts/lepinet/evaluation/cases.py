@@ -6,9 +6,11 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from lepinet.errors import LepinetError, RefusedError, UsageError
@@ -16,6 +18,8 @@ from lepinet.evaluation.labels import Species, SpeciesNames
 from lepinet.files import inside, open_regular, read_small
 
 _CHUNK = 1 << 20
+_TOGETHER = 64
+"""Photos that a thread takes at once."""
 _METADATA = "metadata.csv"
 _COLUMNS = {"image_path": "file_name", "expected_species_id": "species_id", "expected_name": "species_name"}
 """The old guide's names for the columns of metadata.csv."""
@@ -191,21 +195,44 @@ def _table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, s
 
 def _look(folder: Path | None, rows: Sequence[_Row]) -> KnownImages:
     """Find and digest every photo, on all cores: hashing lets other threads run."""
+    find = _finder(folder)
+    some = [rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER)]
     with ThreadPoolExecutor() as pool:
-        images = tuple(pool.map(lambda row: _look_at(folder, row), rows))
+        images = tuple(chain.from_iterable(pool.map(lambda part: [_look_at(find, row) for row in part], some)))
     keys = ((image.file_name, image.sha256, image.expected_id) for image in images)
     return KnownImages(folder, images, digest_of_images(keys))
 
 
-def _look_at(folder: Path | None, row: _Row) -> KnownImage:
+def _look_at(find: Callable[[str], Path], row: _Row) -> KnownImage:
     path = Path(row.file_name)
     sha256 = problem = None
     try:
-        path = inside(folder, row.file_name) if folder else Path(os.path.realpath(path))
+        path = find(row.file_name)
         sha256 = _sha256(path)
     except LepinetError as error:
         problem = error.what
     return KnownImage(row.file_name, path, row.species_id, row.species_name, sha256, problem)
+
+
+def _finder(folder: Path | None) -> Callable[[str], Path]:
+    """Gives the real path of a photo by its name, or refuses one that leads out of the folder."""
+    if folder is None:
+        return lambda name: Path(os.path.realpath(name))
+    root = Path(os.path.realpath(folder))
+
+    @cache
+    def subfolder(name: str) -> Path:
+        return inside(root, name) if name else root
+
+    def find(name: str) -> Path:
+        # Asking about every part of every path would take longer than hashing a small photo.
+        parent, _, last = name.rpartition("/")
+        if name.startswith("/") or last in {"", ".", ".."}:
+            return inside(root, name)
+        path = subfolder(parent) / last
+        return inside(root, name) if path.is_symlink() else path
+
+    return find
 
 
 def _sha256(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import os
 import resource
 import signal
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _MEMORY = 2 << 30
 """Address space beside the model itself: libraries, one large photo decoded and turned, the model's work."""
 _OPEN_FILES = 64
+_TOGETHER = 16
+_SOON = 0.05
+"""Seconds that an answer may wait for company."""
 
 
 def main() -> None:
@@ -41,13 +45,15 @@ def main() -> None:
     except MemoryError:
         wire.send(connection, wire.Ready(refused="loading it takes more memory than a model of its size may"))
         return
+    # What is loaded now stays: the garbage collector need not look at it again after every few photos.
+    gc.freeze()
     wire.send(connection, wire.Ready())
     with ThreadPoolExecutor(start.threads) as pool:
         while images := wire.read_request(reader):
             # With one thread nothing is gained by decoding ahead; with more it runs beside inference.
             prepared = pool.map(model.prepare, images) if start.threads > 1 else map(model.prepare, images)
-            for scores in model.answer(_timed(prepared, start)):
-                wire.send(connection, scores)
+            for some in _grouped(model.answer(_timed(prepared, start))):
+                wire.send(connection, some)
 
 
 def _load(start: wire.Start) -> Model:
@@ -100,6 +106,20 @@ def _timed(prepared: Iterable[Prepared], start: wire.Start) -> Iterator[Prepared
     for photo in prepared:
         yield photo
         _allow_cpu(start.seconds * start.threads)
+
+
+def _grouped(answers: Iterable[wire.Scores]) -> Iterator[list[wire.Scores]]:
+    """A few answers at a time: the parent need not wake for each of many, nor wait long for a single one."""
+    group: list[wire.Scores] = []
+    due = time.monotonic() + _SOON
+    for scores in answers:
+        group.append(scores)
+        if len(group) == _TOGETHER or time.monotonic() > due:
+            yield group
+            group = []
+            due = time.monotonic() + _SOON
+    if group:
+        yield group
 
 
 if __name__ == "__main__":

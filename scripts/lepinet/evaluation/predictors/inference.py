@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -21,9 +21,27 @@ from lepinet.model_files import read_json_object
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Prepared = tuple["NDArray[np.float32] | str", float]
-"""The model's input for one photo or why there is none, and the milliseconds it took."""
 
+class Prepared(NamedTuple):
+    """One photo on its way to the model."""
+
+    photo: NDArray[np.float32] | str
+    """The model's input, shape (1, 3, height, width), or why there is none."""
+    milliseconds: float
+    """What it took."""
+    pixels: int
+    """Of the photo as it came."""
+
+
+Outcome = list[tuple[int, float]] | str
+"""Outputs with probabilities, best first, or why there are none."""
+
+
+_AT_ONCE = 16
+_INPUT_PIXELS = 16 * 128 * 128
+"""Of a batch, all inputs together: a batch helps small inputs; large ones fill a core each, and take memory."""
+_PHOTO_PIXELS = 4_000_000
+"""Of a batch, all photos together: nobody waits long for an answer because of others' large photos."""
 _QUIET = 4
 """Only fatal errors; the others come as exceptions."""
 
@@ -45,8 +63,9 @@ class Model:
         self._session = _session(Path(start.onnx), start.threads)
         self._input = _only_input(self._session)
         self._output = self._session.get_outputs()[0].name
+        self._at_once = _batch_size(self._session, self._steps)
         try:
-            self._scores(_blank(self._steps))
+            self._probabilities(_blank(self._steps))
         except Exception as error:  # noqa: BLE001 - the runtime raises types of its own
             raise RefusedError(f"it loads, but answers nothing: {_short(error)}") from None
 
@@ -54,47 +73,67 @@ class Model:
         """Never raises: a photo that cannot be read is an answer too."""
         begun = time.perf_counter()
         try:
-            prepared: NDArray[np.float32] | str = prepare(decode(image), self._steps)
+            decoded = decode(image)
+            return Prepared(prepare(decoded, self._steps), _milliseconds_since(begun), decoded.width * decoded.height)
         except RefusedError as error:
-            prepared = error.what
+            return Prepared(error.what, _milliseconds_since(begun), 0)
         except MemoryError:
-            prepared = "needs more memory than a photo may"
-        return prepared, _milliseconds_since(begun)
+            return Prepared("needs more memory than a photo may", _milliseconds_since(begun), 0)
 
     def answer(self, photos: Iterable[Prepared]) -> Iterator[Scores]:
-        """One answer for each photo, in their order.
-
-        Photos are inferred one by one: on a CPU a batch gains next to nothing, and so an answer depends on its photo
-        alone, not on its neighbours, and is the same offline, from the cache and from a live endpoint.
-        """
-        for photo, milliseconds in photos:
+        """One answer for each photo, in their order; which photos are inferred together depends on nothing but them."""
+        for some in _batches(photos, self._at_once):
             begun = time.perf_counter()
-            if isinstance(photo, str):
-                yield Scores([], photo, milliseconds)
-                continue
-            try:
-                scores = self._scores(photo)
-            except Exception as error:  # noqa: BLE001 - the runtime raises types of its own, and one photo is not all
-                yield Scores([], f"the model fails on it: {_short(error)}", milliseconds)
-                continue
-            yield Scores(self._best(scores), None, milliseconds + _milliseconds_since(begun))
+            inputs = [one.photo for one in some if not isinstance(one.photo, str)]
+            outcomes = iter(self._infer(inputs))
+            each = _milliseconds_since(begun) / max(len(inputs), 1)
+            for one in some:
+                if isinstance(one.photo, str):
+                    yield Scores([], one.photo, one.milliseconds)
+                    continue
+                outcome = next(outcomes)
+                top, error = ([], f"the model fails on it: {outcome}") if isinstance(outcome, str) else (outcome, None)
+                yield Scores(top, error, one.milliseconds + each)
 
-    def _scores(self, photo: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities, shape (outputs,)."""
-        (logits,) = self._session.run([self._output], {self._input: photo})
-        if logits.shape != (1, self._outputs):
+    def _infer(self, photos: Sequence[NDArray[np.float32]]) -> list[Outcome]:
+        """All at once; when that fails each alone, so that a photo's failure is its own."""
+        if not photos:
+            return []
+        try:
+            return [_best(row) for row in self._probabilities(np.concatenate(photos))]
+        except Exception as error:  # noqa: BLE001 - the runtime raises types of its own
+            if len(photos) == 1:
+                return [_short(error)]
+        return [outcome for photo in photos for outcome in self._infer([photo])]
+
+    def _probabilities(self, photos: NDArray[np.float32]) -> NDArray[np.float64]:
+        """From shape (photos, 3, height, width) to (photos, outputs)."""
+        (logits,) = self._session.run([self._output], {self._input: photos})
+        if logits.shape != (len(photos), self._outputs):
             raise ValueError(f"its output has the shape {logits.shape}, and config.json names {self._outputs} labels")
-        values = logits[0].astype(np.float64)
+        values = logits.astype(np.float64)
         if not np.isfinite(values).all():
             raise ValueError("its scores are not numbers")
         if self._independent:
             return np.asarray(1 / (1 + np.exp(-values)))
-        powers = np.exp(values - values.max())
-        return np.asarray(powers / powers.sum())
+        powers = np.exp(values - values.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
-    def _best(self, scores: NDArray[np.float64]) -> list[tuple[int, float]]:
-        best = np.argsort(-scores, kind="stable")[:TOP]
-        return [(int(output), float(scores[output])) for output in best]
+
+def _batches(photos: Iterable[Prepared], at_once: int) -> Iterator[list[Prepared]]:
+    some: list[Prepared] = []
+    for photo in photos:
+        some.append(photo)
+        if len(some) == at_once or sum(one.pixels for one in some) >= _PHOTO_PIXELS:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _best(probabilities: NDArray[np.float64]) -> list[tuple[int, float]]:
+    best = np.argsort(-probabilities, kind="stable")[:TOP]
+    return [(int(output), float(probabilities[output])) for output in best]
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -128,6 +167,14 @@ def _only_input(session: onnxruntime.InferenceSession) -> str:
         found = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in inputs)
         raise RefusedError(f"it should take one image tensor (float, 4 dimensions), not {found or 'nothing'}")
     return str(inputs[0].name)
+
+
+def _batch_size(session: onnxruntime.InferenceSession, steps: Preprocessing) -> int:
+    """Photos that may be inferred together: one where the model says so, or where their sizes differ."""
+    if steps.shape is None or isinstance(session.get_inputs()[0].shape[0], int):
+        return 1
+    height, width = steps.shape
+    return max(1, min(_AT_ONCE, _INPUT_PIXELS // (height * width)))
 
 
 def _blank(steps: Preprocessing) -> NDArray[np.float32]:

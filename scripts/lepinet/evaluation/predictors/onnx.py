@@ -89,9 +89,9 @@ class ModelProcess:
             try:
                 self._connection.settimeout(self._seconds)
                 wire.send_request(self._connection, images)
-                for _ in images:
+                while len(answers) < len(images):
                     line = self._lines.read(time.monotonic() + self._seconds)
-                    answers.append(self._named(wire.parse_scores(line, len(self.labels))))
+                    answers += map(self._named, wire.parse_scores(line, len(self.labels)))
             except (OSError, ValueError, EOFError) as error:
                 raise self._failed(error, tuple(answers), self._seconds) from None
         return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ class Ready(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """One line from the process for each image."""
+    """What the process says of one image; a line holds those of a few images, in their order."""
 
     top: list[tuple[int, float]]
     """Output and probability, best first."""
@@ -74,7 +75,7 @@ class Lines:
         return line
 
 
-def send(connection: socket, message: Start | Ready | Scores) -> None:
+def send(connection: socket, message: Start | Ready | list[Scores]) -> None:
     connection.sendall(json.dumps(message).encode() + b"\n")
 
 
@@ -109,21 +110,32 @@ def parse_ready(line: bytes) -> Ready:
     raise ValueError
 
 
-def parse_scores(line: bytes, outputs: int) -> Scores:
-    """Raises ValueError when the process does not keep to the form."""
-    match _parse(line):
-        case [[], str(error), int() | float() as milliseconds]:
-            return Scores([], error[:_MAX_ERROR], float(milliseconds))
-        case [[*top], None, int() | float() as milliseconds] if len(top) == min(TOP, outputs):
-            return Scores([_score(pair, outputs) for pair in top], None, float(milliseconds))
-    raise ValueError
+def parse_scores(line: bytes, outputs: int) -> list[Scores]:
+    """One line's answers, at least one. Raises ValueError when the process does not keep to the form."""
+    try:
+        scores = [_scores(item, outputs) for item in _parse(line)]
+    except TypeError:
+        raise ValueError from None
+    if not scores:
+        raise ValueError
+    return scores
 
 
-def _score(pair: Any, outputs: int) -> tuple[int, float]:
-    match pair:
-        case [int(output), float(probability)] if 0 <= output < outputs and 0 <= probability <= 1:
-            return output, probability
-    raise ValueError
+def _scores(item: Any, outputs: int) -> Scores:
+    top, error, milliseconds = item
+    # Plain comparisons: this runs for every photo, where matching patterns would take longer than all the rest.
+    if type(milliseconds) is not float or not 0 <= milliseconds < math.inf:
+        raise ValueError
+    if top == [] and type(error) is str:
+        return Scores([], error[:_MAX_ERROR], milliseconds)
+    if error is not None or len(top) != min(TOP, outputs):
+        raise ValueError
+    for output, probability in top:
+        if type(output) is not int or type(probability) is not float:
+            raise ValueError
+        if not (0 <= output < outputs and 0 <= probability <= 1):
+            raise ValueError
+    return Scores([(output, probability) for output, probability in top], None, milliseconds)
 
 
 def _parse(line: bytes) -> Any:
