@@ -162,12 +162,13 @@ def linked_folder(folder: Path) -> None:
         (changed, False, "its files are sha256:"),
         (without_onnx, True, "neither onnx/model.onnx"),
         (damaged, True, "onnxruntime cannot load it"),
+        (damaged, False, "its files are sha256:"),
         (pipe, False, "pipe"),
         (link, False, "leads out"),
         (linked_folder, False, "leads out"),
         (shutil.rmtree, False, "no such folder"),
     ],
-    ids=["changed", "no ONNX", "damaged", "pipe", "link", "linked folder", "removed"],
+    ids=["changed", "no ONNX", "damaged", "damaged later", "pipe", "link", "linked folder", "removed"],
 )
 def test_what_is_not_a_model_as_ordered_never_takes_the_old_ones_place(
     running: LocalEnvironment,
@@ -176,7 +177,7 @@ def test_what_is_not_a_model_as_ordered_never_takes_the_old_ones_place(
     ordered_after: bool,  # noqa: FBT001 - a parameter of the table above
     reason: str,
 ) -> None:
-    version = f"v9.0.0-{harm.__name__}"
+    version = f"v9.0.0-{harm.__name__}-{ordered_after}"
     folder = running.root / "models" / version
     shutil.copytree(running.root / "models/v1.0.0", folder)
     target = running.target(version)

@@ -167,8 +167,16 @@ def test_a_model_that_is_killed_comes_back(environment: LocalEnvironment, photos
     assert all(answer.headers["Retry-After"] for answer in answers if answer.status_code == 503)
     state = environment.until(lambda state: state.ready)
     assert state.target == target
-    assert environment.model_pids() != [model]
     assert environment.predict(photos[0]).status_code == 200
+
+
+def test_a_model_that_is_killed_while_nobody_asks_comes_back(environment: LocalEnvironment) -> None:
+    environment.start()
+    environment.serve("v1.1.0", 1)
+    (model,) = environment.model_pids()
+    os.kill(model, signal.SIGKILL)
+    environment.wait(lambda: len(environment.model_pids()) == 1 and environment.model_pids() != [model])
+    assert environment.until(lambda state: state.ready).target == environment.target("v1.1.0")
 
 
 def test_one_server_is_enough(environment: LocalEnvironment) -> None:

@@ -27,18 +27,7 @@ def start_process(target: Target, root: Path, timings: Timings) -> ModelProcess:
         ModelError: the process died or hung.
     """
     folder = inside(root, target.file_path)
-    _check_revision(folder, target)
-    process = ModelProcess(folder, threads=os.cpu_count() or 1, timings=timings)
-    try:
-        # Once more: a checkout may have changed the files while they were read.
-        _check_revision(folder, target)
-    except BaseException:
-        process.close()
-        raise
-    return process
-
-
-def _check_revision(folder: Path, target: Target) -> None:
     revision = folder_revision(folder)
     if revision != target.revision:
         raise RefusedError(f"its files are {revision}, the order is for {target.revision}", where=target.file_path)
+    return ModelProcess(folder, threads=os.cpu_count() or 1, timings=timings)

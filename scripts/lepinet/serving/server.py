@@ -7,7 +7,7 @@ import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -76,22 +76,27 @@ def serve(
             )
         )
         url = f"http://{_HOST}:{listener.getsockname()[1]}"
-        with local.announced(url):
-            asyncio.run(_run(server, listener, follower, partial(on_ready, url)))
+        asyncio.run(_run(server, listener, follower, local.announced(url), partial(on_ready, url)))
 
 
 async def _run(
-    server: uvicorn.Server, listener: socket.socket, follower: Follower, on_ready: Callable[[], None]
+    server: uvicorn.Server,
+    listener: socket.socket,
+    follower: Follower,
+    announced: AbstractContextManager[None],
+    on_ready: Callable[[], None],
 ) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.handle_exit, number, None)
-    on_ready()
-    async with asyncio.TaskGroup() as tasks:
-        following = tasks.create_task(follower.run())
-        await server.serve([listener])
-        following.cancel()
-    await follower.close()
+    # Announced only now: who knows of this process may also tell it to stop.
+    with announced:
+        on_ready()
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(follower.run())
+            await server.serve([listener])
+            following.cancel()
+        await follower.close()
 
 
 class _Server(uvicorn.Server):
