@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -21,30 +22,29 @@ def log_factorials(most: int) -> Floats:
     return np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, most + 1)))))
 
 
-def cdf(successes: Counts, trials: Counts, share: float) -> Floats:
-    """P(X <= successes) for X binomial, element by element.
+def cdf(successes: Counts, trials: Counts, share: Floats) -> Floats:
+    """P(X <= successes) for X binomial, element by element; all three of the same length.
 
     Args:
         successes: 0 to `trials`.
-        trials: of the same shape.
+        trials: 0 or more.
         share: probability of one success, 0 to 1.
     """
-    if share <= 0:
-        return np.ones(len(trials))
-    if share >= 1:
-        return (successes >= trials).astype(float)
-    # P(X <= k) = I_{1-share}(n - k, k + 1); with k = n the first parameter is none, and the answer one.
-    all_of_it = successes >= trials
-    a = np.where(all_of_it, 1, trials - successes).astype(float)
-    b = successes.astype(float) + 1
-    return np.where(all_of_it, 1.0, _incomplete_beta(a, b, 1 - share))
+    certain = (successes >= trials) | (share <= 0)
+    never = ~certain & (share >= 1)
+    open_ = ~(certain | never)
+    result = np.where(certain, 1.0, 0.0)
+    # P(X <= k) = I_{1-share}(n - k, k + 1)
+    k, n = successes[open_], trials[open_]
+    result[open_] = _incomplete_beta(n - k, k + 1, 1 - share[open_])
+    return result
 
 
 def at_most(successes: int, trials: int, share: float) -> float:
     """P(X <= successes); 0 below none, 1 from `trials` on."""
     if successes < 0:
         return 0.0
-    return float(cdf(np.array([min(successes, trials)]), np.array([trials]), share)[0])
+    return float(cdf(np.array([successes]), np.array([trials]), np.array([float(share)]))[0])
 
 
 def at_least(successes: int, trials: int, share: float) -> float:
@@ -74,19 +74,18 @@ def _solve(rising: Callable[[float], float]) -> float:
     return low
 
 
-def _incomplete_beta(a: Floats, b: Floats, x: float) -> Floats:
+def _incomplete_beta(a: Counts, b: Counts, x: Floats) -> Floats:
     """Regularised incomplete beta I_x(a, b) of whole a, b >= 1, 0 < x < 1, by its continued fraction.
 
     Lentz's method on the fraction of DLMF 8.17.22 (dlmf.nist.gov), on the side where it converges fast.
     """
+    if not len(a):
+        return np.zeros(0)
     far = x > (a + 1) / (a + b + 2)
     p, q, y = np.where(far, b, a), np.where(far, a, b), np.where(far, 1 - x, x)
-    logs = log_factorials(int((a + b).max()))
-    whole_p, whole_q = p.astype(int), q.astype(int)
-    front = logs[whole_p + whole_q - 1] - logs[whole_p - 1] - logs[whole_q - 1]
-    front = np.exp(front + p * np.log(y) + q * np.log1p(-y)) / p
-    value = 1 / _fraction(p, q, y)
-    near = front * value
+    logs = log_factorials(int((p + q).max()))
+    front = logs[p + q - 1] - logs[p - 1] - logs[q - 1] + p * np.log(y) + q * np.log1p(-y)
+    near = np.exp(front) / (p * _fraction(p.astype(float), q.astype(float), y))
     clipped: Floats = np.clip(np.where(far, 1 - near, near), 0, 1)
     return clipped
 
@@ -95,7 +94,8 @@ def _fraction(p: Floats, q: Floats, y: Floats) -> Floats:
     c = np.ones_like(p)
     d = np.zeros_like(p)
     value = np.ones_like(p)
-    for step in range(1, 400):
+    # On that side the number of steps grows with the root of the larger parameter.
+    for step in range(1, 200 + 10 * math.isqrt(int(max(p.max(), q.max())))):
         half = step // 2
         if step % 2:
             term = -(p + half) * (p + q + half) * y / ((p + 2 * half) * (p + 2 * half + 1))

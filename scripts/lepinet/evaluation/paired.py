@@ -24,6 +24,10 @@ _NORMAL = NormalDist()
 _GRID = 200
 _LEAST_RANGE = 0.24
 _RANGE_CONFIDENCE = 0.999
+_TINY = 1e-300
+_POWER = 0.8
+_LEAST_FLIPS = 0.02
+"""Equally good models that differ on fewer images than this are too rare to plan for."""
 _TIE = 1e-9
 """Statistics closer than this are the same outcome, seen through rounding."""
 
@@ -62,27 +66,24 @@ class NonInferiority:
     statistic: float
     """Tango's z at the margin; positive speaks for the new model."""
     p_asymptotic: float
-    p_exact: float
+    p_exact: float | None
+    """None where the asymptotic one has said no already."""
     shown_worse: bool
     """The upper bound of the difference, at 1 - alpha, lies under -margin."""
 
     @property
-    def p(self) -> float:
-        return max(self.p_asymptotic, self.p_exact)
-
-    @property
     def shown(self) -> bool:
-        return self.p <= self.alpha
+        """Both p are at most alpha; on the margin itself is not inside it, whatever alpha is."""
+        return self.statistic > 0 and self.p_asymptotic <= self.alpha and (self.p_exact or 0.0) <= self.alpha
 
 
 def non_inferiority(paired: Paired, margin: Fraction, alpha: float) -> NonInferiority:
     """Test that the new model is at most `margin` (0 to 1, exclusive) worse, at level `alpha`."""
     if paired.size == 0:
-        return NonInferiority(margin, alpha, 0.0, 1.0, 1.0, shown_worse=False)
+        return NonInferiority(margin, alpha, 0.0, 1.0, None, shown_worse=False)
     z = score(paired, -margin)
-    asymptotic = 1 - _NORMAL.cdf(z)
-    # Beyond the asymptotic one the exact p decides nothing: the larger of the two counts.
-    exact = exact_p(paired.negative, paired.positive, paired.size, margin) if asymptotic <= alpha else 1.0
+    asymptotic = _NORMAL.cdf(-z)
+    exact = exact_p(paired.negative, paired.positive, paired.size, margin) if asymptotic <= alpha else None
     return NonInferiority(margin, alpha, z, asymptotic, exact, shown_worse=z < _NORMAL.inv_cdf(alpha))
 
 
@@ -94,10 +95,9 @@ def score(paired: Paired, difference: Fraction | float) -> float:
     if difference > 0:
         return -score(paired.swapped(), -difference)
     b, c, n = paired.negative, paired.positive, paired.size
-    numerator = float(c - b - n * difference)
-    margin = float(-difference)
-    spread = float(_spread(np.array(float(b)), np.array(float(c)), n, margin))
-    return numerator / spread if spread > 0 else 0.0
+    distance = float(c - b - n * difference)
+    spread = float(_spread(np.float64(b), np.float64(c), n, float(-difference)))
+    return distance / spread if spread > 0 else 0.0
 
 
 def interval(paired: Paired, confidence: float) -> tuple[float, float]:
@@ -142,8 +142,11 @@ def exact_p(negative: int, positive: int, size: int, margin: Fraction) -> float:
     return min(1.0, float(p.max()))
 
 
-def _spread(negative: Floats, positive: Floats, size: int, margin: float) -> Floats:
-    """Standard deviation of `positive - negative` at the margin, at the constrained maximum likelihood."""
+def _spread(negative: Floats | np.float64, positive: Floats | np.float64, size: int, margin: float) -> Floats:
+    """Standard deviation of `positive - negative` at the margin, at the constrained maximum likelihood.
+
+    Counts as floats, one or an array of them: the products of whole ones would leave 64 bits.
+    """
     b, c, n, m = negative, positive, size, margin
     linear = (b + c) * (1 - m) - 2 * c * m - 2 * m * (n - b - c)
     q = (linear + np.sqrt(linear**2 + 8 * n * c * m * (1 - m))) / (4 * n)
@@ -171,49 +174,51 @@ def _largest_negative(size: int, margin: float, observed: float) -> NDArray[np.i
 
 def _rejection(points: Floats, as_extreme: NDArray[np.int64], size: int, margin: float) -> Floats:
     """At each share of positive flips, the probability of an outcome at least as extreme."""
-    total = np.zeros(len(points))
+    # Ten standard deviations: what lies beyond adds less than rounding does.
+    reach = 10 * np.sqrt(size * points * (1 - points)) + 20
+    low = np.maximum(0, size * points - reach).astype(int)
+    width = np.minimum(size, size * points + reach).astype(int) - low + 1
+    point = np.repeat(np.arange(len(points)), width)
+    positive = np.arange(len(point)) - np.repeat(np.cumsum(width) - width - low, width)
+    point, positive = (array[as_extreme[positive] >= 0] for array in (point, positive))
+    share = points[point]
     logs = log_factorials(size)
-    for at, share in enumerate(points):
-        # Ten standard deviations: what lies beyond adds less than rounding does.
-        reach = 10 * math.sqrt(size * share * (1 - share)) + 20
-        low, high = max(0, int(size * share - reach)), min(size, int(size * share + reach))
-        positive = np.arange(low, high + 1)
-        positive = positive[as_extreme[positive] >= 0]
-        if share == 0:
-            weights = (positive == 0).astype(float)
-        else:
-            ways = logs[size] - logs[positive] - logs[size - positive]
-            weights = np.exp(ways + positive * math.log(share) + (size - positive) * math.log1p(-share))
-        negative_share = min(1.0, (share + margin) / (1 - share))
-        total[at] = float(weights @ cdf(as_extreme[positive], size - positive, negative_share))
+    ways = logs[size] - logs[positive] - logs[size - positive]
+    # 0 flips of a share of 0 are certain: the tiny number stands for the 0 whose logarithm is not needed.
+    weights = np.exp(ways + positive * np.log(np.maximum(share, _TINY)) + (size - positive) * np.log1p(-share))
+    negative_share = np.minimum(1.0, (share + margin) / (1 - share))
+    total = np.zeros(len(points))
+    np.add.at(total, point, weights * cdf(as_extreme[positive], size - positive, negative_share))
     return total
 
 
-@dataclass(frozen=True)
-class McNemar:
-    """Two-sided: do the flips go one way more than the other?"""
-
-    exact: float
-    mid_p: float
-
-
-def mcnemar(paired: Paired) -> McNemar:
-    """McNemar's test, exact and mid-p, of equal accuracy."""
-    flips, fewer = paired.negative + paired.positive, min(paired.negative, paired.positive)
-    tail = at_most(fewer, flips, 0.5)
-    point = math.comb(flips, fewer) / 2**flips
-    return McNemar(exact=min(1.0, 2 * tail), mid_p=min(1.0, 2 * tail - point))
+def mcnemar(paired: Paired) -> float:
+    """The exact p, two-sided: do the flips go one way more often than equally good models' would?"""
+    return min(1.0, 2 * at_most(min(paired.negative, paired.positive), paired.negative + paired.positive, 0.5))
 
 
 def mcnemar_worse(paired: Paired) -> float:
-    """One-sided exact McNemar: how likely are so many negative flips when the models are equally good?"""
+    """The exact p, one-sided: how likely are so many negative flips when the models are equally good?"""
     return at_least(paired.negative, paired.negative + paired.positive, 0.5)
 
 
-def images_needed(paired: Paired, margin: Fraction, alpha: float, power: float = 0.8) -> int:
-    """How many images would show an equally good model to be inside the margin, with this power."""
-    m, n = float(margin), paired.size
-    flips = max(0.02, (paired.negative + paired.positive + 1) / (n + 2))
-    under_margin = (flips + math.sqrt(flips**2 + 4 * m * m * (1 - flips))) / 2 - m * m
-    by_power = (_NORMAL.inv_cdf(1 - alpha) * math.sqrt(under_margin) + _NORMAL.inv_cdf(power) * math.sqrt(flips)) / m
-    return max(math.ceil(math.log(alpha) / math.log(1 - m)), math.ceil(by_power**2))
+def images_needed(paired: Paired, margin: float, alpha: float) -> int:
+    """How many images show in 8 of 10 cases that an equally good model is inside the margin.
+
+    How often two such models differ is taken from the images at hand; the rest is the score test's own normal
+    approximation, and never fewer than equal answers on all of them need.
+    """
+    n, m = paired.size, margin
+    flips = max(_LEAST_FLIPS, (paired.negative + paired.positive + 1) / (n + 2))
+    on_margin = (flips + math.sqrt(flips**2 + 4 * m * m * (1 - flips))) / 2 - m * m
+    by_power = _NORMAL.inv_cdf(1 - alpha) * math.sqrt(on_margin) + _NORMAL.inv_cdf(_POWER) * math.sqrt(flips)
+    return max(math.ceil(math.log(alpha) / math.log1p(-m)), math.ceil((by_power / m) ** 2))
+
+
+def smallest_margin(paired: Paired, alpha: float) -> float:
+    """The smallest margin for which the images at hand are enough, by `images_needed`; 1 without images."""
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if images_needed(paired, middle, alpha) > paired.size else (low, middle)
+    return high

@@ -167,7 +167,7 @@ def comparison_document(
         new=summarise(new, timestamp),
         accuracy_difference=paired.difference if paired.size else None,
         difference_interval=interval(paired, float(confidence)) if paired.size else None,
-        mcnemar_p=mcnemar(paired).exact,
+        mcnemar_p=mcnemar(paired),
         negative_flips=comparison.negative_flips,
         positive_flips=comparison.positive_flips,
         species=tuple(_recall(change) for change in _all_species(comparison)),

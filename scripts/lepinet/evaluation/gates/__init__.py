@@ -1,0 +1,8 @@
+"""The gates: each rule with its limit and what was measured, and all of them together as one verdict."""
+
+from __future__ import annotations
+
+from lepinet.evaluation.gates.judge import judge, judge_without_baseline
+from lepinet.evaluation.gates.verdict import SMOKE_TEST, Decision, Gate, Reason, State, Verdict
+
+__all__ = ["SMOKE_TEST", "Decision", "Gate", "Reason", "State", "Verdict", "judge", "judge_without_baseline"]

@@ -1,0 +1,106 @@
+"""The verdict: every gate asked, and the severest answer taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from lepinet.evaluation.answers import Answers
+from lepinet.evaluation.comparison import compare
+from lepinet.evaluation.gates.flips import flips
+from lepinet.evaluation.gates.floors import floors
+from lepinet.evaluation.gates.non_inferiority import non_inferiority
+from lepinet.evaluation.gates.species import species
+from lepinet.evaluation.gates.verdict import Decision, Gate, Judged, Reason, State, Verdict
+from lepinet.evaluation.metrics import measure
+from lepinet.manifest.model import Gates
+
+_TOLD = {
+    Decision.HOLD: (State.FAILED, State.UNDECIDED, State.WATCH),
+    Decision.UNDECIDED: (State.UNDECIDED, State.WATCH),
+    Decision.PROMOTE: (State.PASSED, State.WATCH),
+}
+"""Whose reasons an answer gives, in this order."""
+
+
+def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates) -> Verdict:
+    """What the known images say of making the candidate active in place of the baseline.
+
+    Args:
+        baseline: None for an environment's first version; its floors and that it answers then decide.
+        candidate: None, or no images in it: there are no known images.
+        gates: the limits.
+
+    Raises:
+        RefusedError: both were tested on different known images.
+    """
+    if candidate is None or not candidate.answers:
+        sentence = "there are no known images, so nothing can be shown"
+        return Verdict(answer=Decision.HOLD, gates=(), reasons=(Reason(code="no_images", sentence=sentence),))
+    absolute = floors(measure(candidate), gates)
+    if baseline is None:
+        sentence = "the first version of this environment: nothing to compare with, floors and loading decide"
+        return _together(absolute, Reason(code="no_baseline", sentence=sentence))
+    old, new = baseline.model.name, candidate.model.name
+    comparison = compare(baseline, candidate)
+    if comparison.identical:
+        return _identical(f"{new} answers exactly as {old} does", comparison.paired.size, absolute, gates)
+    judged = (
+        *non_inferiority(comparison.paired, gates, old=old, new=new),
+        *absolute,
+        *flips(comparison.paired, gates),
+        *species(comparison, gates),
+    )
+    return _together(judged, Reason(code="passed", sentence=f"nothing speaks against {new}"))
+
+
+def judge_without_baseline(active: str, candidate: Answers, gates: Gates) -> Verdict:
+    """The verdict when nobody can tell what the active version says of these images: floors, else undecided."""
+    sentence = f"{active} is active, and neither its files nor its answers on these images are to be had"
+    gate = Gate(
+        name="non_inferiority",
+        state=State.UNDECIDED,
+        threshold=_float(gates.non_inferiority_margin),
+        value=None,
+        sample_size=len(candidate.answers),
+        sentence=sentence,
+    )
+    gone = Judged(gate, (Reason(code="baseline_gone", sentence=sentence),))
+    return _together((gone, *floors(measure(candidate), gates)))
+
+
+def _identical(sentence: str, size: int, absolute: Sequence[Judged], gates: Gates) -> Verdict:
+    gate = Gate(
+        name="non_inferiority",
+        state=State.PASSED,
+        threshold=_float(gates.non_inferiority_margin),
+        value=0.0,
+        sample_size=size,
+        sentence=sentence,
+    )
+    return Verdict(
+        answer=Decision.PROMOTE,
+        gates=(gate, *(one.gate for one in absolute)),
+        reasons=(Reason(code="identical", sentence=sentence),),
+    )
+
+
+def _together(judged: Sequence[Judged], promoted: Reason | None = None) -> Verdict:
+    """The severest answer, with the reasons for it, then what else to know.
+
+    Args:
+        judged: the gates.
+        promoted: leads the reasons of a promotion when no gate gives one; None where nothing can be promoted.
+    """
+    states = {one.gate.state for one in judged}
+    held, undecided = State.FAILED in states, State.UNDECIDED in states
+    answer = Decision.HOLD if held else Decision.UNDECIDED if undecided else Decision.PROMOTE
+    reasons = [reason for state in _TOLD[answer] for one in judged if one.gate.state is state for reason in one.reasons]
+    shown = any(one.reasons for one in judged if one.gate.state is State.PASSED)
+    if answer is Decision.PROMOTE and promoted and not shown:
+        reasons.insert(0, promoted)
+    return Verdict(answer=answer, gates=tuple(one.gate for one in judged), reasons=tuple(reasons))
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,84 @@
+"""The gate that asks whether the candidate is at most a margin worse than the baseline, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from lepinet.evaluation import paired as statistics
+from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State, points
+from lepinet.evaluation.paired import Paired
+from lepinet.manifest.model import Gates
+
+
+def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str) -> tuple[Judged, ...]:
+    """Passed when shown to be inside the margin, failed when shown to be beyond it, else undecided.
+
+    Args:
+        paired: over the images of species that the baseline can name.
+        gates: the limits.
+        old: the baseline's name.
+        new: the candidate's.
+    """
+    if gates.non_inferiority_margin is None:
+        return ()
+    margin, size = float(gates.non_inferiority_margin), paired.size
+    alpha = float(1 - gates.confidence)
+    result = statistics.non_inferiority(paired, Fraction(gates.non_inferiority_margin), alpha)
+    worst = -statistics.lower_bound(paired, float(gates.confidence))
+    figures: dict[str, float | int | str] = {
+        "images": size,
+        "old_right": paired.both_right + paired.negative,
+        "new_right": paired.both_right + paired.positive,
+        "negative": paired.negative,
+        "positive": paired.positive,
+        "at_most_worse": worst,
+        "margin": margin,
+    }
+    if result.shown:
+        state, code, sentence = State.PASSED, "shown_not_worse", _shown(paired, worst, margin)
+    elif result.shown_worse:
+        flipped = f"{paired.negative} of {size} newly wrong, {paired.positive} newly right"
+        state, code, sentence = State.FAILED, "shown_worse", f"shown to be worse: {flipped}"
+    else:
+        needed = max(statistics.images_needed(paired, margin, alpha), size + 1)
+        figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
+        state, code, sentence = State.UNDECIDED, "too_few_images", _undecided(paired, worst, margin, old, new)
+        sentence += f"; about {needed} would, were both equally good" if size else ""
+    own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size else ""
+    gate = Gate(
+        name="non_inferiority",
+        state=state,
+        threshold=margin,
+        value=worst,
+        sample_size=size,
+        sentence=sentence + own,
+    )
+    return (Judged(gate, (Reason(code=code, sentence=sentence, figures=figures),)),)
+
+
+def _shown(paired: Paired, worst: float, margin: float) -> str:
+    limit = f"limit {points(margin)}"
+    if paired.size < SMOKE_TEST:
+        return f"{paired.negative} of {paired.size} newly wrong, {paired.positive} newly right: inside the {limit}"
+    if worst <= 0:
+        return f"shown not worse ({limit})"
+    return f"shown at most {_bound(worst, margin)} worse ({limit})"
+
+
+def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) -> str:
+    size, limit = paired.size, f"limit {points(margin)}"
+    if not size:
+        return f"none of the known images shows a species that {old} can name"
+    if size < SMOKE_TEST:
+        return f"a smoke test of {size} known images shows that {new} answers, not whether it is as good as {old}"
+    if worst < margin:
+        return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
+    bound = _bound(worst, margin)
+    return f"{size} known images cannot tell whether {new} is as good as {old}: up to {bound} worse ({limit})"
+
+
+def _bound(worst: float, margin: float) -> str:
+    """How much worse at most, rounded up, and with a second digit where one would hide on which side of the limit."""
+    tenth = math.ceil(worst * 1000 - 1e-9) / 1000
+    return points(tenth) if (tenth < margin) == (worst < margin) else f"{math.ceil(worst * 10_000) / 100:.2f} points"
