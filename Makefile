@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-all lint bench lock clean
+.PHONY: help demo test test-all lint bench reference lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test-all  all of them, the slow ones too"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make bench     speed and memory, as ratios"
+	@echo "make reference  our answers beside the transformers pipeline's"
 	@echo "make lock      resolve the dependencies again"
 
 # Made again when the lock file or the project file is newer. The project itself is installed editable, without
@@ -43,9 +44,30 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
+# torch and what only its CUDA build wants stay out: on Linux its CPU build is on the official CPU index alone.
+WITHOUT_TORCH := $(foreach package,torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
+	nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver \
+	nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx,--no-emit-package $(package))
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
+
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra all --group dev pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra train pyproject.toml -o requirements-train.lock
+	$(COMPILE) --extra all --group dev -o requirements.lock
+	for extra in transformers train; do \
+		$(COMPILE) $(WITHOUT_TORCH) --extra $$extra -o requirements-$$extra.lock && \
+		sed -i.bak '1i # The extra `'$$extra'` without torch, which is installed after it:\n#   pip install --no-deps --index-url https://download.pytorch.org/whl/cpu torch==2.13.0' requirements-$$extra.lock && \
+		rm requirements-$$extra.lock.bak; \
+	done
+
+# Our answers beside those of the transformers pipeline, live: 1 GB of packages in a virtual environment of their own.
+REFERENCE := .venv-transformers
+reference: $(READY)
+	rm -rf $(REFERENCE)
+	$(PYTHON) -m venv --without-pip $(REFERENCE)
+	$(BIN)/python -m pip --python $(REFERENCE)/bin/python install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-transformers.lock
+	$(BIN)/python -m pip --python $(REFERENCE)/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps $(TORCH_INDEX) torch==2.13.0
+	$(REFERENCE)/bin/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "lepinet.pth").write_text("$(CURDIR)/scripts")'
+	du -sh $(REFERENCE)
+	$(REFERENCE)/bin/python -m fixtures.reference --check
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
