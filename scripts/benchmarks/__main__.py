@@ -1,0 +1,210 @@
+"""`make bench`: each row a ratio in one run, interleaved, median of five, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import photos
+from benchmarks.race import ROUNDS, Cost, Program, in_turn, ratio
+
+ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "tests" / "models" / "v1.1.0"
+KNOWN = ROOT / "tests" / "known_images"
+LEPINET = (sys.executable, "-c", "from lepinet.cli import main; main()")
+TRANSFORMERS = ROOT / ".venv-transformers" / "bin" / "python"
+RESULTS = ROOT / "bench-results" / "bench.json"
+_SMALL, _LARGE = (320, 240), (1632, 1224)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One promise and what was measured of it."""
+
+    name: str
+    value: float | None
+    """None: not measured, and `note` says why."""
+    limit: float
+    at_least: bool
+    """The value must be at least the limit; else at most."""
+    note: str = ""
+
+    @property
+    def kept(self) -> bool | None:
+        if self.value is None:
+            return None
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def __str__(self) -> str:
+        state = {True: "kept", False: "BROKEN", None: "not measured"}[self.kept]
+        value = "-" if self.value is None else f"{self.value:.2f}"
+        return f"{self.name:<62} {value:>7}  {'≥' if self.at_least else '≤'} {self.limit:<5} {state}  {self.note}"
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Where the benchmarks keep their photos and data."""
+
+    folder: Path
+
+    def lepinet(self, *arguments: str, cores: int | None = None, home: str = "home") -> Program:
+        environment = {"LEPINET_HOME": str(self.folder / home)}
+        return Program((*LEPINET, *arguments), self.folder, environment, cores)
+
+    def python(self, *arguments: str, cores: int | None = None, python: str = sys.executable) -> Program:
+        return Program((python, *arguments), self.folder, {}, cores)
+
+    def test(self, photos: Path, cores: int | None = None) -> Program:
+        return self.lepinet("test", str(MODEL), "--known-images", str(photos), "--json", cores=cores)
+
+
+def walls(costs: list[Cost]) -> list[float]:
+    return [cost.wall for cost in costs]
+
+
+def against_the_pipeline(scratch: Scratch) -> Iterator[Row]:
+    name = "known-image test, all cores: times as fast as the pipeline"
+    if not TRANSFORMERS.exists():
+        yield Row(name, None, 3, at_least=True, note="make reference installs what it needs")
+        return
+    script = scratch.python(
+        str(ROOT / "scripts/benchmarks/pipeline.py"), str(MODEL), str(KNOWN), python=str(TRANSFORMERS)
+    )
+    ours, theirs = in_turn(scratch.test(KNOWN), script)
+    yield Row(name, ratio(walls(theirs), walls(ours)), 3, at_least=True)
+
+
+def one_more_photo(scratch: Scratch) -> Iterator[Row]:
+    few, many = (photos.write(scratch.folder / f"small-{n}", n, _SMALL) for n in (300, 1500))
+    by_hand = str(ROOT / "scripts/benchmarks/by_hand.py")
+    ours_few, ours_many, loop_few, loop_many = in_turn(
+        scratch.test(few, cores=1),
+        scratch.test(many, cores=1),
+        scratch.python(by_hand, str(MODEL), str(few), cores=1),
+        scratch.python(by_hand, str(MODEL), str(many), cores=1),
+    )
+    ours = [b - a for a, b in zip(walls(ours_few), walls(ours_many), strict=True)]
+    loop = [b - a for a, b in zip(walls(loop_few), walls(loop_many), strict=True)]
+    yield Row("one more photo, one core: rate against a loop by hand", ratio(loop, ours), 0.85, at_least=True)
+
+
+def all_cores(scratch: Scratch) -> Iterator[Row]:
+    name = "all cores against one: times as fast"
+    if len(os.sched_getaffinity(0)) == 1:
+        yield Row(name, None, 1.7, at_least=True, note="this machine has one core")
+        return
+    folder = photos.write(scratch.folder / "cores", 300, _LARGE)
+    every, one = in_turn(scratch.test(folder), scratch.test(folder, cores=1))
+    yield Row(name, ratio(walls(one), walls(every)), 1.7, at_least=True)
+
+
+def ten_times(scratch: Scratch) -> Iterator[Row]:
+    few, many = (photos.write(scratch.folder / f"ten-{n}", n, _SMALL) for n in (300, 3000))
+    small, large = in_turn(scratch.test(few), scratch.test(many))
+    processor = ratio([cost.cpu for cost in large], [cost.cpu for cost in small])
+    memory = ratio([cost.memory for cost in large], [cost.memory for cost in small])
+    yield Row("ten times the photos: times the CPU time", processor, 12, at_least=False)
+    yield Row("ten times the photos: times the memory", memory, 1.2, at_least=False)
+
+
+def from_the_cache(scratch: Scratch) -> Iterator[Row]:
+    folder = scratch.folder / "repository"
+    photos.write(folder / "photos", 2000, _LARGE)
+    (folder / "models.yaml").write_text(_manifest(1))
+    _git(folder)
+    command = (*LEPINET, "test", str(MODEL), "--json")
+
+    def fresh() -> Cost:
+        return Program((*command, "--fresh"), folder, {"LEPINET_HOME": str(scratch.folder / "unused")}).run()
+
+    kept = Program(command, folder, {"LEPINET_HOME": str(scratch.folder / "kept")})
+    first, again = in_turn(fresh, kept, rounds=3)
+    yield Row(
+        "2,000 photos of two megapixels again from the cache", ratio(walls(again), walls(first)), 0.05, at_least=False
+    )
+
+
+def start(scratch: Scratch) -> Iterator[Row]:
+    bare = scratch.folder / "bare.py"
+    bare.write_text("import click\n@click.command()\n@click.version_option('1')\ndef main(): ...\nmain()\n")
+    for option in ("--version", "--help"):
+        ours, theirs = in_turn(scratch.lepinet(option), scratch.python(str(bare), option), rounds=4 * ROUNDS)
+        yield Row(f"{option}: times a bare Click program", ratio(walls(ours), walls(theirs)), 2, at_least=False)
+
+
+def validate(scratch: Scratch) -> Iterator[Row]:
+    small = scratch.python(
+        "-c", "import click, pydantic, yaml\nclass M(pydantic.BaseModel):\n a: int\n b: str\nprint(M(a=1, b='x'))"
+    )
+    large = scratch.python(
+        "-c", "import yaml; print(len(yaml.load(open('models.yaml'), yaml.CSafeLoader)['versions']))"
+    )
+    for versions, other, what, limit in (
+        (1, small, "validate, small file: times the imports and one model", 1.5),
+        (10_000, large, "validate, 10,000 versions: times yaml.load in C", 2.5),
+    ):
+        folder = scratch.folder / f"validate-{versions}"
+        folder.mkdir()
+        (folder / "models.yaml").write_text(_manifest(versions))
+        _git(folder)
+        ours, theirs = in_turn(
+            Program((*LEPINET, "validate"), folder, {}), Program(other.command, folder, {}), rounds=2 * ROUNDS
+        )
+        yield Row(what, ratio(walls(ours), walls(theirs)), limit, at_least=False)
+
+
+def _manifest(versions: int) -> str:
+    head = "schema_version: 1\nknown_images: photos\nenvironments:\n  production:\n    active: v1.0.0\n"
+    head += "    registry: embedded\n    endpoint: {kind: local}\nversions:\n"
+    entry = (
+        "  v1.{}.0:\n    file_path: org/model\n    revision: {:040x}\n    training_image_count: {}\n"
+        "    accuracy_score: 0.9234\n    created_at: 2026-11-20T10:00:00Z\n    notes: photos of the wet season\n"
+    )
+    return head + "".join(entry.format(number, number, number) for number in range(versions))
+
+
+def _git(folder: Path) -> None:
+    Program(("git", "init", "--quiet", "--initial-branch=main"), folder, {}).run()
+
+
+ROWS: tuple[Callable[[Scratch], Iterator[Row]], ...] = (
+    start,
+    validate,
+    against_the_pipeline,
+    one_more_photo,
+    all_cores,
+    ten_times,
+    from_the_cache,
+)
+
+
+def main() -> int:
+    """Measure every row, or those whose function is named on the command line."""
+    wanted = sys.argv[1:]
+    measured = []
+    for measure in ROWS:
+        if wanted and measure.__name__ not in wanted:
+            continue
+        with tempfile.TemporaryDirectory(prefix="lepinet-bench-") as folder:
+            for row in measure(Scratch(Path(folder))):
+                print(row, flush=True)  # noqa: T201 -- the table is what it is for
+                measured.append(row)
+    RESULTS.parent.mkdir(exist_ok=True)
+    machine = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+    rows = [asdict(row) | {"kept": row.kept} for row in measured]
+    RESULTS.write_text(json.dumps({"machine": machine, "rounds": ROUNDS, "rows": rows}, indent=2, ensure_ascii=False))
+    return int(any(row.kept is False for row in measured))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
