@@ -31,7 +31,7 @@ class Shape:
     longest: int = 100
 
     def check(self, text: str) -> str:
-        if len(text) > self.longest or not re.search(self.pattern, text) or text.endswith("\n"):
+        if len(text) > self.longest or not re.fullmatch(self.pattern, text):  # `$` alone lets a line end pass
             raise PydanticCustomError("shape", self.complaint)
         return text
 
@@ -95,7 +95,7 @@ Revision = Annotated[
     ),
 ]
 Link = Annotated[str, Shape(r"^https?://[^\s@/?#]+([/?#]\S*)?$", "but must be https://… without a password", 2000)]
-Text = Annotated[str, Shape(r"\S", "but must be text of up to 5,000 characters", 5000)]
+Text = Annotated[str, Shape(r"^\s*\S[\s\S]*$", "but must be text of up to 5,000 characters", 5000)]
 
 Share = Annotated[
     Decimal, Field(ge=0, le=1), BeforeValidator(_exact, json_schema_input_type=Annotated[float, Field(ge=0, le=1)])
