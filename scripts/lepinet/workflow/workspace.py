@@ -8,20 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lepinet.endpoints import Endpoint
 from lepinet.errors import RefusedError, UsageError
-from lepinet.evaluation.cases import KnownImages, read_known_images, read_species
-from lepinet.evaluation.labels import Species
-from lepinet.files import inside
 from lepinet.git import Repository
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest
-from lepinet.model_files import folder_revision
-from lepinet.registry import Registry
 from lepinet.settings import Settings, read_settings
-from lepinet.target import Target
 from lepinet.timings import Timings
+
+if TYPE_CHECKING:
+    # Every command opens a workspace, and pays for what it asks of it: hence the imports inside of the methods below.
+    from lepinet.endpoints import Endpoint
+    from lepinet.evaluation.cases import KnownImages
+    from lepinet.evaluation.labels import Species
+    from lepinet.registry import Registry
+    from lepinet.target import Target
 
 
 @dataclass(frozen=True)
@@ -91,25 +93,29 @@ class Workspace:
 
     @contextmanager
     def registry(self, environment: str) -> Iterator[Registry]:
-        from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- its client is paid by those who use it
+        from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- see above
 
         kind = self.manifest.environments[environment].registry
         with open_registry(kind, environment, lambda: self.data, self.settings, self.timings) as registry:
             yield registry
 
     def endpoint(self, environment: str) -> Endpoint | None:
-        from lepinet.endpoints.kinds import open_endpoint  # noqa: PLC0415 -- as above
+        from lepinet.endpoints.kinds import open_endpoint  # noqa: PLC0415 -- see above
 
         settings = self.manifest.environments[environment].endpoint
         return open_endpoint(settings, environment, self.environment_folder(environment), self.timings)
 
     @cached_property
     def species(self) -> tuple[Species, ...]:
+        from lepinet.evaluation.cases import read_species  # noqa: PLC0415 -- see above
+
         return read_species(self.root / self.manifest.species) if self.manifest.species else ()
 
     @cached_property
     def known_images(self) -> KnownImages | None:
         """The manifest's known images; None where the folder is not there yet."""
+        from lepinet.evaluation.cases import read_known_images  # noqa: PLC0415 -- see above
+
         folder = self.root / self.manifest.known_images
         return read_known_images(folder, self.species) if folder.is_dir() else None
 
@@ -119,6 +125,9 @@ class Workspace:
         Raises:
             RefusedError: the folder is not there, or holds other files.
         """
+        from lepinet.files import inside  # noqa: PLC0415 -- see above
+        from lepinet.model_files import folder_revision  # noqa: PLC0415 -- see above
+
         folder = inside(self.root, target.file_path)
         if not folder.is_dir():
             raise RefusedError(
