@@ -60,14 +60,18 @@ lock:
 
 # Our answers beside those of the transformers pipeline, live: 1 GB of packages in a virtual environment of their own.
 REFERENCE := .venv-transformers
-reference: $(READY)
+INTO_REFERENCE := $(BIN)/python -m pip --python $(REFERENCE)/bin/python install --quiet --disable-pip-version-check --no-compile
+$(REFERENCE)/.ready: requirements-transformers.lock | $(READY)
 	rm -rf $(REFERENCE)
 	$(PYTHON) -m venv --without-pip $(REFERENCE)
-	$(BIN)/python -m pip --python $(REFERENCE)/bin/python install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-transformers.lock
-	$(BIN)/python -m pip --python $(REFERENCE)/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps $(TORCH_INDEX) torch==2.13.0
+	$(INTO_REFERENCE) --require-hashes -r requirements-transformers.lock
+	$(INTO_REFERENCE) --no-deps $(TORCH_INDEX) torch==2.13.0
 	$(REFERENCE)/bin/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "lepinet.pth").write_text("$(CURDIR)/scripts")'
 	du -sh $(REFERENCE)
+	touch $@
+
+reference: $(REFERENCE)/.ready
 	$(REFERENCE)/bin/python -m fixtures.reference --check
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-transformers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
