@@ -16,6 +16,7 @@ from lepinet.manifest.source import Node, compose
 
 _BOM = b"\xef\xbb\xbf"
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/;()@+-]|:(?! |$))*(?<! )")
+_LINE_END = r"\r\n|\n|\r"
 _RESOLVER = yaml.resolver.Resolver()
 
 
@@ -107,7 +108,7 @@ def _set_override(text: str, environment: str, override: Override) -> str:
     new = f"override: {{version: {override.version}, reason: {_scalar(override.reason)}}}"
     if settings.style == "{":
         return _replaced(text, active.end, active.end, f", {new}")
-    end = _line_end(text, active.end)
+    end = _end_of_line(text, active.end)
     return _replaced(text, end, end, _newline(text) + " " * key.start.column + new)
 
 
@@ -121,24 +122,24 @@ def _drop_override(text: str, environment: str) -> str:
         end = value.end if place else entries[1][0].start.index
         return _replaced(text, begin, end, "")
     begin = key.start.index - key.start.column
-    end = _line_end(text, max(_end(text, value), key.end))
-    rest = re.compile(r"\r\n|\n|\r").match(text, end)
-    if rest is None:  # the last line, and it has no end
-        return text[:begin].rstrip("\r\n")
+    end = _end_of_line(text, max(_end(text, value), key.end))
+    rest = re.compile(_LINE_END).match(text, end)
+    if rest is None:  # the last line, and it has no end: the one before becomes such a line
+        return re.sub(rf"(?:{_LINE_END})\Z", "", text[:begin])
     return _replaced(text, begin, rest.end(), "")
 
 
 def _with_block(text: str, key: Node, versions: Node, name: str, fields: list[tuple[str, str]]) -> str:
     """The version on lines of its own, indented as the one before it is."""
     outer, inner = key.start.column + 2, 2
-    end = _line_end(text, versions.end)
+    end = _end_of_line(text, versions.end)
     if versions.entries:
         last_name, last = list(versions.entries.values())[-1]
         outer = last_name.start.column
         if last.style == ":":
             inner = next(iter(last.entries.values()))[0].start.column - outer
-        end = _line_end(text, _end(text, last))
-        comments = re.compile(rf"(?:(?:\r\n|\n|\r)[ ]{{{outer + 1},}}#[^\r\n]*)*")
+        end = _end_of_line(text, _end(text, last))
+        comments = re.compile(rf"(?:(?:{_LINE_END})[ ]{{{outer + 1},}}#[^\r\n]*)*")
         found = comments.match(text, end)
         end = found.end() if found else end
     lines = [f"{' ' * outer}{name}:"] + [f"{' ' * (outer + inner)}{field}: {value}" for field, value in fields]
@@ -184,13 +185,13 @@ def _end(text: str, value: Node) -> int:
     return len(text[: value.end].rstrip("\r\n"))
 
 
-def _line_end(text: str, index: int) -> int:
+def _end_of_line(text: str, index: int) -> int:
     found = re.compile(r"[\r\n]|$").search(text, index)
     return found.start() if found else len(text)
 
 
 def _newline(text: str) -> str:
-    found = re.search(r"\r\n|\n|\r", text)
+    found = re.search(_LINE_END, text)
     return found.group() if found else "\n"
 
 
