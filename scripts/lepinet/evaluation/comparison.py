@@ -38,8 +38,8 @@ class Comparison:
     positive_flips: tuple[str, ...]
     species: tuple[SpeciesChange, ...]
     """By id: the species that the old model can name."""
-    new_species: tuple[SpeciesChange, ...]
-    """By id: those that only the new model can name. They count in the floors alone."""
+    other_species: tuple[SpeciesChange, ...]
+    """By id: those that the old model cannot name, whether or not the new one can. They count in the floors alone."""
     dropped: tuple[SpeciesChange, ...]
     """By id: those that the new model can no longer name."""
     identical: bool
@@ -71,8 +71,8 @@ def compare(old: Answers, new: Answers) -> Comparison:
         negative_flips=tuple(one.file_name for one, other in judged if one.correct and not other.correct),
         positive_flips=tuple(one.file_name for one, other in judged if other.correct and not one.correct),
         species=tuple(change for change in species if _nameable(old, change.id)),
-        new_species=tuple(c for c in species if not _nameable(old, c.id) and _nameable(new, c.id)),
-        dropped=tuple(c for c in species if _nameable(old, c.id) and not _nameable(new, c.id)),
+        other_species=tuple(change for change in species if not _nameable(old, change.id)),
+        dropped=tuple(change for change in species if _nameable(old, change.id) and not _nameable(new, change.id)),
         identical=_identical(old, new, pairs),
     )
 

@@ -203,8 +203,8 @@ def _recall(change: SpeciesChange) -> SpeciesRecall:
 
 
 def _all_species(comparison: Comparison) -> Iterator[SpeciesChange]:
-    """By id; those that only the new model can name among them."""
-    return iter(sorted((*comparison.species, *comparison.new_species), key=lambda change: change.id))
+    """By id; those that the old model cannot name among them."""
+    return iter(sorted((*comparison.species, *comparison.other_species), key=lambda change: change.id))
 
 
 def _flip(old: Answer, new: Answer) -> Flip:

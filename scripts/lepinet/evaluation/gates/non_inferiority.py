@@ -44,7 +44,7 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str) -> tupl
         needed = max(statistics.images_needed(paired, margin, alpha), size + 1)
         figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
         state, code, sentence = State.UNDECIDED, "too_few_images", _undecided(paired, worst, margin, old, new)
-        sentence += f"; about {needed} would, were both equally good" if size else ""
+        sentence += f"; about {needed:,} would, were both equally good" if size else ""
     own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size else ""
     gate = Gate(
         name="non_inferiority",
@@ -75,7 +75,7 @@ def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) 
     if worst < margin:
         return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
     bound = _bound(worst, margin)
-    return f"{size} known images cannot tell whether {new} is as good as {old}: up to {bound} worse ({limit})"
+    return f"{size} known images cannot tell whether {new} is as good as {old}: it may be up to {bound} worse ({limit})"
 
 
 def _bound(worst: float, margin: float) -> str:

@@ -1,0 +1,45 @@
+"""Text that somebody else wrote (species, file names, notes), made harmless for the place where it is shown."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+_JOINERS = {"\u200c", "\u200d"}  # Sinhala and Tamil are not written without them
+_HIDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~!$&]|:(?=\S)|(?<=www)\.|^[-+=]|^[0-9]+[.)]", re.IGNORECASE)
+_ADDRESSED = re.compile(r"[@#](?=\w)")
+
+
+def for_terminal(text: str, longest: int = 300) -> str:
+    """One line that moves no cursor, hides nothing and turns no direction; cut with `…` when it is longer."""
+    line = " ".join("".join(map(_shown, text)).split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def for_markdown(text: str, longest: int = 300) -> str:
+    """One line that GitHub shows as it stands: no markup, no HTML, no cell ends, no link, nobody notified.
+
+    GitHub looks for names (@) and numbers (#) after it has read the Markdown, so a backslash does not keep them from
+    becoming links; a space of no width does.
+    """
+    line = for_terminal(text, longest)
+    return _ADDRESSED.sub(r"\\\g<0>&#8203;", _MARKDOWN.sub(_backslashed, line))
+
+
+def for_attribute(text: str, longest: int = 300) -> str:
+    """As `for_terminal`, for an attribute of HTML that stands in a table's cell."""
+    return html.escape(for_terminal(text, longest)).replace("|", "&#124;")
+
+
+def _shown(character: str) -> str:
+    if character.isspace():
+        return " "
+    hides = unicodedata.category(character) in _HIDING and character not in _JOINERS
+    return "\N{REPLACEMENT CHARACTER}" if hides else character
+
+
+def _backslashed(found: re.Match[str]) -> str:
+    """Before the sign that has a meaning, which is the last one: a number that begins a list ends in it."""
+    return f"{found.group()[:-1]}\\{found.group()[-1]}"

@@ -1,0 +1,189 @@
+"""A test, a comparison and a check as plain text: the answer first, then why, then the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State
+from lepinet.evaluation.results import Result, Results, Summary, Unanswered
+from lepinet.report import wording
+from lepinet.report.documents import CheckDocument, ComparisonDocument, EnvironmentCheck, Flip, SpeciesRecall
+from lepinet.report.escape import for_terminal as text
+
+_ROWS = 20
+"""So many lines of a list; --json has all."""
+_COLOURS = {
+    State.FAILED: "red",
+    State.UNDECIDED: "yellow",
+    State.WATCH: "yellow",
+    State.PASSED: "green",
+}
+
+
+def test(results: Results, *, colour: bool) -> str:
+    """One model on the known images."""
+    return "\n".join(_test(results, _Paint(colour)))
+
+
+def comparison(document: ComparisonDocument, *, colour: bool) -> str:
+    """Two models side by side, with the verdict."""
+    return "\n".join(_comparison(document, _Paint(colour)))
+
+
+def check(document: CheckDocument, *, colour: bool) -> str:
+    """What a change would do, environment by environment."""
+    return "\n".join(_check(document, _Paint(colour)))
+
+
+class _Paint:
+    """Colours where they are wanted."""
+
+    def __init__(self, wanted: bool) -> None:  # noqa: FBT001 -- the one thing it is about
+        self._wanted = wanted
+
+    def bold(self, line: str) -> str:
+        return click.style(line, bold=True) if self._wanted else line
+
+    def state(self, state: State, line: str) -> str:
+        return click.style(line, fg=_COLOURS.get(state)) if self._wanted else line
+
+
+def _test(results: Results, paint: _Paint) -> Iterator[str]:
+    size, interval = results.sample_size, ""
+    if results.accuracy_interval and size >= SMOKE_TEST:
+        low, high = (f"{bound:.1%}".replace("%", " %") for bound in results.accuracy_interval)
+        interval = f"; between {low} and {high} of all such photos, at 95 % confidence"
+    yield paint.bold(f"{text(results.model.name)}: {wording.right_of(results)}{interval}")
+    yield from _rows(_figures_of(results))
+    unknown = results.model.unknown_species or ()
+    if unknown:
+        names = {result.expected_id: result.expected_name for result in results.results}
+        yield f"It has no label for {len(unknown)} species: {_listed(names.get(id_, id_) for id_ in unknown)}"
+    failed = [result for result in results.results if isinstance(result, Unanswered)]
+    yield from _list("not answered, and counted as wrong", ((one.file_name, one.error) for one in failed))
+    wrong = [result for result in results.results if isinstance(result, Result) and not result.correct]
+    rows = ((one.file_name, f"it is {one.expected_name}", f"said {wording.said(one.top[0], size)}") for one in wrong)
+    yield from _list("wrong", rows)
+
+
+def _figures_of(summary: Summary) -> Iterator[tuple[str, ...]]:
+    yield from ((row.label, row.new) for row in wording.figures_alone(summary)[1:])
+    if summary.sample_size >= SMOKE_TEST and summary.macro_f1 is not None:
+        yield "macro F1", f"{summary.macro_f1:.3f}"
+    if summary.sample_size >= SMOKE_TEST and summary.expected_calibration_error is not None:
+        yield "calibration error", f"{summary.expected_calibration_error:.3f}"
+
+
+def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
+    old, new = text(document.old.model.name), text(document.new.model.name)
+    yield from _answer(wording.DECISIONS[document.verdict], document.verdict, f"{old} → {new}", document.reasons, paint)
+    yield from _side_by_side(document, old, new)
+    yield from _list("newly wrong", ((name,) for name in document.negative_flips))
+    moved = (one for one in wording.by_change(document) if one.old_recall != one.new_recall)
+    yield from _list("species that changed, right before and now", (_species(document, one) for one in moved))
+    yield from _gates(document.gates, paint)
+    yield wording.statistics(document)
+
+
+def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
+    if not document.environments:
+        yield paint.bold(text(wording.sentence(document.sentence), 1000))
+    for problem in document.problems:
+        yield ""
+        yield str(problem)
+    for part in document.environments:
+        yield from _environment(part, paint)
+    for version in document.registered:
+        shown = version.error or (wording.right_of(version.test) if version.test else "no known images to test it on")
+        yield f"{text(version.version)}, registered: {text(shown, 1000)}"
+
+
+def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
+    candidate = part.candidate.name if part.candidate else "no version"
+    found = part.verdict or part.comparison
+    decision = Decision.HOLD if part.error else part.verdict.answer if part.verdict else Decision.PROMOTE
+    title = f"{text(candidate)} → {part.name}"
+    yield from _answer(wording.answer_of(part), decision, title, found.reasons if found else (), paint)
+    if part.error:
+        yield text(wording.sentence(part.error), 1000)
+    if part.override:
+        yield f"It ships by decision: {text(part.override, 1000)}"
+    if part.comparison and part.baseline:
+        yield from _side_by_side(part.comparison, text(part.baseline.name), text(candidate))
+    elif part.test:
+        yield from _rows((row.label, row.new) for row in wording.figures_alone(part.test))
+    unanswered = ((one.file_name, one.error) for one in part.unanswered)
+    yield from _list("not answered, and counted as wrong", unanswered)
+    size = part.test.sample_size if part.test else 0
+    yield from _list("newly wrong", (_flip(flip, size) for flip in part.newly_wrong))
+    yield from _gates(found.gates if found else (), paint)
+    if part.plan and not part.error:
+        yield "after the merge"
+        yield from (f"  {text(line)}" for line in part.plan)
+    yield ""
+
+
+def _answer(word: str, decision: Decision, title: str, reasons: Sequence[Reason], paint: _Paint) -> Iterator[str]:
+    states = {Decision.PROMOTE: State.PASSED, Decision.HOLD: State.FAILED, Decision.UNDECIDED: State.UNDECIDED}
+    yield f"{paint.bold(title)}: {paint.state(states[decision], word)}"
+    for reason in reasons[:5]:
+        yield text(wording.sentence(reason.sentence))
+    if len(reasons) > 5:
+        yield f"… and {len(reasons) - 5} more reasons (--json has all)"
+
+
+def _side_by_side(document: ComparisonDocument, old: str, new: str) -> Iterator[str]:
+    yield ""
+    rows = [(row.label, row.old, row.new, row.change) for row in wording.figures(document)]
+    flipped = f"{len(document.negative_flips)} / {len(document.positive_flips)}"
+    rows.insert(2, ("newly wrong / newly right", "", flipped, ""))
+    yield from _rows([(wording.counted_images(document.new), old, new, ""), *rows])
+    if apart := wording.set_apart(document):
+        yield text(wording.sentence(apart))
+
+
+def _species(document: ComparisonDocument, one: SpeciesRecall) -> tuple[str, ...]:
+    old, new = (round(recall * one.support) for recall in (one.old_recall, one.new_recall))
+    return one.name, f"{old} → {new} of {one.support}", wording.label_of(document, one.id)
+
+
+def _flip(flip: Flip, size: int) -> tuple[str, ...]:
+    before, now = (wording.said(score, size) for score in (flip.old, flip.new))
+    return flip.file_name, f"it is {flip.expected_name}", f"said {before}", f"says {now}"
+
+
+def _gates(gates: Sequence[Gate], paint: _Paint) -> Iterator[str]:
+    if not gates:
+        return
+    yield f"gates: {wording.gates_counted(gates)}"
+    word = max(len(wording.STATES[gate.state]) for gate in gates)
+    name = max(len(gate.name) for gate in gates)
+    for gate in gates:
+        state = paint.state(gate.state, f"{wording.STATES[gate.state]:<{word}}")
+        yield f"  {state}  {gate.name:<{name}}  {text(gate.sentence, 600)}"
+
+
+def _list(title: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    lines = list(rows)
+    if not lines:
+        return
+    yield f"{title}: {len(lines)}"
+    yield from _rows(lines[:_ROWS])
+    if len(lines) > _ROWS:
+        yield f"  … and {len(lines) - _ROWS} more (--json has all)"
+
+
+def _rows(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Cells in columns, two spaces before and between them."""
+    lines = [[text(cell, 80) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield f"  {'  '.join(f'{cell:<{width}}' for cell, width in zip(line, widths, strict=True))}".rstrip()
+
+
+def _listed(names: Iterable[str], most: int = 8) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return ", ".join(text(name, 80) for name in shown[:most]) + more
