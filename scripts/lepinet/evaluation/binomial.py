@@ -30,7 +30,8 @@ def cdf(successes: Counts, trials: Counts, share: Floats) -> Floats:
         trials: 0 or more.
         share: probability of one success, 0 to 1.
     """
-    certain = (successes >= trials) | (share <= 0)
+    # A share too small to be told from none in floating point is none.
+    certain = (successes >= trials) | (1 - share >= 1)
     never = ~certain & (share >= 1)
     open_ = ~(certain | never)
     result = np.where(certain, 1.0, 0.0)
