@@ -408,8 +408,11 @@ begin
   -- Already done: saying so again does no harm, whoever holds the claim by now.
   if d.status in ('started', 'superseded') then
     perform lepinet.require_claim(e, own_deployment.claimant);
-    if d.kind <> 'emergency' then
+    if d.kind = 'merge' then
       perform lepinet.require_no_pin(e);
+      if d.commit_sha <> e.commit_sha then
+        perform lepinet.refuse('PT409', format('this deployment of %s is of an older commit', e.name), 'superseded');
+      end if;
     end if;
     if d.status = 'superseded' then
       perform lepinet.refuse('PT409', format('this deployment of %s was superseded: %s', e.name, coalesce(d.error, '')), 'superseded');

@@ -13,8 +13,9 @@ from scipy import stats
 from lepinet.evaluation import binomial
 from lepinet.evaluation.metrics import wilson_interval
 
+# As the tests of the R packages ratesci (P. Laud) and contingencytables (M. Fagerland and others) quote these sources.
 PUBLISHED_EXACT = [
-    # Newcombe 1998, Stat Med 17:857, table I
+    # Newcombe 1998, Stat Med 17:857
     (15, 148, 0.0578, 0.1617),
     (0, 20, 0.0, 0.1684),
     (1, 29, 0.0009, 0.1776),

@@ -26,6 +26,7 @@ from lepinet.evaluation.paired import (
     smallest_margin,
 )
 
+# As the tests of the R packages ratesci (P. Laud) and contingencytables (M. Fagerland and others) quote these sources.
 PUBLISHED_TANGO = [
     # Tango 1998, Stat Med 17:891: a cross-over study, and lenses cleaned in two ways
     (Paired(4, 3, 9, 16), 0.95, -0.027, 0.390),
@@ -36,9 +37,9 @@ PUBLISHED_TANGO = [
     (Paired(1, 7, 1, 12), 0.95, -0.517, -0.026),
     # Fagerland, Lydersen & Laake 2017, Statistical Analysis of Contingency Tables, chapter 8 (Cavo 2012)
     (Paired(59, 16, 6, 80), 0.95, -0.1240, -0.0054),
-    # Tang, Ling, Ling & Tian 2010
+    # M.-L. Tang and others 2010
     (Paired(8, 1, 3, 2), 0.95, -0.1670, 0.4327),
-    # Chang 2024, with the counts of Ezra 2010
+    # Chang 2024, on the counts of Ezra 2010
     (Paired(7, 2, 25, 68), 0.95, 0.139, 0.321),
 ]
 

@@ -105,13 +105,22 @@ def empty_database(superuser: Rows) -> Iterator[str]:
     superuser.execute(f"drop database {name} with (force)".encode())
 
 
+@pytest.fixture(scope="session")
+def start_over(server: EmbeddedServer, migrated: str) -> Callable[[], None]:
+    """Empties the session's database and binds it anew: ten times as fast as a new one for each test."""
+
+    def start_over() -> None:
+        with server.connect(migrated) as connection:
+            connection.execute(EMPTY)
+            migrate.bind(connection, REPOSITORY, ENVIRONMENTS)
+
+    return start_over
+
+
 @pytest.fixture
-def database(server: EmbeddedServer, migrated: str) -> str:
+def database(migrated: str, start_over: Callable[[], None]) -> str:
     """The name of a database with migrations, bound to REPOSITORY and ENVIRONMENTS, in which nothing has happened."""
-    # Ten times as fast as a new database for each test.
-    with server.connect(migrated) as connection:
-        connection.execute(EMPTY)
-        migrate.bind(connection, REPOSITORY, ENVIRONMENTS)
+    start_over()
     return migrated
 
 

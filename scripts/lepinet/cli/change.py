@@ -107,6 +107,6 @@ def _show(edited: change.Edited, *, as_json: bool, checklist: dict[str, str] | N
         show_json(shown | ({"checklist": checklist} if checklist else {}))
         return
     click.echo(edited.sentence)
-    click.echo("Next, to make it a pull request:")
+    click.echo("Next, from a branch of its own to main (lepinet check says what would come of it):")
     for step in edited.next_steps:
         click.echo(f"  {step}")

@@ -206,8 +206,7 @@ class Registry:
     ) -> Snapshot:
         """Take the environment from whoever has it and pin it to the version; nothing has moved yet.
 
-        Args:
-            way_back: what the endpoint serves; None leaves it to the registry: the active version.
+        `way_back` is what the endpoint serves; None leaves it to the registry: the active version.
 
         Raises:
             RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository, 404 when the

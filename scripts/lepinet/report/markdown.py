@@ -83,7 +83,7 @@ def _why(part: EnvironmentCheck) -> Iterator[str]:
         yield f"**{text(wording.sentence(part.error), 1000)}**"
         return
     reasons = part.verdict.reasons if part.verdict else part.comparison.reasons if part.comparison else ()
-    clear = " Nothing is known to be wrong with it." if _only_undecided(part) else ""
+    clear = " Nothing is known to be wrong with it." if _nothing_against_it(part) else ""
     if part.change_class is ChangeClass.ROLLBACK:
         yield "**A version that was active here before; it loads and answers, and nothing below blocks.**"
     for number, reason in enumerate(reasons[:5]):
@@ -100,9 +100,11 @@ def _why(part: EnvironmentCheck) -> Iterator[str]:
         yield f"\nNot answered, and counted as wrong: {named}{more}."
 
 
-def _only_undecided(part: EnvironmentCheck) -> bool:
+def _nothing_against_it(part: EnvironmentCheck) -> bool:
+    """Only the number of images keeps it back: nothing is to watch, and no more photos are newly wrong than right."""
     reasons = part.verdict.reasons if part.verdict else ()
-    return [reason.code for reason in reasons] == ["too_few_images"]
+    alone = [reason.code for reason in reasons] == ["too_few_images"]
+    return alone and not part.unanswered and len(part.newly_wrong) <= len(part.newly_right)
 
 
 def _figures(part: EnvironmentCheck) -> Iterator[str]:
@@ -230,9 +232,9 @@ def _know_more(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
         return
     for reason in part.verdict.reasons:
         needed, size = (reason.figures.get(key) for key in ("images_needed", "images"))
-        if isinstance(needed, int) and isinstance(size, int) and size:
+        if isinstance(needed, int) and isinstance(size, int) and needed > size > 0:
             yield (
-                f"- **Know more:** about {needed - size:,} more photos ({needed:,} in all) would show it, "
+                f"- **Know more:** about {needed - size:,} more photos ({needed:,} in all) would be enough, "
                 f"were both equally good. They go into `{known_images}`."
             )
 

@@ -18,6 +18,7 @@ from lepinet.files import inside
 from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
+from lepinet.target import Target
 from lepinet.workflow.workspace import Workspace
 
 
@@ -27,7 +28,7 @@ class Edited:
 
     sentence: str
     next_steps: tuple[str, ...]
-    """Shell commands that make it a pull request."""
+    """Shell commands that bring it to main, a pull request in between where there is an origin."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def activate(workspace: Workspace, environment: str, version: str, override: str
     _write(workspace, edit.activate(_content(workspace), environment, version, override=override))
     message = f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else "")
     return Edited(
-        f"{FILE} declares {version} active in {environment}", _git(f"activate-{environment}-{version}", message)
+        f"{FILE} declares {version} active in {environment}",
+        _git(workspace, f"activate-{environment}-{version}", message),
     )
 
 
@@ -56,7 +58,8 @@ def rollback(workspace: Workspace, environment: str, version: str, reason: str) 
     _write(workspace, edit.activate(_content(workspace), environment, version))
     message = f"Roll {environment} back to {version}\n\n{reason}"
     return Edited(
-        f"{FILE} declares {version} active in {environment}", _git(f"rollback-{environment}-{version}", message)
+        f"{FILE} declares {version} active in {environment}",
+        _git(workspace, f"rollback-{environment}-{version}", message),
     )
 
 
@@ -131,7 +134,10 @@ def register(
         what = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
     _write(workspace, edit.register(_content(workspace), version, wanted))
-    return Edited(f"{FILE} has {version}: {file_path} @ {revision}", _git(f"register-{version}", f"Register {version}"))
+    return Edited(
+        f"{FILE} has {Target(file_path, revision, version)}",
+        _git(workspace, f"register-{version}", f"Register {version}", *_uncommitted(workspace, file_path)),
+    )
 
 
 def _revision_of(workspace: Workspace, file_path: str) -> str:
@@ -179,9 +185,22 @@ def _write(workspace: Workspace, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _git(branch: str, message: str) -> tuple[str, ...]:
-    return (
-        shlex.join(["git", "switch", "--create", branch.replace("+", "-")]),
-        shlex.join(["git", "commit", "--message", message, "--", FILE]),
-        shlex.join(["git", "push", "--set-upstream", "origin", "HEAD"]),
-    )
+def _uncommitted(workspace: Workspace, file_path: str) -> tuple[str, ...]:
+    """The model's folder, where git has not got all of it yet."""
+    return (file_path,) if (workspace.root / file_path).is_dir() and workspace.git.dirty([file_path]) else ()
+
+
+def _git(workspace: Workspace, branch: str, message: str, *folders: str) -> tuple[str, ...]:
+    """From the edit to main: by way of origin where there is one."""
+    name = branch.replace("+", "-")
+    main = workspace.git.main()
+    steps = [["git", "switch", "--create", name]]
+    if folders:
+        steps.append(["git", "add", "--", *folders])
+    steps.append(["git", "commit", "--message", message, "--", FILE, *folders])
+    if main.startswith("refs/remotes/"):
+        steps.append(["git", "push", "--set-upstream", "origin", name])
+    else:
+        steps.append(["git", "switch", main.removeprefix("refs/heads/")])
+        steps.append(["git", "merge", "--no-ff", "--no-edit", name])
+    return tuple(shlex.join(step) for step in steps)

@@ -48,8 +48,8 @@ def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates) -> 
     judged = (
         *non_inferiority(comparison.paired, gates, old=old, new=new),
         *absolute,
-        *flips(comparison.paired, gates),
         *species(comparison, gates),
+        *flips(comparison.paired, gates),
     )
     return _together(judged, Reason(code="passed", sentence=f"nothing speaks against {new}"))
 

@@ -41,10 +41,11 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str) -> tupl
         flipped = f"{paired.negative} of {size} newly wrong, {paired.positive} newly right"
         state, code, sentence = State.FAILED, "shown_worse", f"shown to be worse: {flipped}"
     else:
-        needed = max(statistics.images_needed(paired, margin, alpha), size + 1)
+        needed = statistics.images_needed(paired, margin, alpha)
         figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
         state, code, sentence = State.UNDECIDED, "too_few_images", _undecided(paired, worst, margin, old, new)
-        sentence += f"; about {needed:,} would, were both equally good" if size else ""
+        enough = f"about {needed:,}" if needed > size else "they"
+        sentence += f"; {enough} would be enough, were both equally good" if size else ""
     own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size else ""
     gate = Gate(
         name="non_inferiority",
