@@ -128,7 +128,8 @@ def _history_says(run: Run, environment: str, recorded: str | None) -> Outcome |
 def _carry_out(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Outcome | None:
     """Do what the plan says; None when a look again is due."""
     for line in plan.lines():
-        run.tell(f"{plan.environment}: {line}")
+        if line != plan.stop:  # that is what the outcome says
+            run.tell(f"{plan.environment}: {line}")
     _register(run, declared, plan)
     if plan.action is Action.NOTHING:
         return _stopped(plan) or Outcome(plan.environment, Ending.DONE, f"in step: {plan.aim.version} is live")

@@ -79,7 +79,9 @@ class Plan:
             steps.append("prove the endpoint on the known images")
         if self.flip:
             steps.append(f"flip the registry to {self.aim.version}")
-        return (*(steps or ("nothing to change",)), *self.notes, *((self.stop,) if self.stop else ()))
+        if not steps and self.stop is None:
+            steps.append("nothing to change")
+        return (*steps, *self.notes, *((self.stop,) if self.stop else ()))
 
 
 def make_plan(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -64,9 +64,12 @@ def reconcile_all(workspace: Workspace, environment: str | None, options: Option
     _must_be_main(workspace)
     stands = standing(workspace.git, "HEAD")
     for name in _declaring(workspace, environment):
-        with _run(workspace, name, options, tell) as run:
+        activation = stands.activations[name]
+        # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
+        because = replace(options, reason=options.reason or activation.state.commit.subject)
+        with _run(workspace, name, because, tell) as run:
             wanted = declared(workspace, name)
-            judging = Judge(workspace, bench(workspace, None), run.registry, stands.activations[name], tell)
+            judging = Judge(workspace, bench(workspace, None), run.registry, activation, tell)
             yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
 
 
