@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-all lint bench reference lock clean
+.PHONY: help docs demo test test-all lint bench reference lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make bench     speed and memory, as ratios"
 	@echo "make reference  our answers beside the transformers pipeline's"
+	@echo "make docs      the pages of docs/ that are made from the code"
 	@echo "make lock      resolve the dependencies again"
 
 # Made again when the lock file or the project file is newer. The project itself is installed editable, without
@@ -72,6 +73,9 @@ $(REFERENCE)/.ready: requirements-transformers.lock | $(READY)
 
 reference: $(REFERENCE)/.ready
 	$(REFERENCE)/bin/python -m fixtures.reference --check
+
+docs: $(READY)
+	$(BIN)/python -m references
 
 clean:
 	rm -rf $(VENV) .venv-transformers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

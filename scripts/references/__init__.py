@@ -1,0 +1,1 @@
+"""The references under docs/ that are made from the code: `python -m references` writes them."""
