@@ -193,7 +193,11 @@ def _uncommitted(workspace: Workspace, file_path: str) -> tuple[str, ...]:
 def _git(workspace: Workspace, branch: str, message: str, *folders: str) -> tuple[str, ...]:
     """From the edit to main: by way of origin where there is one."""
     name = branch.replace("+", "-")
-    main = workspace.git.main()
+    try:
+        main = workspace.git.main()
+    except UsageError:
+        # The repository's first commit is still to come, and with it main.
+        return (shlex.join(["git", "add", "--", FILE, *folders]), shlex.join(["git", "commit", "--message", message]))
     steps = [["git", "switch", "--create", name]]
     if folders:
         steps.append(["git", "add", "--", *folders])

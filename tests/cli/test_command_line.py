@@ -1,0 +1,110 @@
+"""The command line as a user meets it: help, exit codes, one clear error, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lepinet.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "tests" / "models"
+FEW = ROOT / "tests" / "few_images"
+
+
+def lepinet(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from lepinet.cli import main; main()", *arguments],
+        cwd=folder,
+        env={**os.environ, "LEPINET_HOME": str(folder / "home"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository with a models.yaml of one version and no server."""
+    (tmp_path / "models.yaml").write_text(
+        "schema_version: 1\n"
+        "environments:\n"
+        "  production:\n"
+        "    active: v1.0.0\n"
+        "    registry: embedded\n"
+        "    endpoint: {kind: local}\n"
+        "versions:\n"
+        "  v1.0.0: {file_path: models/v1.0.0, revision: 'sha256:" + "0" * 64 + "'}\n"
+    )
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
+    subprocess.run(["git", *identity, "commit", "--quiet", "--message", "Begin"], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
+    done = lepinet(command, "--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert "Example" in done.stdout or "Commands:" in done.stdout
+
+
+def test_valid(repository: Path) -> None:
+    done = lepinet("validate", "--json", folder=repository)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["valid"] is True
+
+
+def test_what_is_wrong_with_the_file_is_said_with_its_line(repository: Path) -> None:
+    file = repository / "models.yaml"
+    file.write_text(file.read_text().replace("active: v1.0.0", "active: v1.0"))
+    done = lepinet("validate", folder=repository)
+    assert done.returncode == 1
+    assert "models.yaml:4:13" in done.stderr
+    assert "did you mean v1.0.0?" in done.stderr
+    on_github = lepinet("validate", folder=repository, GITHUB_ACTIONS="true")
+    assert "::error file=models.yaml,line=4,col=13::" in on_github.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["status"], "git"),
+        (["test", "v1.0.0"], "git"),
+        (["nonsense"], "No such command"),
+        (["compare", "--old", "x"], "--new"),
+        (["history", "--at", "yesterday"], "--at"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], says: str, tmp_path: Path) -> None:
+    done = lepinet(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_endpoint_that_does_not_run_is_an_outside_failure(repository: Path) -> None:
+    assert lepinet("db", "migrate", folder=repository).returncode == 0
+    done = lepinet("plan", folder=repository)
+    assert done.returncode == 3
+    assert "start it: lepinet serve -e production" in done.stderr
+
+
+def test_compare_needs_no_configuration(tmp_path: Path) -> None:
+    arguments = ["compare", "--old", str(MODELS / "v1.0.0"), "--new", str(MODELS / "v1.0.0")]
+    done = lepinet(*arguments, "--known-images", str(FEW), "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == "promote"
+
+
+def test_test_of_an_unknown_version_names_those_that_are_known(repository: Path) -> None:
+    done = lepinet("test", "v9.9.9", "--known-images", str(FEW), folder=repository)
+    assert done.returncode == 2
+    assert "v1.0.0" in done.stderr
