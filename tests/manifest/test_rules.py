@@ -100,6 +100,18 @@ def test_a_name_never_comes_back_with_other_content() -> None:
     assert "v1.2.0 was merged with revision 2222" in message
 
 
+def test_what_was_rewritten_by_force_may_be_put_right_after_other_changes() -> None:
+    rewritten = edit(START, ("1111111111111111111111111111111111111111", "3333333333333333333333333333333333333333"))
+    went_on = edit(rewritten, ("v1.2.0: {", "v1.2.0: {notes: dry season, "))
+    right = edit(START, ("v1.2.0: {", "v1.2.0: {notes: dry season, "))
+    third = edit(went_on, ("3333333333333333333333333333333333333333", "4444444444444444444444444444444444444444"))
+    assert len(said(START, rewritten)) == 1
+    assert said(START, rewritten, went_on) == []
+    assert said(START, rewritten, went_on, right) == []
+    (message,) = said(START, rewritten, went_on, third)
+    assert "v1.1.0 was merged with revision 3333" in message
+
+
 def test_a_version_comes_to_production_by_way_of_staging() -> None:
     (message,) = said(START, edit(START, produce("v1.1.0")))
     assert message == "v1.1.0 has not been active in staging, and that comes before production"

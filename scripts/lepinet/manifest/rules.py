@@ -133,15 +133,25 @@ def _together(change: Change, moved: Sequence[str]) -> Iterator[Finding]:
 
 
 def _rewritten(change: Change) -> Iterator[Finding]:
-    known: dict[str, ModelVersion] = {}
+    known: dict[str, list[ModelVersion]] = {}
     for state in change.past:
-        known.update(state.manifest.versions)
+        for name, version in state.manifest.versions.items():
+            merged = known.setdefault(name, [])
+            if not merged or merged[-1] is not version:
+                merged.append(version)
     for name, version in change.after.versions.items():
-        merged = known.get(name)
-        for key in ModelVersion.model_fields if merged is not None and merged is not version else ():
-            if key not in _MAY_GROW and getattr(merged, key) != getattr(version, key):
-                message = f"{name} was merged with {key} {getattr(merged, key)}; a version never changes"
-                yield Finding(("versions", name, key), message, "give the new one a new name")
+        merged = known.get(name, [])
+        # Where somebody rewrote it all the same, what it was before may come back.
+        if not merged or any(_rewritten_keys(one, version) == [] for one in merged):
+            continue
+        for key in _rewritten_keys(merged[-1], version):
+            message = f"{name} was merged with {key} {getattr(merged[-1], key)}; a version never changes"
+            yield Finding(("versions", name, key), message, "give the new one a new name")
+
+
+def _rewritten_keys(merged: ModelVersion, version: ModelVersion) -> list[str]:
+    fixed = [key for key in ModelVersion.model_fields if key not in _MAY_GROW]
+    return [key for key in fixed if getattr(merged, key) != getattr(version, key)]
 
 
 def _frozen(change: Change, before: Manifest) -> Iterator[Finding]:
