@@ -102,6 +102,7 @@ def change_between(repository: Repository, base: str, head: str | None = None) -
         ManifestError: the file at `head` cannot be read, with all that is wrong in it.
         UsageError: the clone is too shallow to tell, or `head` does not contain `base`, or has no such file.
     """
+    repository.require_history()  # else the commit that nobody knows would be to blame
     tip = repository.resolve(head or "HEAD")
     start = repository.commit(base)
     if repository.merge_base(start.id, tip) != start.id:
@@ -131,6 +132,7 @@ def standing(repository: Repository, commit: str) -> Standing:
         ManifestError: the file cannot be read there.
         UsageError: the clone is too shallow to tell, or the commit has no such file.
     """
+    repository.require_history()
     here = repository.commit(commit)
     manifest = load(_content(repository, here.id))
     states = history(repository, here.id).states
