@@ -85,6 +85,33 @@ def test_a_detached_head_and_a_linked_worktree(alone: Project, tmp_path: Path) -
     assert change_between(alone.repository, "origin/main").change.change is None
 
 
+def test_replacements_and_grafts_of_one_clone_are_not_history(alone: Project) -> None:
+    """Staging's activation lies between: with a false parent, the last commit would be it."""
+    tip, *_, far = alone.git("rev-list", "--max-count=4", "HEAD").split()
+    (alone.folder / ".git" / "info" / "grafts").write_text(f"{tip} {far}\n")
+    assert change_between(alone.repository, "HEAD^", "HEAD").change.change == "register"
+    assert alone.repository.generation("HEAD") == 7
+    (alone.folder / ".git" / "info" / "grafts").unlink()
+    alone.git("replace", "--graft", tip, far)
+    assert change_between(alone.repository, "HEAD^", "HEAD").change.change == "register"
+    assert alone.repository.generation("HEAD") == 7
+
+
+def test_a_user_who_follows_renames_gets_the_same_history(alone: Project) -> None:
+    alone.git("config", "log.follow", "true")
+    alone.git("config", "log.diffMerges", "off")
+    text = alone.text()
+    alone.git("mv", MODELS, "manifest.yaml")
+    alone.commit({}, "Away")
+    alone.git("mv", "manifest.yaml", MODELS)
+    alone.commit({}, "Back")
+    alone.commit({MODELS: edited(text, staging("v1.2.0", "v1.3.0"))}, "Activate")
+    found = history(alone.repository, "HEAD")
+    assert [state.commit.subject for state in found.states][-2:] == ["Back", "Activate"]
+    assert [commit.subject for commit in found.unreadable] == ["Away"]
+    assert stood(alone, "HEAD")["staging"] == "v1.2.0 → v1.3.0 of v1.0.0 v1.1.0 v1.2.0 v1.3.0"
+
+
 def test_no_repository_answers_for_ever(project: Project) -> None:
     with pytest.raises(OutsideError, match="gave no answer"):
         standing(Repository(project.folder, Timings(git=0.0001)), "main")
