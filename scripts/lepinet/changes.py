@@ -154,7 +154,8 @@ def _readable(content: bytes, known: dict[str, ModelVersion]) -> tuple[Manifest,
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    # A checkout may have changed the line ends (core.autocrlf).
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _content(repository: Repository, commit: str) -> bytes:

@@ -112,6 +112,28 @@ def test_a_user_who_follows_renames_gets_the_same_history(alone: Project) -> Non
     assert stood(alone, "HEAD")["staging"] == "v1.2.0 → v1.3.0 of v1.0.0 v1.1.0 v1.2.0 v1.3.0"
 
 
+def test_line_ends_that_a_checkout_changes_make_no_other_state(project: Project, tmp_path: Path) -> None:
+    """Two reverts at once give what main was: right in the pull request, and before it is committed on Windows."""
+    windows = project.clone(tmp_path / "windows", "--config", "core.autocrlf=true")
+    windows.commit({MODELS: edited(windows.text(), production("v1.1.0", "v1.2.0"))})
+    windows.commit({MODELS: edited(windows.text(), ("port: 8002}\r\n", "port: 8002}\r\n    frozen: field week\r\n"))})
+    windows.git("revert", "--no-commit", "HEAD~2..HEAD")
+    assert b"\r\n" in (windows.folder / MODELS).read_bytes()
+    before = change_between(windows.repository, "HEAD")
+    windows.git("commit", "--quiet", "--message", "Back")
+    assert Told.of(before) == Told.of(change_between(windows.repository, "HEAD^", "HEAD"))
+    assert (before.change.change, before.problems) == ("rollback", ())
+
+
+def test_a_file_whose_line_ends_changed_is_the_same_manifest(project: Project) -> None:
+    turned = project.text().replace("\n", "\r\n")
+    project.on_main({MODELS: turned})
+    request = project.open(project.branch({MODELS: edited(turned, registered("v1.4.0"))}))
+    assert change_between(project.repository, "main^", "main").change.change is None
+    assert change_between(project.repository, request.base, request.merge).change.change == "register"
+    assert stood(project, "main") == STANDS
+
+
 def test_no_repository_answers_for_ever(project: Project) -> None:
     with pytest.raises(OutsideError, match="gave no answer"):
         standing(Repository(project.folder, Timings(git=0.0001)), "main")
