@@ -77,6 +77,9 @@ class Project:
     def main(self) -> str:
         return self.git("rev-parse", "main")
 
+    def wait(self, *, days: int) -> None:
+        self.now += timedelta(days=days)
+
     def git(self, *arguments: str, given: str | None = None) -> str:
         """What git says, without the line end. Each call takes a minute of the project's time.
 
@@ -127,9 +130,11 @@ class Project:
         return (self.folder / path).read_bytes().decode()
 
     def branch(self, *commits: Files, start: str = "main") -> str:
-        """The tip of a branch with these commits."""
+        """The tip of a branch with these commits; main is checked out again."""
         self.git("switch", "--quiet", "--detach", start)
-        return [self.commit(files, f"Part {number}") for number, files in enumerate(commits, 1)][-1]
+        tips = [self.commit(files, f"Part {number}") for number, files in enumerate(commits, 1)]
+        self.git("switch", "--quiet", "main")
+        return tips[-1]
 
     def open(self, head: str) -> PullRequest:
         """A pull request for a branch, tried against main as it is now.
