@@ -88,6 +88,8 @@ class Kind:
     """When the revert is reverted."""
     problem: str = ""
     """Why it should not have been merged; a person did all the same."""
+    late: str = ""
+    """What is said of its revert when others have been merged meanwhile, so that main gets to no earlier state."""
 
     def __str__(self) -> str:
         return self.name
@@ -140,6 +142,16 @@ KINDS = (
         reverted="rollback",
         again="activate",
         problem="v1.3.0 has not been active in staging, and that comes before production",
+    ),
+    Kind(
+        "with its own photos, by force",
+        [staging("v1.2.0", "v1.3.0")],
+        {"photos/easy.txt": "an easy photo\n"},
+        is_="activate",
+        reverted="rollback",
+        again="activate",
+        problem="known_images (or its files) and staging.active must not change together",
+        late="known_images (or its files) and staging.active must not change together",
     ),
     Kind(
         "other files under an old name, by force",

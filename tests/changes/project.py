@@ -20,7 +20,12 @@ Files: TypeAlias = Mapping[str, str | bytes | None]
 MODELS = "models.yaml"
 _WHO = {f"GIT_{role}_{what}": "asha@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", "GIT_EDITOR": "true"}
-_OURS = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _WHO | _QUIET
+# Nothing is tidied up behind the scenes, or written through to the disk.
+_SETTINGS = {"gc.auto": "0", "maintenance.auto": "false", "core.fsync": "none"}
+_QUICK = {"GIT_CONFIG_COUNT": str(len(_SETTINGS))}
+for _place, (_key, _value) in enumerate(_SETTINGS.items()):
+    _QUICK |= {f"GIT_CONFIG_KEY_{_place}": _key, f"GIT_CONFIG_VALUE_{_place}": _value}
+_OURS = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _WHO | _QUIET | _QUICK
 
 
 class ConflictError(Exception):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -152,6 +153,14 @@ def test_other_photos_and_another_active_version_are_two_changes() -> None:
     assert len(said(START, TRIED, photos=others)) == 1
     assert len(said(START, TRIED, photos=Material("11aa", "44dd"))) == 1
     assert len(said(START, TRIED, START, photos=others)) == 1, "an earlier state of the file brings no other photos"
+
+
+def test_photos_and_version_come_back_together_to_what_both_once_were() -> None:
+    """Merged by force, and a revert is the way out."""
+    then, others = Material(known_images="33cc", species="22bb"), Material(known_images="44dd", species="22bb")
+    back = replace(change(START, TRIED, START, photos=then), material_then=(then,))
+    assert findings(back) == []
+    assert len(findings(replace(back, material=others))) == 1
 
 
 def test_an_override_travels_with_the_version_it_is_for() -> None:

@@ -38,6 +38,8 @@ class Change:
     state: State
     material_before: Material
     material: Material
+    material_then: Sequence[Material] = ()
+    """Where the file is what it once was: what it pointed to in those days."""
 
     @property
     def before(self) -> Manifest | None:
@@ -96,8 +98,9 @@ def findings(change: Change) -> list[Finding]:
     moved = [name for name in moved if active(before, name) != active(change.after, name)]
     together = list(_together(change, moved))
     if any(state.digest == change.state.digest for state in change.past):
-        # What the file once was is right again, so every revert is; photos do not come back with the file, though.
-        return [finding for finding in together if finding.path in (("known_images",), ("species",))]
+        # What the file once was is right again, so every revert is; photos need not come back with the file, though.
+        back = change.material in change.material_then
+        return [] if back else [finding for finding in together if finding.path in (("known_images",), ("species",))]
     return [*_rewritten(change), *_frozen(change, before), *_promoted(change, before), *together, *_retired(change)]
 
 
