@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from reconcile.crash import DEADLINE, Crash
+from reconcile.watch import DEADLINE, Watch
 
 ORDER = "order.json"
 """What the write of an order is called among the calls."""
@@ -32,25 +32,25 @@ def as_it_is(path: str, answer: bytes) -> bytes:
 
 
 @contextmanager
-def endpoint_wire(folder: Path, crash: Crash, alter: Alter = as_it_is) -> Iterator[None]:
+def endpoint_wire(folder: Path, watch: Watch, alter: Alter = as_it_is) -> Iterator[None]:
     """Have every request and every order of an environment's folder pass here, as long as the context lasts."""
     listening = folder / "listening.json"
     announced = listening.read_bytes()
     real = urlsplit(json.loads(announced)["url"])
-    proxy = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, f"{real.hostname}:{real.port}", crash, alter))
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, f"{real.hostname}:{real.port}", watch, alter))
     proxy.daemon_threads = True
     proxy.block_on_close = False
     threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    orders = _Orders(folder, crash)
-    watch = threading.Thread(target=orders.watch)
-    watch.start()
+    orders = _Orders(folder, watch)
+    following = threading.Thread(target=orders.follow)
+    following.start()
     _replace(listening, json.dumps(json.loads(announced) | {"url": f"http://127.0.0.1:{proxy.server_port}"}).encode())
     try:
         yield
     finally:
         _replace(listening, announced)
         orders.done.set()
-        watch.join()
+        following.join()
         proxy.shutdown()
         proxy.server_close()
 
@@ -59,8 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # an answer leaves whole, in one packet
 
-    def __init__(self, real: str, crash: Crash, alter: Alter, *connection: object) -> None:
-        self._real, self._crash, self._alter = real, crash, alter
+    def __init__(self, real: str, watch: Watch, alter: Alter, *connection: object) -> None:
+        self._real, self._watch, self._alter = real, watch, alter
         super().__init__(*connection)  # type: ignore[arg-type]  # as the server calls it
 
     def do_GET(self) -> None:
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
 
     def _pass_on(self, body: bytes) -> None:
-        self.close_connection = self._crash.arrives(f"{self.command} {self.path}")
+        self.close_connection = self._watch.arrives(f"{self.command} {self.path}")
         if self.close_connection:
             return
         real = HTTPConnection(self._real, timeout=DEADLINE)
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = real.getresponse()
         content = self._alter(self.path, answer.read())
         real.close()
-        self.close_connection = self._crash.answered()
+        self.close_connection = self._watch.answered()
         if self.close_connection:
             return
         self.send_response(answer.status)
@@ -99,20 +99,20 @@ class _Orders:
     """
 
     folder: Path
-    crash: Crash
+    watch: Watch
     done: threading.Event = field(default_factory=threading.Event)
 
-    def watch(self) -> None:
+    def follow(self) -> None:
         descriptor = self._lease()
         try:
             while self._is_opened(descriptor):
-                with self.crash.lock:
-                    killed = self.crash.arrives(ORDER)
+                with self.watch.lock:
+                    killed = self.watch.arrives(ORDER)
                     fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
                     if killed:
                         break
                     self._until_replaced(descriptor)
-                    self.crash.answered()
+                    self.watch.answered()
                     os.close(descriptor)
                     descriptor = self._lease()
         finally:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lepinet.registry import keeper
-from reconcile.crash import Crash
+from reconcile.watch import Watch
 
 _CALL = b"select public."
 _ENDED = (b"COMMIT\x00", b"ROLLBACK\x00")
@@ -19,13 +19,13 @@ _ENDED = (b"COMMIT\x00", b"ROLLBACK\x00")
 
 
 @contextmanager
-def registry_wire(registry: Path, folder: Path, crash: Crash) -> Iterator[None]:
+def registry_wire(registry: Path, folder: Path, watch: Watch) -> Iterator[None]:
     """Have every call pass here, as long as the context lasts.
 
     Args:
         registry: the embedded registry's folder.
         folder: a short path for the socket, which must not be there yet.
-        crash: told of every call.
+        watch: told of every call.
     """
     link = registry / "socket"
     behind = link.readlink()
@@ -34,7 +34,7 @@ def registry_wire(registry: Path, folder: Path, crash: Crash) -> Iterator[None]:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / name))
     listener.listen(16)
-    threading.Thread(target=_serve, args=(listener, behind / name, crash), daemon=True).start()
+    threading.Thread(target=_serve, args=(listener, behind / name, watch), daemon=True).start()
     _point(link, folder)
     try:
         yield
@@ -44,7 +44,7 @@ def registry_wire(registry: Path, folder: Path, crash: Crash) -> Iterator[None]:
         shutil.rmtree(folder)
 
 
-def _serve(listener: socket.socket, real: Path, crash: Crash) -> None:
+def _serve(listener: socket.socket, real: Path, watch: Watch) -> None:
     while True:
         try:
             client, _ = listener.accept()
@@ -52,7 +52,7 @@ def _serve(listener: socket.socket, real: Path, crash: Crash) -> None:
             return
         server = socket.socket(socket.AF_UNIX)
         server.connect(str(real))
-        connection = _Connection(client, server, crash)
+        connection = _Connection(client, server, watch)
         threading.Thread(target=connection.asks, daemon=True).start()
         threading.Thread(target=connection.answers, daemon=True).start()
 
@@ -61,7 +61,7 @@ def _serve(listener: socket.socket, real: Path, crash: Crash) -> None:
 class _Connection:
     client: socket.socket
     server: socket.socket
-    crash: Crash
+    watch: Watch
     called: bool = False
     """A call was passed on, and its transaction has not ended yet."""
 
@@ -69,7 +69,7 @@ class _Connection:
         with suppress(OSError):
             while data := self.client.recv(1 << 20):
                 if _CALL in data:
-                    if self.crash.arrives(data.split(_CALL, 1)[1].split(b"(", 1)[0].decode().strip('"')):
+                    if self.watch.arrives(data.split(_CALL, 1)[1].split(b"(", 1)[0].decode().strip('"')):
                         break
                     self.called = True
                 self.server.sendall(data)
@@ -81,7 +81,7 @@ class _Connection:
             while data := self.server.recv(1 << 20):
                 if self.called and any(end in data for end in _ENDED):
                     self.called = False
-                    if self.crash.answered():
+                    if self.watch.answered():
                         break
                 self.client.sendall(data)
         self.client.close()

@@ -20,8 +20,8 @@ import pytest
 
 from lepinet.endpoints import Order
 from lepinet.workflow import deploy
-from reconcile.crash import Crash, gone
 from reconcile.endpoint_wire import ORDER
+from reconcile.watch import Crash, Watch, gone
 from reconcile.world import VERSIONS, Ended, State, World
 
 PROMOTING = {
@@ -44,6 +44,8 @@ class Turn:
     killed: Ended
     left: State
     """What the killed run left, of deployments only its own."""
+    shown: str
+    """The same as registry, endpoint and deployment, in the words of the design's table."""
     again: Ended
     """The next run."""
     state: State
@@ -251,14 +253,14 @@ def play(story: Story, at: int, *, before: bool) -> Turn:
     story.another_turn()
     story.prepare()
     earlier = len(world.state().statuses)
-    crash = Crash(at, before)
-    killed = world.crashed(crash, *story.arguments(), alter=story.alter)
+    crash = Crash(at=at, before=before)
+    killed = world.watched(crash, *story.arguments(), alter=story.alter)
     world.end_leases()
     left = world.state()
     left = replace(left, statuses=left.statuses[: len(left.statuses) - earlier])
     story.meanwhile(left)
-    again = world.crashed(Crash(), "reconcile", alter=story.alter)
-    turn = Turn(crash, killed, left, again, world.state())
+    again = world.watched(Watch(), "reconcile", alter=story.alter)
+    turn = Turn(crash, killed, left, shown(story, left), again, world.state())
     try:
         assert (killed.code == -signal.SIGKILL) == (crash.killed is not None)
         assert gone(crash.children)
@@ -271,7 +273,6 @@ def play(story: Story, at: int, *, before: bool) -> Turn:
 
 
 def shown(story: Story, state: State) -> str:
-    """Registry, endpoint and deployment, as the design's table has them."""
     names = {story.old: "old", story.new: "new"}
     endpoint = names.get(state.endpoint or "") if state.ready else "moving"
     return f"{names.get(state.row or '')} · {endpoint} · {' and '.join(state.statuses) or '-'}"
@@ -296,7 +297,7 @@ def test_killed_at_every_call(world: World, make: type[Story]) -> None:
             if turn.crash.killed is None:
                 break
             kills.append(turn)
-    found = Counter(shown(story, kill.left) for kill in kills)
+    found = Counter(kill.shown for kill in kills)
     lines = [f"\n{story.name}: {len(turn.crash.calls)} calls, {len(kills)} kills; registry · endpoint · deployment:"]
     lines += [f"  {times:3}  {left}" for left, times in found.most_common()]
     print("\n".join(lines))  # noqa: T201 -- the figures are told in notes

@@ -17,16 +17,16 @@ from typing import Any
 
 from lepinet.endpoints import EndpointState
 from lepinet.endpoints.local import LocalEndpoint
-from lepinet.endpoints.local_folder import LocalFolder
 from lepinet.model_files import folder_revision
+from lepinet.registry.calls import Connection
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.settings import Settings
 from lepinet.target import Target
 from lepinet.timings import Timings
 from lepinet.workflow.workspace import Workspace, open_workspace
-from reconcile.crash import DEADLINE, Crash
 from reconcile.endpoint_wire import Alter, as_it_is, endpoint_wire
 from reconcile.registry_wire import registry_wire
+from reconcile.watch import DEADLINE, Watch
 from serving.local_environment import KNOWN_IMAGES, TESTS
 
 VERSIONS = ("v1.0.0", "v1.1.0")
@@ -111,23 +111,14 @@ class World:
 
     folder: Path
     home: Path
-    server: EmbeddedServer
-
-    @property
-    def registry(self) -> Path:
-        return next(self.home.glob("*/registry"))
-
-    @property
-    def endpoint_folder(self) -> Path:
-        return next(self.home.glob("*/endpoints/production"))
+    data: Path
+    """What this machine keeps of the repository: registry and endpoints."""
+    owner: Connection
+    """The database's owner at its SQL editor; no watch hears of it."""
 
     @property
     def endpoint(self) -> LocalEndpoint:
-        return LocalEndpoint(self.endpoint_folder, "production", Timings())
-
-    @property
-    def files(self) -> LocalFolder:
-        return LocalFolder(self.endpoint_folder)
+        return LocalEndpoint(self.data / "endpoints" / "production", "production", Timings())
 
     @property
     def variables(self) -> dict[str, str]:
@@ -144,20 +135,14 @@ class World:
     def run(self, *arguments: str, folder: Path | None = None) -> Ended:
         return self.start(*arguments, folder=folder).end()
 
-    def crashed(self, crash: Crash, *arguments: str, alter: Alter = as_it_is) -> Ended:
-        """A run that a crash may end."""
-        with self.between(crash, alter):
-            running = self.start(*arguments)
-            crash.ends(running.pid)
-            return running.end()
-
-    @contextmanager
-    def between(self, crash: Crash, alter: Alter = as_it_is) -> Iterator[None]:
-        """Every call to registry and endpoint passes by the crash."""
+    def watched(self, watch: Watch, *arguments: str, folder: Path | None = None, alter: Alter = as_it_is) -> Ended:
+        """A run whose every call to registry and endpoint passes by a watch."""
         with ExitStack() as stack:
-            stack.enter_context(registry_wire(self.registry, self.home.parent / "wire", crash))
-            stack.enter_context(endpoint_wire(self.endpoint_folder, crash, alter))
-            yield
+            stack.enter_context(registry_wire(self.data / "registry", self.home.parent / "wire", watch))
+            stack.enter_context(endpoint_wire(self.data / "endpoints" / "production", watch, alter))
+            running = self.start(*arguments, folder=folder)
+            watch.follows(running.pid)
+            return running.end()
 
     def workspace(self, timings: Timings | None = None) -> Workspace:
         """As a command of this process sees it."""
@@ -178,25 +163,11 @@ class World:
             target = self.target(name)
             text += f"  {name}: {{file_path: {target.file_path}, revision: '{target.revision}'}}\n"
         (self.folder / "models.yaml").write_text(text)
-        self.git("add", ".")
-        return self.commit(f"Activate {active}")
+        return commit(self.folder, f"Activate {active}")
 
-    def commit(self, message: str) -> str:
-        identity = ("-c", "user.name=Asha", "-c", "user.email=asha@example.org")
-        self.git(*identity, "commit", "--quiet", "--allow-empty", "--message", message)
-        return self.git("rev-parse", "HEAD").strip()
-
-    def git(self, *arguments: str, folder: Path | None = None) -> str:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder or self.folder, check=True, capture_output=True, text=True
-        )
-        return done.stdout
-
-    def sql(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """As the database's owner at its SQL editor."""
-        with self.server.connect() as connection:
-            cursor = connection.execute(query.encode(), values or None)
-            return cursor.fetchall() if cursor.description else []
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        cursor = self.owner.execute(query.encode())
+        return cursor.fetchall() if cursor.description else []
 
     def end_leases(self) -> None:
         """What a minute of the database's clock would do."""
@@ -255,18 +226,30 @@ def make_world(place: Path) -> Iterator[World]:
         species = repository / "photos" / photo[: photo.rindex("_")].replace("_", " ").title()
         species.mkdir(parents=True)
         shutil.copy(KNOWN_IMAGES / photo, species)
-    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(repository)], check=True)
-    before = World(repository, home, EmbeddedServer(place / "nowhere"))
-    before.declare("v1.0.0")
-    migrated = before.run("db", "migrate")
-    assert migrated.code == 0, migrated.err
-    with EmbeddedServer(before.registry) as server:
-        here = World(repository, home, server)
-        here.sql("select 1")
-        with served(here):
-            first = here.run("reconcile")
+    git(place, "init", "--quiet", "--initial-branch=main", str(repository))
+    data = home / commit(repository, "Begin")
+    with EmbeddedServer(data / "registry") as server, server.connect() as owner:
+        world = World(repository, home, data, owner)
+        world.declare("v1.0.0")
+        migrated = world.run("db", "migrate")
+        assert migrated.code == 0, migrated.err
+        with served(world):
+            first = world.run("reconcile")
             assert first.code == 0, first.err
-            yield here
+            yield world
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=Asha", "-c", "user.email=asha@example.org")
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(folder: Path, message: str) -> str:
+    """Commit all there is; the commit's id."""
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(folder, "rev-parse", "HEAD")
 
 
 @contextmanager
