@@ -1,161 +1,304 @@
-"""A run killed at each of its calls to the registry, before and after: the next run ends in the right state."""
+"""A run killed before or after each of its calls to registry and endpoint: the next run ends in the right state.
+
+A call is one of the registry's functions, a request to the endpoint (a wait's looks count once), or the write of an
+order. Each test plays one row of the design's table of crash points: the quick ones with two kills, the slow one with
+all, and prints what it found; `pytest -m slow -s tests/reconcile/test_kill.py` shows the figures.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import signal
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, ClassVar
+from uuid import uuid4
 
 import pytest
 
-from lepinet.model_files import folder_revision
-from lepinet.registry import keeper
-from lepinet.registry.embedded import EmbeddedServer
-from reconcile.wire import wire
+from lepinet.endpoints import Order
+from lepinet.workflow import deploy
+from reconcile.endpoint_wire import ORDER
+from reconcile.watch import Crash, Watch, gone
+from reconcile.world import VERSIONS, Ended, State, World
 
-ROOT = Path(__file__).parents[2]
-LEPINET = [sys.executable, "-c", "from lepinet.cli import main; main()"]
-VERSIONS = ("v1.0.0", "v1.1.0")
-MANIFEST = """\
-schema_version: 1
-known_images: photos
-environments:
-  production:
-    active: {active}
-    registry: embedded
-    endpoint: {{kind: local}}
-gates: {{min_accuracy: null, min_top3_accuracy: null, max_negative_flips: null}}
-versions:
-"""
+PROMOTING = {
+    "registry_snapshot",
+    "claim",
+    "begin_deployment",
+    "renew",
+    "record_step",
+    "activate_model_version",
+    "release",
+}
+ASKING = {"GET /model", "POST /predict", ORDER}
 
 
 @dataclass(frozen=True)
-class World:
-    """A repository whose production is served on this machine."""
+class Turn:
+    """One kill, and what came of it."""
 
-    folder: Path
-    home: Path
-    server: EmbeddedServer
-
-    @property
-    def registry(self) -> Path:
-        return next(self.home.glob("*/registry"))
-
-    def lepinet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*LEPINET, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-        )
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "LEPINET_HOME": str(self.home), "USER": "asha"}
-
-    def declare(self, active: str) -> None:
-        text = MANIFEST.format(active=active)
-        for name in VERSIONS:
-            revision = folder_revision(self.folder / "models" / name)
-            text += f"  {name}: {{file_path: models/{name}, revision: '{revision}'}}\n"
-        (self.folder / "models.yaml").write_text(text)
-        identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
-        subprocess.run(["git", "add", "."], cwd=self.folder, check=True)
-        subprocess.run(
-            ["git", *identity, "commit", "--quiet", "--allow-empty", "--message", f"Activate {active}"],
-            cwd=self.folder,
-            check=True,
-        )
-
-    def end_leases(self) -> None:
-        """What a minute of the database's clock would do."""
-        with self.server.connect() as connection:
-            connection.execute("update public.environments set lease_until = clock_timestamp()")
-
-    def rows(self, query: str) -> list[tuple[object, ...]]:
-        with self.server.connect() as connection:
-            return list(connection.execute(query.encode()).fetchall())
+    crash: Crash
+    killed: Ended
+    left: State
+    """What the killed run left, of deployments only its own."""
+    shown: str
+    """The same as registry, endpoint and deployment, in the words of the design's table."""
+    again: Ended
+    """The next run."""
+    state: State
+    """What that one left."""
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("kill")
-    repository, home = folder / "repository", folder / "home"
-    for name in VERSIONS:
-        shutil.copytree(ROOT / "tests" / "models" / name, repository / "models" / name)
-    for number in range(1, 4):
-        photos = ROOT / "tests" / "known_images"
-        for name in ("blue_tiger", "common_mormon", "common_crow"):
-            species = repository / "photos" / name.replace("_", " ").title()
-            species.mkdir(parents=True, exist_ok=True)
-            found = min(photos.glob(f"{name}_{number:02}.*"), key=lambda photo: photo.stat().st_size)
-            shutil.copy(found, species)
-    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(repository)], check=True)
-    before = World(repository, home, EmbeddedServer(folder / "nowhere"))
-    before.declare("v1.0.0")
-    assert before.lepinet("db", "migrate").returncode == 0
-    with EmbeddedServer(before.registry) as server:
-        server.connect().close()
-        here = World(repository, home, server)
-        serving = subprocess.Popen(
-            [*LEPINET, "serve"], cwd=repository, env=here.environment, stdout=subprocess.PIPE, text=True
-        )
-        assert serving.stdout is not None
-        assert "listens on" in serving.stdout.readline()
-        try:
-            first = here.lepinet("reconcile")
-            assert first.returncode == 0, first.stderr
-            yield here
-        finally:
-            serving.terminate()
-            serving.wait()
-            serving.stdout.close()
+class Story(ABC):
+    """One thing that happens to an environment, again and again, from `old` to `new`."""
+
+    name: ClassVar[str]
+    calls: ClassVar[set[str]]
+    """Some that it must have been killed at."""
+    command: ClassVar[tuple[str, ...]] = ("reconcile",)
+    failing: ClassVar[bool] = False
+    """The endpoint answers otherwise than the new version does offline."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.turn = 0
+        self.old, self.new = VERSIONS
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Up to the run that is killed."""
+
+    def meanwhile(self, left: State) -> None:
+        """Between that run and the next one."""
+        del left
+
+    @abstractmethod
+    def check(self, turn: Turn) -> None:
+        """What must be, after the next run."""
+
+    def arguments(self) -> tuple[str, ...]:
+        return self.command
+
+    def alter(self, path: str, answer: bytes) -> bytes:
+        said = json.loads(answer)
+        if self.failing and path == "/predict" and said["model"]["version"] == self.new:
+            return json.dumps(said | {"confidence": 0.5, "top": [said["top"][0] | {"confidence": 0.5}]}).encode()
+        return answer
+
+    def another_turn(self) -> None:
+        """From where the last turn ended."""
+        self.turn += 1
+        row = self.world.state().row
+        assert row is not None
+        self.old, self.new = row, next(name for name in VERSIONS if name != row)
+
+    def declare(self, active: str, **gates: Any) -> None:
+        """With a gate that says nothing and differs each turn: what failed its proof before is tried again."""
+        self.world.declare(active, max_species_recall_drop=0.5 + self.turn / 1000, **gates)
 
 
-def killed_and_run_again(world: World, tmp_path: Path, active: str, at: int, *, before: bool) -> str | None:
-    """The call at which the run was killed, None when it has no such call; the next run must have put all right."""
-    world.declare(active)
-    with wire(world.registry, tmp_path / "wire", keeper.PORT, at=at, before=before) as proxy:
-        run = world.lepinet("reconcile")
+class Activation(Story):
+    name = "activation"
+    calls = PROMOTING | ASKING
+
+    def prepare(self) -> None:
+        self.declare(self.new)
+
+    def check(self, turn: Turn) -> None:
+        assert turn.again.code == 0
+        assert (turn.state.row, turn.state.endpoint, turn.state.ready) == (self.new, self.new, True)
+        assert turn.state.statuses[0] == "succeeded"
+        if turn.left.statuses == ("started",):
+            assert turn.state.statuses[1] == "superseded"
+
+
+class Reverted(Story):
+    name = "killed, then reverted"
+    calls = PROMOTING | ASKING
+
+    def prepare(self) -> None:
+        self.declare(self.new)
+
+    def meanwhile(self, left: State) -> None:
+        self.world.declare(self.old)
+        (plan,) = deploy.plan(self.world.workspace(), None)
+        assert plan.empty == (left.row == left.endpoint == self.old and left.statuses != ("started",))
+        assert plan.aim.version == self.old
+
+    def check(self, turn: Turn) -> None:
+        assert turn.again.code == 0
+        assert (turn.state.row, turn.state.endpoint, turn.state.ready) == (self.old, self.old, True)
+        assert turn.state.statuses[0] == "succeeded"
+
+
+class Disproved(Story):
+    name = "proof failed and put back"
+    calls = ASKING | {"fail_deployment", "begin_deployment", "record_step", "release"}
+    failing = True
+
+    def prepare(self) -> None:
+        self.declare(self.new)
+
+    def check(self, turn: Turn) -> None:
+        assert turn.again.code == 1
+        assert f"{self.new} " in turn.again.out
+        assert "answers differ from the tested ones" in turn.again.out
+        assert (turn.state.row, turn.state.endpoint, turn.state.ready) == (self.old, self.old, True)
+        assert turn.state.statuses[0] == "failed"
+        assert self.world.sql("select failure from public.model_deployments order by begun_at desc limit 1") == [
+            ("proof",)
+        ]
+
+
+class Held(Story):
+    """Main's next commit holds what a killed run has begun."""
+
+    name = "held, an unfinished one undone"
+    calls = ASKING | {"fail_deployment", "begin_deployment", "release"}
+
+    def prepare(self) -> None:
+        self.declare(self.new)
+        self._leave_unfinished()
+        self.declare(self.new, when_undecided="block")
+
+    def check(self, turn: Turn) -> None:
+        assert turn.again.code == 1
+        assert f"{self.new} " in turn.again.out
+        assert (turn.state.row, turn.state.endpoint, turn.state.ready) == (self.old, self.old, True)
+        assert turn.state.statuses[0] == "failed"
+        assert self.world.sql("select failure from public.model_deployments order by begun_at desc limit 1") == [
+            ("verdict",)
+        ]
+
+    def _leave_unfinished(self) -> None:
+        """What a run leaves that is killed right after its order."""
+        workspace = self.world.workspace()
+        claimant, commit = uuid4(), workspace.git.head()
+        generation = workspace.git.generation("HEAD")
+        with workspace.registry("production") as registry:
+            seen = registry.snapshot("production").environment.commit
+            registry.claim(
+                "production",
+                repository=workspace.git.first_commit(),
+                generation=generation,
+                commit=commit,
+                seen_commit=seen,
+                claimant=claimant,
+                claimant_label="asha",
+                lease_seconds=60,
+                declares=self.new,
+            )
+            registry.begin_deployment(
+                uuid4(),
+                "production",
+                claimant,
+                version_name=self.new,
+                way_back=self.world.target(self.old),
+                actor="asha",
+                reason=None,
+                verdict=None,
+                conditions=None,
+            )
+        self.world.endpoint.move(Order(self.world.target(self.new), generation))
+        self.world.end_leases()
+
+
+class Emergency(Story):
+    name = "emergency"
+    calls = ASKING | {"begin_emergency", "renew", "record_step", "activate_model_version", "release"}
+
+    def prepare(self) -> None:
+        self.declare(self.old)
+
+    def arguments(self) -> tuple[str, ...]:
+        return "rollback", self.new, "--now", "--reason", "wings look wrong"
+
+    def check(self, turn: Turn) -> None:
+        pinned = self.world.sql("select pinned_version_id is not null from public.environments") == [(True,)]
+        live = self.new if pinned else self.old
+        assert turn.again.code == (1 if pinned else 0)
+        assert (turn.state.row, turn.state.endpoint, turn.state.ready) == (live, live, True)
+        if pinned:
+            assert "wings look wrong" in turn.again.out
+            assert f"lepinet rollback {self.new}" in turn.again.out
+            assert "lepinet unpin" in turn.again.out
+            assert turn.state.statuses[0] == "succeeded"
+
+
+class SqlEmergency(Emergency):
+    name = "emergency from the SQL editor"
+    calls = ASKING | PROMOTING - {"begin_deployment"}
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.world.sql(f"select public.emergency_activate('{self.new}', 'wings look wrong')")
+
+    def arguments(self) -> tuple[str, ...]:
+        return self.command
+
+    def check(self, turn: Turn) -> None:
+        super().check(turn)
+        assert turn.state.row == self.new
+
+
+STORIES = (Activation, Reverted, Disproved, Held, Emergency, SqlEmergency)
+
+
+def play(story: Story, at: int, *, before: bool) -> Turn:
+    """One turn of the story: a run killed at its n-th call, if it has so many, and the next run."""
+    world = story.world
+    story.another_turn()
+    story.prepare()
+    earlier = len(world.state().statuses)
+    crash = Crash(at=at, before=before)
+    killed = world.watched(crash, *story.arguments(), alter=story.alter)
     world.end_leases()
-    again = world.lepinet("reconcile")
-    assert again.returncode == 0, (proxy.killed, run.stderr, again.stderr)
-    (status,) = json.loads(world.lepinet("status", "--json").stdout)
-    assert (status["active"], status["in_step"]) == (active, True), (proxy.killed, status)
-    assert world.rows("select version_name from public.model_versions where is_active") == [(active,)]
-    assert world.rows("select count(*) from public.model_deployments where status = 'started'") == [(0,)]
-    return proxy.killed
+    left = world.state()
+    left = replace(left, statuses=left.statuses[: len(left.statuses) - earlier])
+    story.meanwhile(left)
+    again = world.watched(Watch(), "reconcile", alter=story.alter)
+    turn = Turn(crash, killed, left, shown(story, left), again, world.state())
+    try:
+        assert (killed.code == -signal.SIGKILL) == (crash.killed is not None)
+        assert gone(crash.children)
+        assert "started" not in turn.state.statuses
+        story.check(turn)
+    except AssertionError as error:
+        error.add_note(f"{story.name}: {turn}")
+        raise
+    return turn
 
 
-def test_killed_around_the_flip(world: World, tmp_path: Path) -> None:
-    """The quick set: one kill before anything moved, one after the flip was committed and not yet answered."""
-    assert killed_and_run_again(world, tmp_path, "v1.1.0", 3, before=True)
-    assert killed_and_run_again(world, tmp_path, "v1.0.0", 7, before=False)
+def shown(story: Story, state: State) -> str:
+    names = {story.old: "old", story.new: "new"}
+    endpoint = names.get(state.endpoint or "") if state.ready else "moving"
+    return f"{names.get(state.row or '')} · {endpoint} · {' and '.join(state.statuses) or '-'}"
+
+
+@pytest.mark.parametrize("make", STORIES, ids=lambda make: make.name)
+def test_killed_before_and_after_a_call(world: World, make: type[Story]) -> None:
+    """The quick set: a kill early on and one late."""
+    story = make(world)
+    assert play(story, 3, before=True).crash.killed
+    assert play(story, 9, before=False).crash.killed
 
 
 @pytest.mark.slow
-def test_killed_at_every_call(world: World, tmp_path: Path) -> None:
-    kills: list[tuple[int, str, str]] = []
-    turn = 0
+@pytest.mark.parametrize("make", STORIES, ids=lambda make: make.name)
+def test_killed_at_every_call(world: World, make: type[Story]) -> None:
+    story = make(world)
+    kills: list[Turn] = []
     for before in (True, False):
-        for at in range(1, 60):
-            turn += 1
-            active = VERSIONS[turn % 2]
-            if world.rows("select version_name from public.model_versions where is_active") == [(active,)]:
-                active = VERSIONS[(turn + 1) % 2]
-            call = killed_and_run_again(world, tmp_path, active, at, before=before)
-            if call is None:
+        for at in count(1):
+            turn = play(story, at, before=before)
+            if turn.crash.killed is None:
                 break
-            kills.append((at, "before" if before else "after", call))
-    print(f"{len(kills)} kills:", kills)  # noqa: T201 -- the figures are told in notes
-    called = {call for _, _, call in kills}
-    assert {
-        "registry_snapshot",
-        "claim",
-        "begin_deployment",
-        "renew",
-        "record_step",
-        "activate_model_version",
-    } <= called
+            kills.append(turn)
+    found = Counter(kill.shown for kill in kills)
+    lines = [f"\n{story.name}: {len(turn.crash.calls)} calls, {len(kills)} kills; registry · endpoint · deployment:"]
+    lines += [f"  {times:3}  {left}" for left, times in found.most_common()]
+    print("\n".join(lines))  # noqa: T201 -- the figures are told in notes
+    assert story.calls <= {kill.crash.killed for kill in kills}

@@ -1,0 +1,271 @@
+"""A repository whose production is served on this machine, and runs of the command line as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lepinet.endpoints import EndpointState
+from lepinet.endpoints.local import LocalEndpoint
+from lepinet.model_files import folder_revision
+from lepinet.registry.calls import Connection
+from lepinet.registry.embedded import EmbeddedServer
+from lepinet.settings import Settings
+from lepinet.target import Target
+from lepinet.timings import Timings
+from lepinet.workflow.workspace import Workspace, open_workspace
+from reconcile.endpoint_wire import Alter, as_it_is, endpoint_wire
+from reconcile.registry_wire import registry_wire
+from reconcile.watch import DEADLINE, Watch
+from serving.local_environment import KNOWN_IMAGES, TESTS
+
+VERSIONS = ("v1.0.0", "v1.1.0")
+PHOTOS = ("blue_tiger_02.jpg", "common_mormon_04.jpg", "common_crow_02.jpg")
+"""Few, so that one connection asks about them one after the other, and every one of them can count as a call."""
+MANIFEST = """\
+schema_version: 1
+known_images: photos
+environments:
+  production:
+    active: {active}
+    registry: embedded
+    endpoint: {{kind: local}}
+gates: {gates}
+versions:
+"""
+LENIENT = {"min_accuracy": None, "min_top3_accuracy": None, "max_negative_flips": None}
+_STARTED = multiprocessing.get_context("forkserver")
+# Half of a command's time goes into imports: a run is the fork of a process that has done them, and calls `main`.
+_STARTED.set_forkserver_preload(
+    [
+        "lepinet.cli.reconcile",
+        "lepinet.cli.change",
+        "lepinet.cli.look",
+        "lepinet.endpoints.kinds",
+        "lepinet.endpoints.local",
+        "lepinet.evaluation.cache",
+        "lepinet.evaluation.images",
+        "lepinet.registry.embedded",
+        "lepinet.registry.kinds",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended."""
+
+    code: int
+    """The exit code; the signal's number, negative, where one ended it."""
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """A run, until it ends."""
+
+    process: multiprocessing.process.BaseProcess
+    said: Path
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def end(self) -> Ended:
+        self.process.join(4 * DEADLINE)
+        code = self.process.exitcode
+        assert code is not None, self.said.with_suffix(".err").read_text()
+        return Ended(code, self.said.with_suffix(".out").read_text(), self.said.with_suffix(".err").read_text())
+
+
+@dataclass(frozen=True)
+class State:
+    """What a world is in: the database's word, the endpoint's, and the newest deployment's."""
+
+    row: str | None
+    endpoint: str | None
+    """What it is set to."""
+    ready: bool
+    statuses: tuple[str, ...]
+    """Of the deployments, newest first."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything of one repository. Main goes on from test to test, as mains do."""
+
+    folder: Path
+    home: Path
+    data: Path
+    """What this machine keeps of the repository: registry and endpoints."""
+    owner: Connection
+    """The database's owner at its SQL editor; no watch hears of it."""
+
+    @property
+    def endpoint(self) -> LocalEndpoint:
+        return LocalEndpoint(self.data / "endpoints" / "production", "production", Timings())
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {**os.environ, "LEPINET_HOME": str(self.home), "USER": "asha"}
+
+    def start(self, *arguments: str, folder: Path | None = None) -> Running:
+        said = self.home.parent / "said"
+        process = _STARTED.Process(
+            target=_command, args=(arguments, str(folder or self.folder), self.variables, str(said))
+        )
+        process.start()
+        return Running(process, said)
+
+    def run(self, *arguments: str, folder: Path | None = None) -> Ended:
+        return self.start(*arguments, folder=folder).end()
+
+    def watched(self, watch: Watch, *arguments: str, folder: Path | None = None, alter: Alter = as_it_is) -> Ended:
+        """A run whose every call to registry and endpoint passes by a watch."""
+        with ExitStack() as stack:
+            stack.enter_context(registry_wire(self.data / "registry", self.home.parent / "wire", watch))
+            stack.enter_context(endpoint_wire(self.data / "endpoints" / "production", watch, alter))
+            running = self.start(*arguments, folder=folder)
+            watch.follows(running.pid)
+            return running.end()
+
+    def workspace(self, timings: Timings | None = None) -> Workspace:
+        """As a command of this process sees it."""
+        found = open_workspace(self.folder, timings)
+        return Workspace(found.git, Settings(self.variables), found.timings)
+
+    def target(self, version: str) -> Target:
+        path = f"models/{version}"
+        return Target(path, folder_revision(self.folder / path), version)
+
+    def declare(self, active: str, *, override: str | None = None, **gates: Any) -> str:
+        """Commit to main; the id of the commit."""
+        text = MANIFEST.format(active=active, gates=json.dumps(LENIENT | gates))
+        if override:
+            shipped = f"override: {{version: {active}, reason: {override}}}"
+            text = text.replace("registry: embedded", f"registry: embedded\n    {shipped}")
+        for name in VERSIONS:
+            target = self.target(name)
+            text += f"  {name}: {{file_path: {target.file_path}, revision: '{target.revision}'}}\n"
+        (self.folder / "models.yaml").write_text(text)
+        return commit(self.folder, f"Activate {active}")
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        cursor = self.owner.execute(query.encode())
+        return cursor.fetchall() if cursor.description else []
+
+    def end_leases(self) -> None:
+        """What a minute of the database's clock would do."""
+        self.sql("update public.environments set lease_until = clock_timestamp()")
+
+    def start_over(self) -> None:
+        """As if nothing had ever been deployed; versions and endpoint stay."""
+        self.sql("delete from public.deployment_events")
+        self.sql("delete from public.model_deployments")
+        self.sql("delete from public.model_performance_logs")
+        self.sql("update public.model_versions set is_active = false")
+        self.sql("""
+            update public.environments set active_version_id = null, generation = null, commit_sha = null,
+              claimant = null, claimant_label = null, claimant_commit = null, lease_until = null,
+              pinned_version_id = null, pin_reason = null
+        """)
+
+    def state(self) -> State:
+        rows = self.sql("select version_name from public.model_versions where is_active")
+        statuses = self.sql("select status from public.model_deployments order by begun_at desc")
+        seen = self.observe()
+        return State(
+            rows[0][0] if rows else None,
+            self.version_of(seen.target),
+            seen.ready,
+            tuple(status for (status,) in statuses),
+        )
+
+    def observe(self) -> EndpointState:
+        return self.endpoint.observe()
+
+    def version_of(self, target: Target | None) -> str | None:
+        return next((name for name in VERSIONS if self.target(name).same_files(target)), None)
+
+
+def _command(arguments: tuple[str, ...], folder: str, variables: dict[str, str], said: str) -> None:
+    """In the new process: what `lepinet` on the PATH does, its output in files."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    for number, ending in ((1, "out"), (2, "err")):
+        os.dup2(os.open(f"{said}.{ending}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    sys.argv = ["lepinet", *arguments]
+    from lepinet.cli import main  # noqa: PLC0415 -- in that process, not in this one
+
+    main()
+
+
+@contextmanager
+def make_world(place: Path) -> Iterator[World]:
+    """A world in which v1.0.0 is live."""
+    repository, home = place / "repository", place / "home"
+    for name in VERSIONS:
+        shutil.copytree(TESTS / "models" / name, repository / "models" / name)
+    for photo in PHOTOS:
+        species = repository / "photos" / photo[: photo.rindex("_")].replace("_", " ").title()
+        species.mkdir(parents=True)
+        shutil.copy(KNOWN_IMAGES / photo, species)
+    git(place, "init", "--quiet", "--initial-branch=main", str(repository))
+    data = home / commit(repository, "Begin")
+    with EmbeddedServer(data / "registry") as server, server.connect() as owner:
+        world = World(repository, home, data, owner)
+        world.declare("v1.0.0")
+        migrated = world.run("db", "migrate")
+        assert migrated.code == 0, migrated.err
+        with served(world):
+            first = world.run("reconcile")
+            assert first.code == 0, first.err
+            yield world
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=Asha", "-c", "user.email=asha@example.org")
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(folder: Path, message: str) -> str:
+    """Commit all there is; the commit's id."""
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@contextmanager
+def served(world: World) -> Iterator[None]:
+    """With `lepinet serve`, until it has stopped."""
+    command = [sys.executable, "-c", "from lepinet.cli import main; main()", "serve"]
+    said = (world.home.parent / "serve.log").open("w")
+    with (
+        said,
+        subprocess.Popen(
+            command, cwd=world.folder, env=world.variables, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as serving,
+    ):
+        assert serving.stdout is not None
+        assert "listens on" in serving.stdout.readline()
+        try:
+            yield
+        finally:
+            serving.terminate()
