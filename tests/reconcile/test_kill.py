@@ -19,7 +19,7 @@ from uuid import uuid4
 import pytest
 
 from lepinet.endpoints import Order
-from lepinet.workflow import deploy
+from lepinet.workflow import declared
 from reconcile.endpoint_wire import ORDER
 from reconcile.watch import Crash, Watch, gone
 from reconcile.world import VERSIONS, Ended, State, World
@@ -124,7 +124,7 @@ class Reverted(Story):
 
     def meanwhile(self, left: State) -> None:
         self.world.declare(self.old)
-        (plan,) = deploy.plan(self.world.workspace(), None)
+        (plan,) = declared.plan(self.world.workspace(), None)
         assert plan.empty == (left.row == left.endpoint == self.old and left.statuses != ("started",))
         assert plan.aim.version == self.old
 
