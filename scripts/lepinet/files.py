@@ -12,6 +12,11 @@ from lepinet.errors import RefusedError
 
 _SMALL = 16 << 20
 
+# Windows has none of the three and needs its own: there are no FIFOs, and no descriptor is inherited.
+_READING = os.O_RDONLY
+for _flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    _READING |= getattr(os, _flag, 0)
+
 _REASONS = {
     errno.ENOENT: "there is no such file",
     errno.ENOTDIR: "there is no such file",
@@ -31,7 +36,7 @@ def open_regular(path: Path) -> BinaryIO:
         RefusedError: there is no such file, it may not be read, or it is a link, a folder, a pipe or a device.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _READING)
     except (OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         raise RefusedError(_REASONS.get(number or 0, f"cannot be opened ({error})"), where=str(path)) from None

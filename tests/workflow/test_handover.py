@@ -40,8 +40,8 @@ class Checkout:
 
     def declare(self, active: str) -> None:
         entries = [
-            f"  {name}: {{file_path: models/{name}, revision: '{folder_revision(self.folder / 'models' / name)}'}}"
-            for name in VERSIONS
+            f"  {folder.name}: {{file_path: models/{folder.name}, revision: '{folder_revision(folder)}'}}"
+            for folder in sorted((self.folder / "models").iterdir())
         ]
         (self.folder / "models.yaml").write_text(MANIFEST.format(active=active, versions="\n".join(entries)))
         self.commit(f"Activate {active}")
@@ -131,10 +131,13 @@ def test_rubbish_is_no_verdict(checkout: Checkout, tmp_path: Path) -> None:
 
 
 def test_a_model_that_could_not_be_tested_does_not_ship(checkout: Checkout, tmp_path: Path) -> None:
-    (checkout.folder / "models" / "v1.1.0" / "onnx" / "model.onnx").write_bytes(b"no model")
-    checkout.declare("v1.1.0")
+    broken = checkout.folder / "models" / "v1.2.0"
+    shutil.copytree(checkout.folder / "models" / "v1.1.0", broken)
+    (broken / "onnx" / "model.onnx").write_bytes(b"no model")
+    checkout.declare("v1.2.0")
     file, handed = judged(checkout, tmp_path)
     assert handed["environments"][0]["target"]["error"]
     done = checkout.lepinet("reconcile", "--verdict", str(file))
     assert done.returncode == 1, done.stdout
     assert json.loads(checkout.lepinet("status", "--json").stdout)[0]["active"] == "v1.0.0"
+    assert "v1.2.0 cannot be tested" in checkout.lepinet("history").stdout

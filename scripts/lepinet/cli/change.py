@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from lepinet.cli import NO, options
-from lepinet.cli.output import say, show_json
+from lepinet.cli.output import Progress, say, show_json
 from lepinet.workflow import change
 from lepinet.workflow.workspace import open_workspace
 
@@ -50,9 +50,9 @@ def rollback(*, version: str | None, environment: str | None, reason: str | None
 def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> int:
     from lepinet.cli.reconcile import EXIT_CODES, outcome_json  # noqa: PLC0415 -- an edit needs no registry client
     from lepinet.reconcile.run import Ending  # noqa: PLC0415 -- as above
-    from lepinet.workflow.deploy import emergency  # noqa: PLC0415 -- as above
+    from lepinet.workflow.deploy import Telling, emergency  # noqa: PLC0415 -- as above
 
-    outcome = emergency(open_workspace(), environment, version, reason, say)
+    outcome = emergency(open_workspace(), environment, version, reason, Telling(say, Progress))
     if as_json:
         show_json(outcome_json(outcome))
     else:

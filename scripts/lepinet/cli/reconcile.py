@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import NO, OUTSIDE, options
-from lepinet.cli.output import say, show_json, write_text
+from lepinet.cli.output import Progress, say, show_json, write_text
 from lepinet.reconcile.run import Ending, Outcome
 from lepinet.workflow import declared
 from lepinet.workflow.workspace import open_workspace
@@ -69,6 +69,8 @@ def reconcile(
 
     Safe to run again at any time, also after it was killed.
     """
+    if accept_history is not None and not accept_history.strip():
+        raise click.UsageError("--accept-history needs a reason: the history keeps it")
     from lepinet.workflow import deploy  # noqa: PLC0415 -- `plan` and `unpin` need no model runtime
 
     asked = deploy.Options(mend=mend, retry=retry, accept_history=accept_history, reason=reason, verdict=verdict)
@@ -77,7 +79,7 @@ def reconcile(
             raise click.UsageError("--judge only tests and writes; of the other options it takes -e alone")
         return _judge(judge, environment, as_json=as_json)
     outcomes = []
-    for outcome in deploy.reconcile_all(open_workspace(), environment, asked, say):
+    for outcome in deploy.reconcile_all(open_workspace(), environment, asked, deploy.Telling(say, Progress)):
         outcomes.append(outcome)
         if not as_json:
             click.echo(f"{outcome.environment}: {outcome.sentence}")
@@ -89,7 +91,7 @@ def reconcile(
 def _judge(file: Path, environment: str | None, *, as_json: bool) -> int:
     from lepinet.workflow.deploy import judge  # noqa: PLC0415 -- as above
 
-    handover = judge(open_workspace(), environment, say)
+    handover = judge(open_workspace(), environment, Progress)
     write_text(file, handover.model_dump_json() + "\n")
     if as_json:
         show_json(handover.grounds.model_dump(mode="json") | {"file": str(file)})

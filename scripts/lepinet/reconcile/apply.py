@@ -74,6 +74,7 @@ def _same_question(then: Snapshot, now: Snapshot) -> bool:
 def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
     environment = declared.environment
     claimant = uuid4()
+    waiting_for = None
     deadline = time.monotonic() + run.timings.wait_for_lease
     while True:
         snapshot = run.registry.snapshot(environment)
@@ -104,7 +105,10 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
                 f"{holder.claimant} has held {environment} for longer than {run.timings.wait_for_lease:.0f} s",
                 todo="run it again when that run has ended: lepinet reconcile",
             )
-        run.tell(f"{environment}: waiting for {holder.claimant} (lease: {holder.lease_seconds:.0f} s)")
+        if holder.claimant != waiting_for:
+            waiting_for = holder.claimant
+            most = f"{holder.lease_seconds:.0f} s, unless it is renewed"
+            run.tell(f"{environment}: waiting for {holder.claimant} to end, its lease holds for {most}")
         time.sleep(min(run.timings.poll, max(0.05, holder.lease_seconds)))
 
 

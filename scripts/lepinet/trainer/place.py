@@ -31,10 +31,11 @@ def registry_here(environment: str | None = None) -> Iterator[Registry]:
     Raises:
         LepinetError: there is none, models.yaml is wrong, or it has no such environment.
     """
-    settings = read_settings()
+    here = manifest_here()
+    settings = read_settings(here.root if here else None)
     name, kind = environment, RegistrySettings(kind="postgres")
     folder = partial(_only_repository, settings)
-    if here := manifest_here():
+    if here:
         name = environment or list(here.manifest.environments)[-1]
         kind = here.registry_of(name)
         folder = partial(here.data, settings)

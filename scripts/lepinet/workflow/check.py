@@ -52,11 +52,17 @@ def check(workspace: Workspace, base: str | None, counted: CountedFor) -> CheckD
     environments = tuple(
         judging.environment(change, change.activation)
         for change in judgement.environments
-        if change.activation and change.change in {ChangeClass.ACTIVATE, ChangeClass.ROLLBACK}
+        if change.activation and _ships(change, manifest)
     )
     candidates = {one.candidate.name for one in environments if one.candidate}
     registered = tuple(judging.registered(name) for name in judgement.change.registered if name not in candidates)
     return document(environments=environments, registered=registered)
+
+
+def _ships(change: EnvironmentChange, manifest: Manifest) -> bool:
+    """Whether the merge would make another version active, one that was held until now by an override."""
+    overridden = "override" in change.altered and manifest.environments[change.environment].override is not None
+    return overridden or change.change in {ChangeClass.ACTIVATE, ChangeClass.ROLLBACK}
 
 
 @dataclass(frozen=True)

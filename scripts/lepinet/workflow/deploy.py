@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from textwrap import shorten
 
 from lepinet.changes import standing
 from lepinet.endpoints import Progress
 from lepinet.errors import RefusedError, UsageError
-from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.cases import KnownImages, known_images
 from lepinet.evaluation.run import answers_of_endpoint
 from lepinet.git import Repository
 from lepinet.manifest.load import FILE
@@ -26,13 +23,24 @@ from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
 from lepinet.target import Target
 from lepinet.workflow.declared import declared, declaring
-from lepinet.workflow.evaluate import answers_of, bench
+from lepinet.workflow.evaluate import Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
 from lepinet.workflow.workspace import Workspace, actor
 
+CountedFor = Callable[[str], Counted]
+"""Makes the progress of work that is called so."""
+
 _REASON = 500
 """Characters of a commit's message that are kept as a deployment's reason."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How a person is told what a run does."""
+
+    line: Progress
+    counted: CountedFor
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,9 @@ class Options:
     """What a job without secrets tested beforehand, by `judge`; None: models are tested here."""
 
 
-def reconcile_all(workspace: Workspace, environment: str | None, options: Options, tell: Progress) -> Iterator[Outcome]:
+def reconcile_all(
+    workspace: Workspace, environment: str | None, options: Options, telling: Telling
+) -> Iterator[Outcome]:
     """Make each environment serve what main declares, in promotion order.
 
     Raises:
@@ -57,19 +67,19 @@ def reconcile_all(workspace: Workspace, environment: str | None, options: Option
     _must_be_main(workspace)
     stands = standing(workspace.git, "HEAD")
     handed = read_handover(options.verdict, grounds_of(workspace), workspace.manifest) if options.verdict else None
-    offline = handed.offline if handed else _tested_here(workspace)
+    offline = handed.offline if handed else _tested_here(workspace, telling.counted)
     for name in declaring(workspace, environment):
         activation = stands.activations[name]
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
         said = " ".join(workspace.git.message(activation.state.commit.id).split())
         because = replace(options, reason=options.reason or shorten(said, _REASON, placeholder=" …"))
-        with _run(workspace, name, because, tell, offline) as run:
+        with _run(workspace, name, because, telling, offline) as run:
             wanted = declared(workspace, name)
-            judging = Judge(workspace.manifest, offline, run.registry, activation, tell)
+            judging = Judge(workspace.manifest, offline, run.registry, activation, telling.line)
             yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
 
 
-def judge(workspace: Workspace, environment: str | None, tell: Progress) -> Handover:
+def judge(workspace: Workspace, environment: str | None, counted: CountedFor) -> Handover:
     """Test all that reconcile may have to judge at this commit, where there is no secret that a model could take.
 
     Raises:
@@ -77,18 +87,14 @@ def judge(workspace: Workspace, environment: str | None, tell: Progress) -> Hand
     """
     _must_be_main(workspace)
     environments = declaring(workspace, environment)
-    tested_here = _tested_here(workspace)
-
-    def offline(target: Target) -> Answers | None:
-        tell(f"testing {target} on the known images")
-        return tested_here(target)
-
+    offline = _tested_here(workspace, counted)
     return make_handover(workspace, standing(workspace.git, "HEAD"), environments, offline)
 
 
-def emergency(workspace: Workspace, environment: str, version: str, reason: str, tell: Progress) -> Outcome:
+def emergency(workspace: Workspace, environment: str, version: str, reason: str, telling: Telling) -> Outcome:
     """Move endpoint and database to a version at once, and pin it. Neither a commit nor a clean tree is needed."""
-    with _run(workspace, environment, Options(reason=reason), tell, _tested_here(workspace)) as run:
+    offline = _tested_here(workspace, telling.counted)
+    with _run(workspace, environment, Options(reason=reason), telling, offline) as run:
         return rollback_now(run, environment, _known_target(workspace, run.registry, environment, version), reason)
 
 
@@ -119,12 +125,13 @@ def _place(git: Repository, recorded: str) -> Place:
 
 
 @contextmanager
-def _run(workspace: Workspace, environment: str, options: Options, tell: Progress, offline: Offline) -> Iterator[Run]:
+def _run(workspace: Workspace, environment: str, options: Options, telling: Telling, offline: Offline) -> Iterator[Run]:
     git = workspace.git
 
     def ask(registry: Registry, url: str, target: Target) -> Proof:
-        with _something_to_ask(workspace.known_images) as known:
-            live = answers_of_endpoint(url, known, workspace.species, timings=workspace.timings)
+        with something_to_ask(workspace.known_images) as known:
+            progress = telling.counted(f"{environment}: proving {target.version or target}")
+            live = answers_of_endpoint(url, known, workspace.species, timings=workspace.timings, progress=progress)
         return prove(live, tested_answers(offline, registry, target, live.known_images_sha256))
 
     with workspace.registry(environment) as registry:
@@ -132,7 +139,7 @@ def _run(workspace: Workspace, environment: str, options: Options, tell: Progres
             registry=registry,
             endpoint=workspace.endpoint(environment),
             timings=workspace.timings,
-            tell=tell,
+            tell=telling.line,
             prove=partial(ask, registry),
             actor=actor(workspace.settings),
             reason=options.reason,
@@ -144,23 +151,9 @@ def _run(workspace: Workspace, environment: str, options: Options, tell: Progres
         )
 
 
-def _tested_here(workspace: Workspace) -> Offline:
+def _tested_here(workspace: Workspace, counted: CountedFor) -> Offline:
     tested = bench(workspace, None)
-    return lambda target: answers_of(target, tested)
-
-
-@contextmanager
-def _something_to_ask(known: KnownImages | None) -> Iterator[KnownImages]:
-    """The known images; without any, one drawn photo, which shows at least that the model loads and answers."""
-    if known and known.images:
-        yield known
-        return
-    from PIL import Image  # noqa: PLC0415 -- only a repository without known images draws one
-
-    with TemporaryDirectory(prefix="lepinet-") as folder:
-        photo = Path(folder, "drawn.png")
-        Image.linear_gradient("L").convert("RGB").save(photo)
-        yield known_images([(photo, "none", "none")])
+    return lambda target: answers_of(target, tested, counted(f"testing {target.version or target}"))
 
 
 def _known_target(workspace: Workspace, registry: Registry, environment: str, version: str) -> Target:

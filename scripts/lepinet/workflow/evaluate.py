@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from lepinet.errors import UsageError
+from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
-from lepinet.evaluation.cases import KnownImages, read_known_images, read_species
+from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
 from lepinet.evaluation.gates import Verdict, judge
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.results import Results, read_results, results_of
@@ -58,17 +60,38 @@ def bench(workspace: Workspace | None, known_images: Path | None, *, cached: boo
 
 
 def answers_of(target: Target, bench: Bench, counted: Counted | None = None) -> Answers | None:
-    """The offline answers of a version's files; None where there are no known images.
+    """The offline answers of a version's files; None where there are no known images: then it answers a drawn photo.
 
     Raises:
-        RefusedError: the model cannot be loaded, or its files are not those of its revision.
+        RefusedError: the model cannot be loaded or asked, or its files are not those of its revision.
     """
-    if bench.workspace is None or bench.known is None or not bench.known.images:
+    if bench.workspace is None:
         return None
     identity = ModelIdentity(
         name=target.version or target.file_path, file_path=target.file_path, revision=target.revision
     )
-    return _of_folder(bench.workspace.folder(target), identity, bench.known, bench, counted)
+    folder = bench.workspace.folder(target)
+    if bench.known and bench.known.images:
+        return _of_folder(folder, identity, bench.known, bench, counted)
+    with something_to_ask(bench.known) as drawn:
+        (answer,) = _of_folder(folder, identity, drawn, replace(bench, cache=None), counted).answers
+    if answer.error:
+        raise RefusedError(f"it does not answer: {answer.error}", where=str(target))
+    return None
+
+
+@contextmanager
+def something_to_ask(known: KnownImages | None) -> Iterator[KnownImages]:
+    """The known images; without any, one drawn photo, which shows at least that a model loads and answers."""
+    if known and known.images:
+        yield known
+        return
+    from PIL import Image  # noqa: PLC0415 -- only a repository without known images draws one
+
+    with TemporaryDirectory(prefix="lepinet-") as folder:
+        photo = Path(folder, "drawn.png")
+        Image.linear_gradient("L").convert("RGB").save(photo)
+        yield known_images([(photo, "none", "none")])
 
 
 def evaluate(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Results:
