@@ -236,21 +236,23 @@ def test_the_way_back_is_the_active_version_else_what_the_endpoint_serves() -> N
 
 
 @pytest.mark.parametrize(
-    ("active", "endpoint", "named"),
+    ("active", "endpoint", "named", "keep"),
     [
-        pytest.param("v1.0.0", "v1.1.0", "database says v1.0.0", id="row flipped"),
-        pytest.param(None, "v1.1.0", "database says no version", id="row switched off"),
-        pytest.param("v1.1.0", "v1.0.0", "endpoint is set to v1.0.0", id="endpoint moved"),
-        pytest.param("v1.0.0", "v1.2.0", "and the endpoint", id="both"),
+        pytest.param("v1.0.0", "v1.1.0", "database says v1.0.0", "lepinet rollback v1.0.0", id="row flipped"),
+        pytest.param(None, "v1.1.0", "database says no version", "declare it", id="row switched off"),
+        pytest.param("v1.1.0", "v1.0.0", "endpoint is set to v1.0.0", "lepinet rollback v1.0.0", id="endpoint moved"),
+        pytest.param("v1.0.0", "v1.2.0", "and the endpoint", "lepinet rollback v1.0.0", id="both"),
     ],
 )
-def test_a_hand_is_named_with_both_ways_out_and_nothing_moves(active: str | None, endpoint: str, named: str) -> None:
+def test_a_hand_is_named_with_both_ways_out_and_nothing_moves(
+    active: str | None, endpoint: str, named: str, keep: str
+) -> None:
     plan = make_plan(declares("v1.1.0"), registry(active, FIRST, SECOND, recorded="v1.1.0"), serves(endpoint))
     assert plan.action is Action.NOTHING
     assert plan.stop is not None
     assert named in plan.stop
     assert "by hand" in plan.stop
-    assert "Keep it" in plan.stop
+    assert f"Keep it: {keep}" in plan.stop
     assert "--mend" in plan.stop
 
 

@@ -186,14 +186,28 @@ class _Seen:
         """What a hand did, in words: not declared, and no deployment explains it."""
         if not self.snapshot.ever_deployed:
             return None
-        active, recorded = self.snapshot.environment.active, self.snapshot.environment.recorded
         found = []
-        if active != self.declared.version and not self._row_explained(active) and (active or recorded):
-            found.append(f"the database says {active or 'no version'} by hand")
-        target = self.endpoint.target if self.endpoint else None
-        if target and not self.declared.target.same_files(target) and not self._endpoint_explained(target):
+        if self._row_by_hand():
+            found.append(f"the database says {self.snapshot.environment.active or 'no version'} by hand")
+        if target := self._endpoint_by_hand():
             found.append(f"the endpoint is set to {self._named(target)} by hand")
         return " and ".join(found) or None
+
+    def version_by_hand(self) -> str | None:
+        """What would have to be declared so that it stays; None when nobody knows its name."""
+        if self._row_by_hand():
+            return self.snapshot.environment.active
+        target = self._endpoint_by_hand()
+        return self._named(target).version if target else None
+
+    def _row_by_hand(self) -> bool:
+        active, recorded = self.snapshot.environment.active, self.snapshot.environment.recorded
+        return active != self.declared.version and not self._row_explained(active) and bool(active or recorded)
+
+    def _endpoint_by_hand(self) -> Target | None:
+        target = self.endpoint.target if self.endpoint else None
+        by_hand = target and not self.declared.target.same_files(target) and not self._endpoint_explained(target)
+        return target if by_hand else None
 
     def _taken_over(self) -> tuple[str, ...]:
         """What a hand did and the manifest declares: accepted, and said."""
@@ -319,6 +333,7 @@ def _pinned(seen: _Seen) -> Plan:
 
 
 def _both_ways_out(seen: _Seen, drift: str) -> str:
-    name, hand = seen.declared.environment, seen.snapshot.environment.active
+    name = seen.declared.environment
+    hand = seen.version_by_hand()
     keep = f"lepinet rollback {hand} -e {name} --reason …" if hand else "declare it in models.yaml"
     return f"{drift}. Keep it: {keep} · undo it: lepinet reconcile -e {name} --mend"
