@@ -14,11 +14,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, ClassVar
-from uuid import uuid4
 
 import pytest
 
-from lepinet.endpoints import Order
 from lepinet.workflow import deploy
 from reconcile.endpoint_wire import ORDER
 from reconcile.watch import Crash, Watch, gone
@@ -65,7 +63,7 @@ class Story(ABC):
     def __init__(self, world: World) -> None:
         self.world = world
         self.turn = 0
-        self.old, self.new = VERSIONS
+        self.old, self.new = VERSIONS[:2]
 
     @abstractmethod
     def prepare(self) -> None:
@@ -175,34 +173,9 @@ class Held(Story):
 
     def _leave_unfinished(self) -> None:
         """What a run leaves that is killed right after its order."""
-        workspace = self.world.workspace()
-        claimant, commit = uuid4(), workspace.git.head()
-        generation = workspace.git.generation("HEAD")
-        with workspace.registry("production") as registry:
-            seen = registry.snapshot("production").environment.commit
-            registry.claim(
-                "production",
-                repository=workspace.git.first_commit(),
-                generation=generation,
-                commit=commit,
-                seen_commit=seen,
-                claimant=claimant,
-                claimant_label="asha",
-                lease_seconds=60,
-                declares=self.new,
-            )
-            registry.begin_deployment(
-                uuid4(),
-                "production",
-                claimant,
-                version_name=self.new,
-                way_back=self.world.target(self.old),
-                actor="asha",
-                reason=None,
-                verdict=None,
-                conditions=None,
-            )
-        self.world.endpoint.move(Order(self.world.target(self.new), generation))
+        with self.world.claimed() as (registry, claimant):
+            self.world.begin(registry, claimant, self.new, way_back=self.old)
+        self.world.move(self.new)
         self.world.end_leases()
 
 

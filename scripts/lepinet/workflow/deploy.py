@@ -61,13 +61,15 @@ def reconcile_all(workspace: Workspace, environment: str | None, options: Option
         RefusedError: the tree is dirty, or HEAD is not on main's first-parent line.
         UnfinishedError: an environment is left open; those after it are not touched.
     """
-    _must_be_main(workspace)
-    stands = standing(workspace.git, "HEAD")
+    # One commit for the whole run: a person may commit or pull meanwhile.
+    commit = workspace.git.head()
+    _must_be_main(workspace, commit)
+    stands = standing(workspace.git, commit)
     for name in _declaring(workspace, environment):
         activation = stands.activations[name]
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
         because = replace(options, reason=options.reason or activation.state.commit.subject)
-        with _run(workspace, name, because, tell) as run:
+        with _run(workspace, name, commit, because, tell) as run:
             wanted = declared(workspace, name)
             judging = Judge(workspace, bench(workspace, None), run.registry, activation, tell)
             yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
@@ -75,7 +77,7 @@ def reconcile_all(workspace: Workspace, environment: str | None, options: Option
 
 def emergency(workspace: Workspace, environment: str, version: str, reason: str, tell: Progress) -> Outcome:
     """Move endpoint and database to a version at once, and pin it. Neither a commit nor a clean tree is needed."""
-    with _run(workspace, environment, Options(reason=reason), tell) as run:
+    with _run(workspace, environment, workspace.git.head(), Options(reason=reason), tell) as run:
         return rollback_now(run, environment, _known_target(workspace, run.registry, environment, version), reason)
 
 
@@ -170,7 +172,7 @@ def _conditions(workspace: Workspace, environment: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _must_be_main(workspace: Workspace) -> None:
+def _must_be_main(workspace: Workspace, commit: str) -> None:
     git = workspace.git
     git.require_history()
     if dirty := git.dirty():
@@ -180,22 +182,22 @@ def _must_be_main(workspace: Workspace) -> None:
             todo="commit, stash or remove that; reconcile ships commits",
         )
     main = git.fetch_main()
-    if not git.on_first_parent_line(git.head(), main):
+    if not git.on_first_parent_line(commit, main):
         raise RefusedError(
-            f"HEAD ({git.head()[:7]}) is not on main's first-parent line: reconcile ships what was merged",
+            f"HEAD ({commit[:7]}) is not on main's first-parent line: reconcile ships what was merged",
             todo="git switch main, or merge this branch first",
         )
 
 
-def _place(git: Repository, recorded: str) -> Place:
-    if git.on_first_parent_line(recorded, "HEAD"):
+def _place(git: Repository, recorded: str, commit: str) -> Place:
+    if git.on_first_parent_line(recorded, commit):
         return Place.REACHED
-    git.fetch_main()
-    return Place.AHEAD if git.on_first_parent_line("HEAD", recorded) else Place.ELSEWHERE
+    ahead = git.on_first_parent_line(recorded, git.fetch_main()) and git.on_first_parent_line(commit, recorded)
+    return Place.AHEAD if ahead else Place.ELSEWHERE
 
 
 @contextmanager
-def _run(workspace: Workspace, environment: str, options: Options, tell: Progress) -> Iterator[Run]:
+def _run(workspace: Workspace, environment: str, commit: str, options: Options, tell: Progress) -> Iterator[Run]:
     git = workspace.git
     tested = bench(workspace, None)
 
@@ -218,9 +220,9 @@ def _run(workspace: Workspace, environment: str, options: Options, tell: Progres
             actor=actor(workspace.settings),
             reason=options.reason,
             repository=git.first_commit(),
-            commit=git.head(),
-            generation=git.generation("HEAD"),
-            place=lambda recorded: _place(git, recorded),
+            commit=commit,
+            generation=git.generation(commit),
+            place=lambda recorded: _place(git, recorded, commit),
             accept_history=options.accept_history,
         )
 
