@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 from lepinet.commit import Commit
 from lepinet.errors import UsageError
@@ -102,6 +103,7 @@ def change_between(repository: Repository, base: str, head: str | None = None) -
         ManifestError: the file at `head` cannot be read, with all that is wrong in it.
         UsageError: the clone is too shallow to tell, or `head` does not contain `base`, or has no such file.
     """
+    repository.require_history()  # else the commit that nobody knows would be to blame
     tip = repository.resolve(head or "HEAD")
     start = repository.commit(base)
     if repository.merge_base(start.id, tip) != start.id:
@@ -114,11 +116,13 @@ def change_between(repository: Repository, base: str, head: str | None = None) -
     manifest = load(content)
     commit = repository.commit(tip) if head else Commit("", "", "(not committed)", datetime.now(UTC))
     material = _material(repository, tip, manifest)
+    state = State(commit, manifest, _digest(content))
     change = Change(
         past,
-        State(commit, manifest, _digest(content)),
+        state,
         _material(repository, start.id, past[-1].manifest) if past else Material(),
         material if head else _with_edits(repository, manifest, material),
+        _material_then(repository, past, state),
     )
     problems = locate(decode(content), findings(change))
     return Judgement(start, change, _environments(change), tuple(problems))
@@ -131,6 +135,7 @@ def standing(repository: Repository, commit: str) -> Standing:
         ManifestError: the file cannot be read there.
         UsageError: the clone is too shallow to tell, or the commit has no such file.
     """
+    repository.require_history()
     here = repository.commit(commit)
     manifest = load(_content(repository, here.id))
     states = history(repository, here.id).states
@@ -152,7 +157,8 @@ def _readable(content: bytes, known: dict[str, ModelVersion]) -> tuple[Manifest,
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    # A checkout may have changed the line ends (core.autocrlf).
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _content(repository: Repository, commit: str) -> bytes:
@@ -172,6 +178,15 @@ def _working_tree(repository: Repository) -> bytes:
 def _material(repository: Repository, commit: str, manifest: Manifest) -> Material:
     species = repository.object_id(commit, manifest.species) if manifest.species else None
     return Material(repository.object_id(commit, manifest.known_images), species)
+
+
+def _material_then(repository: Repository, past: Sequence[State], state: State) -> tuple[Material, ...]:
+    """What each state with the same content pointed to when it began, and just before the next one."""
+    times: list[str] = []
+    for then, following in zip_longest(past, past[1:]):
+        if then.digest == state.digest:
+            times += [then.commit.id, *([f"{following.commit.id}^"] if following else ())]
+    return tuple(_material(repository, each, state.manifest) for each in times)
 
 
 def _with_edits(repository: Repository, manifest: Manifest, committed: Material) -> Material:

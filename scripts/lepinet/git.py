@@ -24,6 +24,7 @@ _SETTINGS = {
     "color.ui": "false",
     "gc.auto": "0",
     "log.diffMerges": "separate",
+    "log.follow": "false",
     "log.mailmap": "false",
     "log.showRoot": "true",
     "log.showSignature": "false",
@@ -34,6 +35,7 @@ _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTOR
 _ENVIRONMENT = {
     "LC_ALL": "C",
     "GIT_ASKPASS": "",
+    "GIT_GRAFT_FILE": os.devnull,
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -182,8 +184,10 @@ class Repository:
         commit: Commit | None = None
         for line in self._text("log", *options, self.resolve(tip), "--", path).split("\n"):
             if line.startswith(":") and commit is not None:
-                _, mode, _, blob, _ = line[1:].split("\t", 1)[0].split(" ")
-                changes.append(FileChange(commit, blob if mode.startswith("100") else None))
+                told, name = line[1:].split("\t", 1)
+                _, mode, _, blob, _ = told.split(" ")
+                if name == path:  # not what lies in a folder of that name
+                    changes.append(FileChange(commit, blob if mode.startswith("100") else None))
             elif line:
                 commit = _commit(line)
         return tuple(changes)

@@ -123,6 +123,13 @@ def test_an_identical_model_is_promoted_without_statistics() -> None:
     assert found.sentence == "v2.0.0 answers exactly as v1.0.0 does"
 
 
+def test_a_photo_that_neither_model_could_be_asked_about_leaves_identical_models_identical() -> None:
+    old, new = two_models({"001": Counts(12)}, new_confidence=0.8)
+    broken = old.answers[0].model_copy(update={"top": (), "error": "it is truncated"})
+    old, new = (each.model_copy(update={"answers": (broken, *each.answers[1:])}) for each in (old, new))
+    assert codes(judge(old, new, Gates())) == ["identical"]
+
+
 def test_all_gates_switched_off_promote() -> None:
     found = verdict({"Blue Tiger": Counts(0, 30, 0, 0)}, OFF)
     assert (found.answer, codes(found), found.gates) == (Decision.PROMOTE, ["passed"], ())
@@ -155,6 +162,15 @@ def test_a_figure_near_its_floor_is_called_so() -> None:
     far = judge(None, new, only(min_accuracy="0.50"))
     assert gate(near, "min_accuracy").sentence == "250 of 300 right; 240 needed, near the floor"
     assert gate(far, "min_accuracy").sentence == "250 of 300 right; 150 needed"
+
+
+def test_an_endpoint_that_tells_its_first_guess_alone_has_no_second_and_third() -> None:
+    _, new = two_models({"001": Counts(36, 0, 0, 4)})
+    told = tuple(answer.model_copy(update={"top": answer.top[:1]}) for answer in new.answers)
+    endpoint = new.model_copy(update={"answers": told, "nameable": None})
+    found = judge(None, endpoint, only(min_top3_accuracy="0.95"))
+    assert gate(found, "min_top3_accuracy").state is State.NOT_MEASURED
+    assert found.answer is Decision.PROMOTE
 
 
 def test_images_of_new_species_count_in_the_floors() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -100,6 +101,18 @@ def test_a_name_never_comes_back_with_other_content() -> None:
     assert "v1.2.0 was merged with revision 2222" in message
 
 
+def test_what_was_rewritten_by_force_may_be_put_right_after_other_changes() -> None:
+    rewritten = edit(START, ("1111111111111111111111111111111111111111", "3333333333333333333333333333333333333333"))
+    went_on = edit(rewritten, ("v1.2.0: {", "v1.2.0: {notes: dry season, "))
+    right = edit(START, ("v1.2.0: {", "v1.2.0: {notes: dry season, "))
+    third = edit(went_on, ("3333333333333333333333333333333333333333", "4444444444444444444444444444444444444444"))
+    assert len(said(START, rewritten)) == 1
+    assert said(START, rewritten, went_on) == []
+    assert said(START, rewritten, went_on, right) == []
+    (message,) = said(START, rewritten, went_on, third)
+    assert "v1.1.0 was merged with revision 3333" in message
+
+
 def test_a_version_comes_to_production_by_way_of_staging() -> None:
     (message,) = said(START, edit(START, produce("v1.1.0")))
     assert message == "v1.1.0 has not been active in staging, and that comes before production"
@@ -140,6 +153,14 @@ def test_other_photos_and_another_active_version_are_two_changes() -> None:
     assert len(said(START, TRIED, photos=others)) == 1
     assert len(said(START, TRIED, photos=Material("11aa", "44dd"))) == 1
     assert len(said(START, TRIED, START, photos=others)) == 1, "an earlier state of the file brings no other photos"
+
+
+def test_photos_and_version_come_back_together_to_what_both_once_were() -> None:
+    """Merged by force, and a revert is the way out."""
+    then, others = Material(known_images="33cc", species="22bb"), Material(known_images="44dd", species="22bb")
+    back = replace(change(START, TRIED, START, photos=then), material_then=(then,))
+    assert findings(back) == []
+    assert len(findings(replace(back, material=others))) == 1
 
 
 def test_an_override_travels_with_the_version_it_is_for() -> None:

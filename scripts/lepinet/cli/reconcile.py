@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from lepinet.cli import NO, OUTSIDE, options
 from lepinet.cli.output import say, show_json
+from lepinet.errors import UsageError
 from lepinet.reconcile.run import Ending, Outcome
 from lepinet.workflow import deploy
 from lepinet.workflow.workspace import open_workspace
@@ -39,6 +42,18 @@ def plan(*, environment: str | None, as_json: bool) -> int:
 @click.option("--retry", is_flag=True, help="Try a version again that failed its proof; never passes over a hold.")
 @click.option("--accept-history", metavar="REASON", help="Main was rewritten, and that is right.")
 @click.option("--reason", metavar="TEXT", help="Why; it stands in the history.")
+@click.option(
+    "--judge",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Only test what would be judged, and write it; no key is needed.",
+)
+@click.option(
+    "--verdict",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Judge by what --judge wrote elsewhere; no model runs here.",
+)
 @options.as_json
 def reconcile(
     *,
@@ -47,13 +62,19 @@ def reconcile(
     retry: bool,
     accept_history: str | None,
     reason: str | None,
+    judge: Path | None,
+    verdict: Path | None,
     as_json: bool,
 ) -> int:
     """Make endpoint and database what main declares: move, prove on known images, flip.
 
     Safe to run again at any time, also after it was killed.
     """
-    asked = deploy.Options(mend=mend, retry=retry, accept_history=accept_history, reason=reason)
+    asked = deploy.Options(mend=mend, retry=retry, accept_history=accept_history, reason=reason, verdict=verdict)
+    if judge is not None:
+        if asked != deploy.Options():
+            raise click.UsageError("--judge only tests and writes; of the other options it takes -e alone")
+        return _judge(judge, environment, as_json=as_json)
     outcomes = []
     for outcome in deploy.reconcile_all(open_workspace(), environment, asked, say):
         outcomes.append(outcome)
@@ -62,6 +83,23 @@ def reconcile(
     if as_json:
         show_json([outcome_json(outcome) for outcome in outcomes])
     return max((EXIT_CODES[outcome.ending] for outcome in outcomes), default=0)
+
+
+def _judge(file: Path, environment: str | None, *, as_json: bool) -> int:
+    handover = deploy.judge(open_workspace(), environment, say)
+    try:
+        file.write_text(handover.model_dump_json() + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=str(file)) from None
+    if as_json:
+        show_json(handover.grounds.model_dump(mode="json") | {"file": str(file)})
+        return 0
+    for judged in handover.environments:
+        tested = judged.target
+        said = f"{len(tested.answers.answers)} known images answered" if tested.answers else "no known images"
+        click.echo(f"{judged.environment}: {tested.target.version}, {tested.error or said}")
+    click.echo(f"Next, where the keys are: lepinet reconcile --verdict {file}")
+    return 0
 
 
 @click.command(epilog="Example: lepinet unpin -e production --reason 'v1.1.1 is merged'")

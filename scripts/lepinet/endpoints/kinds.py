@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import assert_never
 
 from lepinet.endpoints import Endpoint
-from lepinet.endpoints.none import NoEndpoint
 from lepinet.manifest.model import EndpointSettings, LocalEndpointSettings, NoEndpointSettings
 from lepinet.timings import Timings
 
 
-def open_endpoint(settings: EndpointSettings, environment: str, folder: Path, timings: Timings) -> Endpoint:
-    """The endpoint of one environment; nothing is asked or started yet.
+def open_endpoint(settings: EndpointSettings, environment: str, folder: Path, timings: Timings) -> Endpoint | None:
+    """The endpoint of one environment, None where models run on the phones; nothing is asked or started yet.
 
     Args:
         settings: `endpoint` of the environment in `models.yaml`.
@@ -27,6 +26,6 @@ def open_endpoint(settings: EndpointSettings, environment: str, folder: Path, ti
 
             return LocalEndpoint(folder, environment, timings)
         case NoEndpointSettings():
-            return NoEndpoint()
+            return None
         case _:
             assert_never(settings)

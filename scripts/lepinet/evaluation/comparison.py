@@ -106,7 +106,9 @@ def _species(pairs: tuple[tuple[Answer, Answer], ...]) -> tuple[SpeciesChange, .
 def _identical(old: Answers, new: Answers, pairs: tuple[tuple[Answer, Answer], ...]) -> bool:
     if old.model.sha256 is not None and old.model.sha256 == new.model.sha256:
         return True
-    return bool(pairs) and all(_same_scores(one, other) for one, other in pairs)
+    # A photo that neither could be asked about says nothing of their scores.
+    asked = [(one, other) for one, other in pairs if not (one.error and other.error)]
+    return bool(asked) and all(_same_scores(one, other) for one, other in asked)
 
 
 def _same_scores(one: Answer, other: Answer) -> bool:

@@ -54,7 +54,8 @@ class Metrics:
 
     sample_size: int
     correct: int
-    correct_in_top3: int
+    correct_in_top3: int | None
+    """None for an endpoint that tells its first guess alone."""
     unanswered: int
     """Images with an error; they count as wrong."""
     accuracy: float | None
@@ -79,7 +80,7 @@ def measure(answers: Answers) -> Metrics:
     images = answers.answers
     total = len(images)
     correct = sum(image.correct for image in images)
-    in_top3 = sum(image.correct_in_top3 for image in images)
+    in_top3 = None if _first_guess_alone(answers) else sum(image.correct_in_top3 for image in images)
     species = _species(images)
     latencies = sorted(image.latency_ms for image in images if image.latency_ms is not None)
     return Metrics(
@@ -89,7 +90,7 @@ def measure(answers: Answers) -> Metrics:
         unanswered=sum(image.error is not None for image in images),
         accuracy=correct / total if total else None,
         accuracy_interval=wilson_interval(correct, total) if total else None,
-        top3_accuracy=in_top3 / total if total else None,
+        top3_accuracy=in_top3 / total if total and in_top3 is not None else None,
         macro_f1=math.fsum(one.f1 for one in species) / len(species) if species else None,
         expected_calibration_error=_calibration_error(images),
         latency_p50=_percentile(latencies, 0.5),
@@ -97,6 +98,12 @@ def measure(answers: Answers) -> Metrics:
         species=species,
         confusion=_confusion(images),
     )
+
+
+def _first_guess_alone(answers: Answers) -> bool:
+    """Whether an endpoint, whose labels nobody knows, keeps its second and third guess to itself."""
+    answered = [len(image.top) for image in answers.answers if image.top]
+    return answers.nameable is None and bool(answered) and max(answered) == 1
 
 
 def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -35,7 +35,7 @@ class State:
     commit: Commit
     manifest: Manifest
     digest: str
-    """Of the file's bytes."""
+    """Of the file's bytes, whatever its line ends."""
 
 
 @dataclass(frozen=True)

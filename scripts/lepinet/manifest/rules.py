@@ -38,6 +38,8 @@ class Change:
     state: State
     material_before: Material
     material: Material
+    material_then: Sequence[Material] = ()
+    """Where the file is what it once was: what it pointed to in those days."""
 
     @property
     def before(self) -> Manifest | None:
@@ -96,8 +98,9 @@ def findings(change: Change) -> list[Finding]:
     moved = [name for name in moved if active(before, name) != active(change.after, name)]
     together = list(_together(change, moved))
     if any(state.digest == change.state.digest for state in change.past):
-        # What the file once was is right again, so every revert is; photos do not come back with the file, though.
-        return [finding for finding in together if finding.path in (("known_images",), ("species",))]
+        # What the file once was is right again, so every revert is; photos need not come back with the file, though.
+        back = change.material in change.material_then
+        return [] if back else [finding for finding in together if finding.path in (("known_images",), ("species",))]
     return [*_rewritten(change), *_frozen(change, before), *_promoted(change, before), *together, *_retired(change)]
 
 
@@ -133,15 +136,25 @@ def _together(change: Change, moved: Sequence[str]) -> Iterator[Finding]:
 
 
 def _rewritten(change: Change) -> Iterator[Finding]:
-    known: dict[str, ModelVersion] = {}
+    known: dict[str, list[ModelVersion]] = {}
     for state in change.past:
-        known.update(state.manifest.versions)
+        for name, version in state.manifest.versions.items():
+            merged = known.setdefault(name, [])
+            if not merged or merged[-1] is not version:
+                merged.append(version)
     for name, version in change.after.versions.items():
-        merged = known.get(name)
-        for key in ModelVersion.model_fields if merged is not None and merged is not version else ():
-            if key not in _MAY_GROW and getattr(merged, key) != getattr(version, key):
-                message = f"{name} was merged with {key} {getattr(merged, key)}; a version never changes"
-                yield Finding(("versions", name, key), message, "give the new one a new name")
+        merged = known.get(name, [])
+        # Where somebody rewrote it all the same, what it was before may come back.
+        if not merged or any(_rewritten_keys(one, version) == [] for one in merged):
+            continue
+        for key in _rewritten_keys(merged[-1], version):
+            message = f"{name} was merged with {key} {getattr(merged[-1], key)}; a version never changes"
+            yield Finding(("versions", name, key), message, "give the new one a new name")
+
+
+def _rewritten_keys(merged: ModelVersion, version: ModelVersion) -> list[str]:
+    fixed = [key for key in ModelVersion.model_fields if key not in _MAY_GROW]
+    return [key for key in fixed if getattr(merged, key) != getattr(version, key)]
 
 
 def _frozen(change: Change, before: Manifest) -> Iterator[Finding]:

@@ -93,22 +93,20 @@ def right(summary: Summary) -> int:
     return round((summary.accuracy or 0) * summary.sample_size)
 
 
-def right_in_top3(summary: Summary) -> int:
-    return round((summary.top3_accuracy or 0) * summary.sample_size)
+def right_in_top3(summary: Summary) -> int | None:
+    """None for an endpoint that tells its first guess alone, and without images."""
+    return None if summary.top3_accuracy is None else round(summary.top3_accuracy * summary.sample_size)
 
 
 def figures(document: ComparisonDocument) -> tuple[Row, ...]:
     """Counts of both models, over all known images."""
     old, new = document.old, document.new
     rows = [
-        Row("right", of(right(old), old.sample_size), of(right(new), new.sample_size), signed(right(new) - right(old))),
-        Row(
-            "right among the first three",
-            str(right_in_top3(old)),
-            str(right_in_top3(new)),
-            signed(right_in_top3(new) - right_in_top3(old)),
-        ),
+        Row("right", of(right(old), old.sample_size), of(right(new), new.sample_size), signed(right(new) - right(old)))
     ]
+    old_top3, new_top3 = right_in_top3(old), right_in_top3(new)
+    if old_top3 is not None and new_top3 is not None:
+        rows.append(Row("right among the first three", str(old_top3), str(new_top3), signed(new_top3 - old_top3)))
     before, now = old.latency_ms.p50, new.latency_ms.p50
     if before and now:
         ratio = f"×{now / before:.2f}"  # noqa: RUF001 -- the sign that people read as `times`
@@ -118,10 +116,9 @@ def figures(document: ComparisonDocument) -> tuple[Row, ...]:
 
 def figures_alone(summary: Summary) -> tuple[Row, ...]:
     """Counts of a model that is compared with none."""
-    rows = [
-        Row("right", "", of(right(summary), summary.sample_size), ""),
-        Row("right among the first three", "", str(right_in_top3(summary)), ""),
-    ]
+    rows = [Row("right", "", of(right(summary), summary.sample_size), "")]
+    if (in_top3 := right_in_top3(summary)) is not None:
+        rows.append(Row("right among the first three", "", str(in_top3), ""))
     if summary.latency_ms.p50:
         rows.append(Row("time for a photo, median", "", f"{summary.latency_ms.p50:.0f} ms", ""))
     return tuple(rows)

@@ -71,7 +71,7 @@ def _shown(old: Answers, new: Answers, verdict: Verdict) -> str:
         lines += [
             f"{title} Model: {answers.model.name}",
             f"  Accuracy: {_of(figures.correct, size)}",
-            f"  Top-3 Accuracy: {_of(figures.correct_in_top3, size)}",
+            f"  Top-3 Accuracy: {_of(figures.correct_in_top3 or 0, size)}",
             "",
         ]
     lines += [f"Improvement: {new_figures.correct - old_figures.correct:+} of {size} photos", _RULE, ""]

@@ -34,6 +34,7 @@ def check(workspace: Workspace, base: str | None, counted: CountedFor) -> CheckD
         counted: progress.
     """
     git = workspace.git
+    git.require_history()
     start = git.resolve(base) if base else git.merge_base("HEAD", git.main())
     if start is None:
         raise RefusedError("this branch and main have no common history", todo="name a base: --base REF")

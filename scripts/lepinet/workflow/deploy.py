@@ -7,31 +7,30 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from pydantic import ValidationError
 
 from lepinet.changes import standing
 from lepinet.endpoints import Progress
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.cases import KnownImages, known_images
-from lepinet.evaluation.gates import Decision, Verdict, judge, judge_without_baseline
 from lepinet.evaluation.run import answers_of_endpoint
 from lepinet.git import Repository
-from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.load import FILE
 from lepinet.reconcile.apply import reconcile
 from lepinet.reconcile.emergency import rollback_now
 from lepinet.reconcile.lease import Place
 from lepinet.reconcile.plan import Declared, Plan, make_plan
 from lepinet.reconcile.proof import Proof, prove
-from lepinet.reconcile.run import Judgement, Outcome, Run
+from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
-from lepinet.registry.records import DeploymentStatus, Snapshot
+from lepinet.registry.records import Snapshot
 from lepinet.target import Target
-from lepinet.workflow.evaluate import Bench, answers_of, bench
+from lepinet.workflow.evaluate import answers_of, bench
+from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
+from lepinet.workflow.judging import Judge, tested_answers
 from lepinet.workflow.workspace import Workspace, actor
 
 
@@ -43,6 +42,8 @@ class Options:
     retry: bool = False
     accept_history: str | None = None
     reason: str | None = None
+    verdict: Path | None = None
+    """What a job without secrets tested beforehand, by `judge`; None: models are tested here."""
 
 
 def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
@@ -65,83 +66,46 @@ def reconcile_all(workspace: Workspace, environment: str | None, options: Option
     commit = workspace.git.head()
     _must_be_main(workspace, commit)
     stands = standing(workspace.git, commit)
+    handed = read_handover(options.verdict, grounds_of(workspace), workspace.manifest) if options.verdict else None
+    offline = handed.offline if handed else _tested_here(workspace)
     for name in _declaring(workspace, environment):
         activation = stands.activations[name]
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
         because = replace(options, reason=options.reason or activation.state.commit.subject)
-        with _run(workspace, name, commit, because, tell) as run:
+        with _run(workspace, name, commit, because, tell=tell, offline=offline) as run:
             wanted = declared(workspace, name)
-            judging = Judge(workspace, bench(workspace, None), run.registry, activation, tell)
+            judging = Judge(workspace.manifest, offline, run.registry, activation, tell)
             yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
+
+
+def judge(workspace: Workspace, environment: str | None, tell: Progress) -> Handover:
+    """Test all that reconcile may have to judge at this commit, where there is no secret that a model could take.
+
+    Raises:
+        RefusedError: the tree is dirty, or HEAD is not on main's first-parent line.
+    """
+    commit = workspace.git.head()
+    _must_be_main(workspace, commit)
+    environments = _declaring(workspace, environment)
+    tested_here = _tested_here(workspace)
+
+    def offline(target: Target) -> Answers | None:
+        tell(f"testing {target} on the known images")
+        return tested_here(target)
+
+    return make_handover(workspace, standing(workspace.git, commit), environments, offline)
 
 
 def emergency(workspace: Workspace, environment: str, version: str, reason: str, tell: Progress) -> Outcome:
     """Move endpoint and database to a version at once, and pin it. Neither a commit nor a clean tree is needed."""
-    with _run(workspace, environment, workspace.git.head(), Options(reason=reason), tell) as run:
+    commit, offline = workspace.git.head(), _tested_here(workspace)
+    with _run(workspace, environment, commit, Options(reason=reason), tell=tell, offline=offline) as run:
         return rollback_now(run, environment, _known_target(workspace, run.registry, environment, version), reason)
 
 
 def unpin(workspace: Workspace, environment: str, reason: str) -> Snapshot:
     with workspace.registry(environment) as registry:
         return registry.unpin(environment, reason)
-
-
-@dataclass(frozen=True)
-class Judge:
-    """Judges an environment's declared version against what the registry says is active."""
-
-    workspace: Workspace
-    bench: Bench
-    registry: Registry
-    activation: Activation
-    tell: Progress
-
-    def judgement(self, snapshot: Snapshot) -> Judgement:
-        """As an activation, unless the version is the last succeeded one, or a rollback to one that succeeded here."""
-        target = self.activation.target
-        version = target.version or ""
-        self.tell(f"{self.activation.environment}: testing {version} on the known images")
-        answers = answers_of(target, self.bench)
-        back = self.activation.change is ChangeClass.ROLLBACK and version in snapshot.succeeded
-        if back or version == _last_succeeded(snapshot):
-            return Judgement(held=False, sentence=f"{version} has served here before", verdict=None, answers=answers)
-        verdict = self._verdict(snapshot, answers)
-        environment = self.workspace.manifest.environments[self.activation.environment]
-        blocks = verdict.answer is Decision.HOLD or (
-            verdict.answer is Decision.UNDECIDED and self.workspace.manifest.gates.when_undecided == "block"
-        )
-        document = verdict.model_dump(mode="json")
-        sentence = verdict.sentence
-        if blocks and environment.override:
-            sentence = f"{sentence}; ships by override: {environment.override.reason}"
-            document["override"] = environment.override.reason
-        return Judgement(
-            held=blocks and environment.override is None, sentence=sentence, verdict=document, answers=answers
-        )
-
-    def _verdict(self, snapshot: Snapshot, answers: Answers | None) -> Verdict:
-        active = snapshot.environment.active
-        gates = self.workspace.manifest.gates
-        if active is None or answers is None:
-            return judge(None, answers, gates)
-        baseline = self._answers_of_active(active, answers.known_images_sha256)
-        return judge(baseline, answers, gates) if baseline else judge_without_baseline(active, answers, gates)
-
-    def _answers_of_active(self, active: str, known_images: str) -> Answers | None:
-        """What the active version says of the same images: by its files, else as it was stored when it was tested."""
-        versions = self.workspace.manifest.versions
-        target = self.workspace.manifest.target(active) if active in versions else self.activation.baseline
-        if target and target.version == active and (answers := _offline(target, self.bench)):
-            return answers
-        stored = self.registry.stored_answers(active, known_images)
-        try:
-            return Answers.model_validate(stored) if stored else None
-        except ValidationError:
-            return None
-
-
-def _last_succeeded(snapshot: Snapshot) -> str | None:
-    return next((row.version for row in snapshot.deployments if row.status is DeploymentStatus.SUCCEEDED), None)
 
 
 def _declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
@@ -197,18 +161,19 @@ def _place(git: Repository, recorded: str, commit: str) -> Place:
 
 
 @contextmanager
-def _run(workspace: Workspace, environment: str, commit: str, options: Options, tell: Progress) -> Iterator[Run]:
+def _run(
+    workspace: Workspace, environment: str, commit: str, options: Options, *, tell: Progress, offline: Offline
+) -> Iterator[Run]:
     git = workspace.git
-    tested = bench(workspace, None)
 
-    def ask(url: str, target: Target, keep: Callable[[], None]) -> Proof:
+    def ask(registry: Registry, url: str, target: Target, keep: Callable[[], None]) -> Proof:
         def counted(done: int, total: int) -> None:
             del done, total
             keep()
 
-        with _something_to_ask(tested.known) as known:
-            live = answers_of_endpoint(url, known, tested.species, timings=workspace.timings, progress=counted)
-        return prove(live, _offline(target, tested))
+        with _something_to_ask(workspace.known_images) as known:
+            live = answers_of_endpoint(url, known, workspace.species, timings=workspace.timings, progress=counted)
+        return prove(live, tested_answers(offline, registry, target, live.known_images_sha256))
 
     with workspace.registry(environment) as registry:
         yield Run(
@@ -216,7 +181,7 @@ def _run(workspace: Workspace, environment: str, commit: str, options: Options, 
             endpoint=workspace.endpoint(environment),
             timings=workspace.timings,
             tell=tell,
-            prove=ask,
+            prove=partial(ask, registry),
             actor=actor(workspace.settings),
             reason=options.reason,
             repository=git.first_commit(),
@@ -227,12 +192,9 @@ def _run(workspace: Workspace, environment: str, commit: str, options: Options, 
         )
 
 
-def _offline(target: Target, bench: Bench) -> Answers | None:
-    """A target's own answers; None when its files are not to be had, so that nobody can tell."""
-    try:
-        return answers_of(target, bench)
-    except (RefusedError, UsageError):
-        return None
+def _tested_here(workspace: Workspace) -> Offline:
+    tested = bench(workspace, None)
+    return lambda target: answers_of(target, tested)
 
 
 @contextmanager

@@ -68,16 +68,7 @@ def answers_of(target: Target, bench: Bench, counted: Counted | None = None) -> 
     identity = ModelIdentity(
         name=target.version or target.file_path, file_path=target.file_path, revision=target.revision
     )
-    folder = bench.workspace.folder(target)
-    return answers_of_folder(
-        folder,
-        identity,
-        bench.known,
-        bench.species,
-        timings=bench.timings,
-        cache=bench.cache,
-        progress=counted,
-    )
+    return _of_folder(bench.workspace.folder(target), identity, bench.known, bench, counted)
 
 
 def evaluate(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Results:
@@ -124,14 +115,14 @@ def _answers(what: str | None, bench: Bench, *, endpoint: str | None = None, cou
     if not folder.is_dir():
         raise UsageError(f"{what} is neither a version of models.yaml nor a folder", todo=_known_names(bench))
     identity = ModelIdentity(name=what, file_path=what, revision=folder_revision(folder))
+    return _of_folder(folder, identity, bench.known, bench, counted)
+
+
+def _of_folder(
+    folder: Path, identity: ModelIdentity, known: KnownImages, bench: Bench, counted: Counted | None
+) -> Answers:
     return answers_of_folder(
-        folder,
-        identity,
-        bench.known,
-        bench.species,
-        timings=bench.timings,
-        cache=bench.cache,
-        progress=counted,
+        folder, identity, known, bench.species, timings=bench.timings, cache=bench.cache, progress=counted
     )
 
 

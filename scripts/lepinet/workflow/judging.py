@@ -1,0 +1,91 @@
+"""Whether an environment's declared version may ship, judged against what its registry says is active."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from lepinet.endpoints import Progress
+from lepinet.errors import RefusedError
+from lepinet.evaluation.answers import Answers
+from lepinet.evaluation.gates import Decision, Verdict, judge, judge_without_baseline
+from lepinet.manifest.history import Activation, ChangeClass
+from lepinet.manifest.model import Manifest
+from lepinet.reconcile.run import Judgement
+from lepinet.registry import Registry
+from lepinet.registry.records import DeploymentStatus, Snapshot
+from lepinet.target import Target
+from lepinet.workflow.handover import Offline
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges one environment's declared version."""
+
+    manifest: Manifest
+    offline: Offline
+    registry: Registry
+    activation: Activation
+    tell: Progress
+
+    def judgement(self, snapshot: Snapshot) -> Judgement:
+        """As an activation, unless the version is the last succeeded one, or a rollback to one that succeeded here.
+
+        Raises:
+            RefusedError: it cannot be loaded or asked, so no override ships it either.
+        """
+        target = self.activation.target
+        version = target.version or ""
+        self.tell(f"{self.activation.environment}: testing {version} on the known images")
+        answers = self.offline(target)
+        back = self.activation.change is ChangeClass.ROLLBACK and version in snapshot.succeeded
+        if back or version == _last_succeeded(snapshot):
+            return Judgement(held=False, sentence=f"{version} has served here before", verdict=None, answers=answers)
+        verdict = self._verdict(snapshot, answers)
+        override = self.manifest.environments[self.activation.environment].override
+        blocks = verdict.answer is Decision.HOLD or (
+            verdict.answer is Decision.UNDECIDED and self.manifest.gates.when_undecided == "block"
+        )
+        document = verdict.model_dump(mode="json")
+        sentence = verdict.sentence
+        if blocks and override:
+            sentence = f"{sentence}; ships by override: {override.reason}"
+            document["override"] = override.reason
+        return Judgement(held=blocks and override is None, sentence=sentence, verdict=document, answers=answers)
+
+    def _verdict(self, snapshot: Snapshot, answers: Answers | None) -> Verdict:
+        active = snapshot.environment.active
+        gates = self.manifest.gates
+        if active is None or answers is None:
+            return judge(None, answers, gates)
+        baseline = self._answers_of_active(active, answers.known_images_sha256)
+        return judge(baseline, answers, gates) if baseline else judge_without_baseline(active, answers, gates)
+
+    def _answers_of_active(self, active: str, known_images: str) -> Answers | None:
+        """What the active version says of the same images."""
+        target = self.manifest.target(active) if active in self.manifest.versions else self.activation.baseline
+        if target is None or target.version != active:
+            return stored_answers(self.registry, active, known_images)
+        return tested_answers(self.offline, self.registry, target, known_images)
+
+
+def tested_answers(offline: Offline, registry: Registry, target: Target, known_images: str) -> Answers | None:
+    """What a version says offline, by its files, else as it was stored when it was tested; None: nobody can tell."""
+    try:
+        return offline(target)
+    except RefusedError:
+        return stored_answers(registry, target.version, known_images) if target.version else None
+
+
+def stored_answers(registry: Registry, version: str, known_images: str) -> Answers | None:
+    """What a version said of exactly these images when it was tested last; None when it never was."""
+    stored = registry.stored_answers(version, known_images)
+    try:
+        return Answers.model_validate(stored) if stored else None
+    except ValidationError:
+        return None
+
+
+def _last_succeeded(snapshot: Snapshot) -> str | None:
+    return next((row.version for row in snapshot.deployments if row.status is DeploymentStatus.SUCCEEDED), None)
