@@ -175,6 +175,20 @@ UNMOVED = deployment("v1.1.0", "failed", back="v1.0.0", failure="move", error="n
         ),
         pytest.param(
             "v1.1.0",
+            registry("v1.0.0", FIRST, DISPROVED, STARTED),
+            serves("v1.1.0"),
+            ("deploy", "v1.1.0", False, True),
+            id="bad, killed while tried again",
+        ),
+        pytest.param(
+            "v1.1.0",
+            registry("v1.0.0", FIRST, DISPROVED, STARTED | {"conditions": "other gates"}),
+            serves("v1.1.0"),
+            ("deploy", "v1.0.0", True, True),
+            id="bad, killed under other gates, which were reverted",
+        ),
+        pytest.param(
+            "v1.1.0",
             registry("v1.1.0", FIRST, DISPROVED, recorded="v1.0.0"),
             serves("v1.1.0"),
             ("deploy", "v1.0.0", True, True),

@@ -28,6 +28,7 @@ from lepinet.registry.embedded import EmbeddedServer
 from lepinet.settings import Settings
 from lepinet.target import Target
 from lepinet.timings import Timings
+from lepinet.workflow import deploy
 from lepinet.workflow.workspace import Workspace, open_workspace
 from reconcile.endpoint_wire import Alter, as_it_is, endpoint_wire
 from reconcile.registry_wire import registry_wire
@@ -214,7 +215,7 @@ class World:
             yield registry, claimant
 
     def begin(self, registry: Registry, claimant: UUID, version: str, way_back: str) -> UUID:
-        """A deployment as a run begins it."""
+        """A deployment as a run of main's newest commit begins it."""
         deployment = uuid4()
         registry.begin_deployment(
             deployment,
@@ -225,7 +226,7 @@ class World:
             actor="asha",
             reason=None,
             verdict=None,
-            conditions=None,
+            conditions=deploy.declared(self.workspace(), "production").conditions,
         )
         return deployment
 

@@ -290,7 +290,11 @@ def _refused_earlier(seen: _Seen, *, retry: bool) -> DeploymentRow | None:
             continue
         if row.status is DeploymentStatus.SUCCEEDED:
             return None
-        if row.conditions == seen.declared.conditions and row.failure in standing:
+        if row.conditions != seen.declared.conditions:
+            continue
+        if row.status is DeploymentStatus.STARTED:
+            return None  # somebody asked for another try, and that run was killed
+        if row.failure in standing:
             return row
     return None
 
@@ -304,7 +308,8 @@ def _not_again(seen: _Seen, earlier: DeploymentRow) -> Plan:
     stop = f"{seen.declared.version} is declared and not tried again: {why}. {earlier.error or ''}".rstrip()
     if back is None:
         return seen.plan(Action.NOTHING, seen.declared.target, stop=stop)
-    if seen.snapshot.environment.active != back.version:
+    # What a killed run left under other conditions is closed by a deployment of the way back.
+    if seen.snapshot.environment.active != back.version or unfinished_deployment(seen.snapshot):
         return replace(_deploy(seen, back, back), stop=stop)
     if seen.must_move(back):
         return seen.plan(Action.PUT_BACK, back, move=True, way_back=back, deployment=earlier, stop=stop)
