@@ -84,8 +84,10 @@ class _Connection:
                     if self.watch.answered():
                         break
                 self.client.sendall(data)
-        self.client.close()
-        self.server.close()
+        for end in (self.client, self.server):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)  # wakes whoever waits at it, too
+            end.close()
 
 
 def _point(link: Path, target: Path) -> None:

@@ -175,6 +175,20 @@ UNMOVED = deployment("v1.1.0", "failed", back="v1.0.0", failure="move", error="n
         ),
         pytest.param(
             "v1.1.0",
+            registry("v1.0.0", FIRST, DISPROVED, STARTED),
+            serves("v1.1.0"),
+            ("deploy", "v1.1.0", False, True),
+            id="bad, killed while tried again",
+        ),
+        pytest.param(
+            "v1.1.0",
+            registry("v1.0.0", FIRST, DISPROVED, STARTED | {"conditions": "other gates"}),
+            serves("v1.1.0"),
+            ("deploy", "v1.0.0", True, True),
+            id="bad, killed under other gates, which were reverted",
+        ),
+        pytest.param(
+            "v1.1.0",
             registry("v1.1.0", FIRST, DISPROVED, recorded="v1.0.0"),
             serves("v1.1.0"),
             ("deploy", "v1.0.0", True, True),
@@ -236,21 +250,23 @@ def test_the_way_back_is_the_active_version_else_what_the_endpoint_serves() -> N
 
 
 @pytest.mark.parametrize(
-    ("active", "endpoint", "named"),
+    ("active", "endpoint", "named", "keep"),
     [
-        pytest.param("v1.0.0", "v1.1.0", "database says v1.0.0", id="row flipped"),
-        pytest.param(None, "v1.1.0", "database says no version", id="row switched off"),
-        pytest.param("v1.1.0", "v1.0.0", "endpoint is set to v1.0.0", id="endpoint moved"),
-        pytest.param("v1.0.0", "v1.2.0", "and the endpoint", id="both"),
+        pytest.param("v1.0.0", "v1.1.0", "database says v1.0.0", "lepinet rollback v1.0.0", id="row flipped"),
+        pytest.param(None, "v1.1.0", "database says no version", "declare it", id="row switched off"),
+        pytest.param("v1.1.0", "v1.0.0", "endpoint is set to v1.0.0", "lepinet rollback v1.0.0", id="endpoint moved"),
+        pytest.param("v1.0.0", "v1.2.0", "and the endpoint", "lepinet rollback v1.0.0", id="both"),
     ],
 )
-def test_a_hand_is_named_with_both_ways_out_and_nothing_moves(active: str | None, endpoint: str, named: str) -> None:
+def test_a_hand_is_named_with_both_ways_out_and_nothing_moves(
+    active: str | None, endpoint: str, named: str, keep: str
+) -> None:
     plan = make_plan(declares("v1.1.0"), registry(active, FIRST, SECOND, recorded="v1.1.0"), serves(endpoint))
     assert plan.action is Action.NOTHING
     assert plan.stop is not None
     assert named in plan.stop
     assert "by hand" in plan.stop
-    assert "Keep it" in plan.stop
+    assert f"Keep it: {keep}" in plan.stop
     assert "--mend" in plan.stop
 
 

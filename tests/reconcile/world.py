@@ -9,27 +9,33 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
-from lepinet.endpoints import EndpointState
+from lepinet.endpoints import EndpointState, Order
 from lepinet.endpoints.local import LocalEndpoint
+from lepinet.endpoints.local_folder import ORDER, LocalFolder
 from lepinet.model_files import folder_revision
+from lepinet.registry import Registry
 from lepinet.registry.calls import Connection
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.settings import Settings
 from lepinet.target import Target
 from lepinet.timings import Timings
+from lepinet.workflow import declared
 from lepinet.workflow.workspace import Workspace, open_workspace
 from reconcile.endpoint_wire import Alter, as_it_is, endpoint_wire
 from reconcile.registry_wire import registry_wire
 from reconcile.watch import DEADLINE, Watch
 from serving.local_environment import KNOWN_IMAGES, TESTS
 
-VERSIONS = ("v1.0.0", "v1.1.0")
+VERSIONS = ("v1.0.0", "v1.1.0", "v1.2.0")
 PHOTOS = ("blue_tiger_02.jpg", "common_mormon_04.jpg", "common_crow_02.jpg")
 """Few, so that one connection asks about them one after the other, and every one of them can count as a call."""
 MANIFEST = """\
@@ -117,8 +123,12 @@ class World:
     """The database's owner at its SQL editor; no watch hears of it."""
 
     @property
+    def endpoint_folder(self) -> Path:
+        return self.data / "endpoints" / "production"
+
+    @property
     def endpoint(self) -> LocalEndpoint:
-        return LocalEndpoint(self.data / "endpoints" / "production", "production", Timings())
+        return LocalEndpoint(self.endpoint_folder, "production", Timings())
 
     @property
     def variables(self) -> dict[str, str]:
@@ -139,7 +149,7 @@ class World:
         """A run whose every call to registry and endpoint passes by a watch."""
         with ExitStack() as stack:
             stack.enter_context(registry_wire(self.data / "registry", self.home.parent / "wire", watch))
-            stack.enter_context(endpoint_wire(self.data / "endpoints" / "production", watch, alter))
+            stack.enter_context(endpoint_wire(self.endpoint_folder, watch, alter))
             running = self.start(*arguments, folder=folder)
             watch.follows(running.pid)
             return running.end()
@@ -150,8 +160,7 @@ class World:
         return Workspace(found.git, Settings(self.variables), found.timings)
 
     def target(self, version: str) -> Target:
-        path = f"models/{version}"
-        return Target(path, folder_revision(self.folder / path), version)
+        return _target(self.folder, version)
 
     def declare(self, active: str, *, override: str | None = None, **gates: Any) -> str:
         """Commit to main; the id of the commit."""
@@ -169,21 +178,79 @@ class World:
         cursor = self.owner.execute(query.encode())
         return cursor.fetchall() if cursor.description else []
 
+    def set_row(self, version: str) -> None:
+        """By hand, as the old guide has it."""
+        self.sql("update public.model_versions set is_active = false where is_active")
+        self.sql(f"update public.model_versions set is_active = true where version_name = '{version}'")  # noqa: S608
+
+    def set_endpoint(self, version: str) -> None:
+        """By hand: an order that no run has given."""
+        followed = LocalFolder(self.endpoint_folder).followed()
+        assert followed is not None
+        order = self.endpoint_folder / "order.json"
+        by_hand = order.with_suffix(".hand")
+        by_hand.write_bytes(ORDER.dump_json(replace(followed.followed, target=self.target(version))))
+        by_hand.replace(order)
+
     def end_leases(self) -> None:
         """What a minute of the database's clock would do."""
         self.sql("update public.environments set lease_until = clock_timestamp()")
 
-    def start_over(self) -> None:
-        """As if nothing had ever been deployed; versions and endpoint stay."""
+    @contextmanager
+    def claimed(self) -> Iterator[tuple[Registry, UUID]]:
+        """The registry, its lease held for main's newest commit by the claimant."""
+        workspace, claimant = self.workspace(), uuid4()
+        with workspace.registry("production") as registry:
+            registry.claim(
+                "production",
+                repository=workspace.git.first_commit(),
+                generation=workspace.git.generation("HEAD"),
+                commit=workspace.git.head(),
+                seen_commit=registry.snapshot("production").environment.commit,
+                claimant=claimant,
+                claimant_label="the night run",
+                lease_seconds=60,
+                declares="v0.0.0",
+            )
+            yield registry, claimant
+
+    def begin(self, registry: Registry, claimant: UUID, version: str, way_back: str) -> UUID:
+        """A deployment as a run of main's newest commit begins it."""
+        deployment = uuid4()
+        registry.begin_deployment(
+            deployment,
+            "production",
+            claimant,
+            version_name=version,
+            way_back=self.target(way_back),
+            actor="asha",
+            reason=None,
+            verdict=None,
+            conditions=declared.declared(self.workspace(), "production").conditions,
+        )
+        return deployment
+
+    def move(self, version: str) -> None:
+        """Order it, as a run of main's newest commit does."""
+        self.endpoint.move(Order(self.target(version), self.workspace().git.generation("HEAD")))
+
+    def start_over(self, version: str) -> None:
+        """As if the first deployment ever were that of a version; main goes on."""
+        self.declare(version)
         self.sql("delete from public.deployment_events")
         self.sql("delete from public.model_deployments")
         self.sql("delete from public.model_performance_logs")
-        self.sql("update public.model_versions set is_active = false")
         self.sql("""
             update public.environments set active_version_id = null, generation = null, commit_sha = null,
               claimant = null, claimant_label = null, claimant_commit = null, lease_until = null,
               pinned_version_id = null, pin_reason = null
         """)
+        with self.claimed() as (registry, claimant):
+            registry.activate(self.begin(registry, claimant, version, version), claimant)
+            registry.release("production", claimant)
+        if (self.state().endpoint, self.state().ready) != (version, True):
+            self.move(version)
+            self.wait(lambda: self.observe().ready)
 
     def state(self) -> State:
         rows = self.sql("select version_name from public.model_versions where is_active")
@@ -195,6 +262,13 @@ class World:
             seen.ready,
             tuple(status for (status,) in statuses),
         )
+
+    @staticmethod
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.02)
 
     def observe(self) -> EndpointState:
         return self.endpoint.observe()
@@ -237,6 +311,12 @@ def make_world(place: Path) -> Iterator[World]:
             first = world.run("reconcile")
             assert first.code == 0, first.err
             yield world
+
+
+@cache
+def _target(repository: Path, version: str) -> Target:
+    path = f"models/{version}"
+    return Target(path, folder_revision(repository / path), version)
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -78,7 +78,9 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
     deadline = time.monotonic() + run.timings.wait_for_lease
     while True:
         snapshot = run.registry.snapshot(environment)
-        if ended := _history_says(run, environment, snapshot.environment.commit):
+        # Another repository's history says nothing here; the claim refuses that run, and says why.
+        ours = snapshot.environment.repository == run.repository
+        if ours and (ended := _history_says(run, environment, snapshot.environment.commit)):
             return ended
         try:
             claim = run.registry.claim(

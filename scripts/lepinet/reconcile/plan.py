@@ -186,14 +186,28 @@ class _Seen:
         """What a hand did, in words: not declared, and no deployment explains it."""
         if not self.snapshot.ever_deployed:
             return None
-        active, recorded = self.snapshot.environment.active, self.snapshot.environment.recorded
         found = []
-        if active != self.declared.version and not self._row_explained(active) and (active or recorded):
-            found.append(f"the database says {active or 'no version'} by hand")
-        target = self.endpoint.target if self.endpoint else None
-        if target and not self.declared.target.same_files(target) and not self._endpoint_explained(target):
+        if self._row_by_hand():
+            found.append(f"the database says {self.snapshot.environment.active or 'no version'} by hand")
+        if target := self._endpoint_by_hand():
             found.append(f"the endpoint is set to {self._named(target)} by hand")
         return " and ".join(found) or None
+
+    def version_by_hand(self) -> str | None:
+        """What would have to be declared so that it stays; None when nobody knows its name."""
+        if self._row_by_hand():
+            return self.snapshot.environment.active
+        target = self._endpoint_by_hand()
+        return self._named(target).version if target else None
+
+    def _row_by_hand(self) -> bool:
+        active, recorded = self.snapshot.environment.active, self.snapshot.environment.recorded
+        return active != self.declared.version and not self._row_explained(active) and bool(active or recorded)
+
+    def _endpoint_by_hand(self) -> Target | None:
+        target = self.endpoint.target if self.endpoint else None
+        by_hand = target and not self.declared.target.same_files(target) and not self._endpoint_explained(target)
+        return target if by_hand else None
 
     def _taken_over(self) -> tuple[str, ...]:
         """What a hand did and the manifest declares: accepted, and said."""
@@ -276,7 +290,11 @@ def _refused_earlier(seen: _Seen, *, retry: bool) -> DeploymentRow | None:
             continue
         if row.status is DeploymentStatus.SUCCEEDED:
             return None
-        if row.conditions == seen.declared.conditions and row.failure in standing:
+        if row.conditions != seen.declared.conditions:
+            continue
+        if row.status is DeploymentStatus.STARTED:
+            return None  # somebody asked for another try, and that run was killed
+        if row.failure in standing:
             return row
     return None
 
@@ -290,7 +308,8 @@ def _not_again(seen: _Seen, earlier: DeploymentRow) -> Plan:
     stop = f"{seen.declared.version} is declared and not tried again: {why}. {earlier.error or ''}".rstrip()
     if back is None:
         return seen.plan(Action.NOTHING, seen.declared.target, stop=stop)
-    if seen.snapshot.environment.active != back.version:
+    # What a killed run left under other conditions is closed by a deployment of the way back.
+    if seen.snapshot.environment.active != back.version or unfinished_deployment(seen.snapshot):
         return replace(_deploy(seen, back, back), stop=stop)
     if seen.must_move(back):
         return seen.plan(Action.PUT_BACK, back, move=True, way_back=back, deployment=earlier, stop=stop)
@@ -319,6 +338,7 @@ def _pinned(seen: _Seen) -> Plan:
 
 
 def _both_ways_out(seen: _Seen, drift: str) -> str:
-    name, hand = seen.declared.environment, seen.snapshot.environment.active
+    name = seen.declared.environment
+    hand = seen.version_by_hand()
     keep = f"lepinet rollback {hand} -e {name} --reason …" if hand else "declare it in models.yaml"
     return f"{drift}. Keep it: {keep} · undo it: lepinet reconcile -e {name} --mend"

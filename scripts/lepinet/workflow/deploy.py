@@ -64,8 +64,10 @@ def reconcile_all(
         RefusedError: the tree is dirty, or HEAD is not on main's first-parent line.
         UnfinishedError: an environment is left open; those after it are not touched.
     """
-    _must_be_main(workspace)
-    stands = standing(workspace.git, "HEAD")
+    # One commit for the whole run: a person may commit or pull meanwhile.
+    commit = workspace.git.head()
+    _must_be_main(workspace, commit)
+    stands = standing(workspace.git, commit)
     handed = read_handover(options.verdict, grounds_of(workspace), workspace.manifest) if options.verdict else None
     offline = handed.offline if handed else _tested_here(workspace, telling.counted)
     for name in declaring(workspace, environment):
@@ -73,7 +75,7 @@ def reconcile_all(
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
         said = " ".join(workspace.git.message(activation.state.commit.id).split())
         because = replace(options, reason=options.reason or shorten(said, _REASON, placeholder=" …"))
-        with _run(workspace, name, because, telling, offline) as run:
+        with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
             judging = Judge(workspace.manifest, offline, run.registry, activation, telling.line)
             yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
@@ -85,20 +87,21 @@ def judge(workspace: Workspace, environment: str | None, counted: CountedFor) ->
     Raises:
         RefusedError: the tree is dirty, or HEAD is not on main's first-parent line.
     """
-    _must_be_main(workspace)
+    commit = workspace.git.head()
+    _must_be_main(workspace, commit)
     environments = declaring(workspace, environment)
     offline = _tested_here(workspace, counted)
-    return make_handover(workspace, standing(workspace.git, "HEAD"), environments, offline)
+    return make_handover(workspace, standing(workspace.git, commit), environments, offline)
 
 
 def emergency(workspace: Workspace, environment: str, version: str, reason: str, telling: Telling) -> Outcome:
     """Move endpoint and database to a version at once, and pin it. Neither a commit nor a clean tree is needed."""
-    offline = _tested_here(workspace, telling.counted)
-    with _run(workspace, environment, Options(reason=reason), telling, offline) as run:
+    commit, offline = workspace.git.head(), _tested_here(workspace, telling.counted)
+    with _run(workspace, environment, commit, Options(reason=reason), telling=telling, offline=offline) as run:
         return rollback_now(run, environment, _known_target(workspace, run.registry, environment, version), reason)
 
 
-def _must_be_main(workspace: Workspace) -> None:
+def _must_be_main(workspace: Workspace, commit: str) -> None:
     git = workspace.git
     git.require_history()
     material = [workspace.manifest.known_images, *filter(None, [workspace.manifest.species])]
@@ -110,22 +113,24 @@ def _must_be_main(workspace: Workspace) -> None:
             todo="commit, stash or remove that; reconcile ships commits",
         )
     main = git.fetch_main()
-    if not git.on_first_parent_line(git.head(), main):
+    if not git.on_first_parent_line(commit, main):
         raise RefusedError(
-            f"HEAD ({git.head()[:7]}) is not on main's first-parent line: reconcile ships what was merged",
+            f"HEAD ({commit[:7]}) is not on main's first-parent line: reconcile ships what was merged",
             todo="git switch main, or merge this branch first",
         )
 
 
-def _place(git: Repository, recorded: str) -> Place:
-    if git.on_first_parent_line(recorded, "HEAD"):
+def _place(git: Repository, recorded: str, commit: str) -> Place:
+    if git.on_first_parent_line(recorded, commit):
         return Place.REACHED
-    git.fetch_main()
-    return Place.AHEAD if git.on_first_parent_line("HEAD", recorded) else Place.ELSEWHERE
+    ahead = git.on_first_parent_line(recorded, git.fetch_main()) and git.on_first_parent_line(commit, recorded)
+    return Place.AHEAD if ahead else Place.ELSEWHERE
 
 
 @contextmanager
-def _run(workspace: Workspace, environment: str, options: Options, telling: Telling, offline: Offline) -> Iterator[Run]:
+def _run(
+    workspace: Workspace, environment: str, commit: str, options: Options, *, telling: Telling, offline: Offline
+) -> Iterator[Run]:
     git = workspace.git
 
     def ask(registry: Registry, url: str, target: Target) -> Proof:
@@ -144,9 +149,9 @@ def _run(workspace: Workspace, environment: str, options: Options, telling: Tell
             actor=actor(workspace.settings),
             reason=options.reason,
             repository=git.first_commit(),
-            commit=git.head(),
-            generation=git.generation("HEAD"),
-            place=lambda recorded: _place(git, recorded),
+            commit=commit,
+            generation=git.generation(commit),
+            place=lambda recorded: _place(git, recorded, commit),
             accept_history=options.accept_history,
         )
 
