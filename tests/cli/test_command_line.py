@@ -143,6 +143,7 @@ def test_what_needs_a_model_runtime_says_what_to_install(arguments: list[str], r
     [
         (["rollback", "v9.9.9", "--reason", "x"], "has no version v9.9.9"),
         (["schema", "--write"], "cannot be written"),
+        (["register", "v1.2", "--file-path", "org/model", "--revision", "1" * 40], "v1.2 is no name of a version"),
     ],
 )
 def test_a_mistake_is_no_traceback(arguments: list[str], says: str, repository: Path) -> None:

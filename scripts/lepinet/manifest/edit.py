@@ -9,6 +9,7 @@ from datetime import UTC
 import yaml
 
 from lepinet.errors import RefusedError, UsageError
+from lepinet.manifest.fields import VERSION
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest, ModelVersion, Override
 from lepinet.manifest.problems import ManifestError, near_miss
@@ -62,9 +63,12 @@ def register(content: bytes, name: str, version: ModelVersion) -> bytes:
 
     Raises:
         ManifestError: the file is not right as it is.
+        UsageError: that is no name of a version.
         RefusedError: the name is taken, or somebody has to make the edit by hand.
     """
     before = load(content)
+    if not re.fullmatch(VERSION, name):
+        raise UsageError(f"{name} is no name of a version", todo="v and a semantic version, such as v1.2.0")
     if name in before.versions:
         raise RefusedError(f"{FILE} has {name} already, and a version never changes", todo="take the next free name")
     meant = before.model_copy(update={"versions": {**before.versions, name: version}})

@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 # Semantic Versioning 2.0.0, the expression of semver.org without its group names, with `v` in front.
 _IDENTIFIER = r"(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
-_VERSION = (
+VERSION = (
     r"^v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
     rf"(-{_IDENTIFIER}(\.{_IDENTIFIER})*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$"
 )
@@ -76,8 +76,8 @@ def _existing(version: str, info: ValidationInfo) -> str:
     return version
 
 
-VersionName = Annotated[str, Shape(_VERSION, "but a version is v and a semantic version, such as v1.2.0")]
-VersionReference = Annotated[str, AfterValidator(_existing), Field(json_schema_extra={"pattern": _VERSION})]
+VersionName = Annotated[str, Shape(VERSION, "but a version is v and a semantic version, such as v1.2.0")]
+VersionReference = Annotated[str, AfterValidator(_existing), Field(json_schema_extra={"pattern": VERSION})]
 EnvironmentName = Annotated[
     str, Shape(r"^[a-z][a-z0-9-]*$", "but an environment's name is small letters, digits and hyphens", 40)
 ]

@@ -13,6 +13,8 @@ from lepinet.errors import OutsideError, UsageError
 from lepinet.registry.calls import Connection, call_function
 from lepinet.timings import Timings
 
+_TELLING: Final = 4
+"""Characters from which on a password is looked for in libpq's messages, which do not quote it by themselves."""
 _SUPABASE: Final = re.compile(r"\.supabase\.(co|com)$")
 _DIRECT: Final = re.compile(r"^db\.(?P<project>[a-z0-9]+)\.supabase\.co$")
 _PORTS: Final = re.compile(r"[\d,]*")
@@ -74,7 +76,8 @@ class Address:
 
     def _unreachable(self, error: psycopg.Error) -> OutsideError:
         said = " ".join(str(error).split())
-        if password := str(self._parameters.get("password", "")):
+        password = str(self._parameters.get("password", ""))
+        if len(password) >= _TELLING:  # a letter or two would tear words apart, and tell more by their absence
             said = said.replace(password, "***")
         if "password authentication failed" in said:
             return OutsideError(

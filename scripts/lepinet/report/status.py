@@ -144,7 +144,7 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
             lines.append(f"    {row.error}")
         if steps:
             lines += [f"    {event.at.astimezone():%H:%M:%S} {event.step}: {event.text}" for event in row.events]
-    return "\n".join(lines) or "nothing has been deployed yet"
+    return "\n".join(lines) or "no deployment to show"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
