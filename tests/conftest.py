@@ -20,5 +20,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     terminalreporter.section("not run")
     for name, count in sorted(left_out.items()):
-        terminalreporter.write_line(f"{name}: {count} slow")
+        terminalreporter.write_line(f"{name}: {count}")
     terminalreporter.write_line("make test-all runs them")

@@ -26,10 +26,8 @@ def models_yaml() -> str:
         "A key that is not listed is an error. Secrets never stand in this file.",
         "",
         *_keys("The file", schema, schema),
+        *_below("", schema, schema),
     ]
-    for name, definition in sorted(schema.get("$defs", {}).items()):
-        if definition.get("properties"):
-            lines += ["", *_keys(name, definition, schema)]
     return "\n".join(lines) + "\n"
 
 
@@ -45,6 +43,27 @@ def commands() -> str:
 
 
 PAGES = {"models-yaml.md": models_yaml, "commands.md": commands}
+
+
+def _below(path: str, definition: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:
+    """A section for each key that has keys of its own, called as people write its path."""
+    for key, about in definition.get("properties", {}).items():
+        named = about.get("patternProperties")
+        (inner,) = named.values() if named else (about,)
+        place = f"{path}{key}.NAME" if named else f"{path}{key}"
+        for reference in _references(inner):
+            found = schema["$defs"][reference.rsplit("/", 1)[-1]]
+            kind = found.get("properties", {}).get("kind", {}).get("const")
+            yield ""
+            yield from _keys(f"`{place}`" + (f", kind `{kind}`" if kind else ""), found, schema)
+            yield from _below(f"{place}.", found, schema)
+
+
+def _references(about: dict[str, Any]) -> Iterator[str]:
+    if "$ref" in about:
+        yield about["$ref"]
+    for choice in (*about.get("anyOf", ()), *about.get("oneOf", ())):
+        yield from _references(choice)
 
 
 def _keys(title: str, definition: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:

@@ -50,7 +50,7 @@ def _known_schema(version: int) -> int:
 class LocalEndpointSettings(Value):
     """`lepinet serve` on this machine."""
 
-    kind: Literal["local"]
+    kind: Literal["local"] = Field(description="`local`.")
     port: int | None = Field(None, ge=1, le=65535, description="Where it listens; without it, on any free port.")
 
     @property
@@ -62,7 +62,7 @@ class LocalEndpointSettings(Value):
 class NoEndpointSettings(Value):
     """Nothing to move: the models run on the phones."""
 
-    kind: Literal["none"]
+    kind: Literal["none"] = Field(description="`none`.")
     address: ClassVar[None] = None
 
 
@@ -91,10 +91,12 @@ class Environment(Value):
     registry: Annotated[
         RegistrySettings,
         BeforeValidator(_kind, json_schema_input_type=Literal["embedded", "postgres"] | RegistrySettings),
+        Field(description="Its database: `embedded` or `postgres`, or the same as `{kind: …}`."),
     ]
     endpoint: Annotated[
         EndpointSettings,
         BeforeValidator(_kind, json_schema_input_type=Literal["local", "none"] | EndpointSettings),
+        Field(description="What answers photos: `local` or `none` (models run on the phones), or `{kind: …}`."),
     ]
     override: Override | None = Field(None, description="Ships a held version by decision.")
     frozen: Text | None = Field(None, description="A reason: while it stands, `active` must not change.")
@@ -145,10 +147,10 @@ class ModelVersion(Value):
     revision: Revision = Field(
         description="Which files exactly: a commit of the Hub repository, or sha256: and the digest of the folder."
     )
-    training_image_count: int | None = Field(None, ge=0, le=2**31 - 1)
+    training_image_count: int | None = Field(None, ge=0, le=2**31 - 1, description="How many images it was trained on.")
     accuracy_score: Figure | None = Field(None, description="As the trainer measured it, 0 to 1.")
     created_at: Moment | None = Field(None, description="When it was trained, with the offset.")
-    notes: Text | None = None
+    notes: Text | None = Field(None, description="What changed since the version before, and why.")
     links: Mapping[str, Link] = Field({}, description="Where to read on, such as run: https://…")
 
     @field_validator("revision", mode="after")
@@ -166,7 +168,9 @@ class ModelVersion(Value):
 class Manifest(Value):
     """The whole of `models.yaml`."""
 
-    schema_version: Annotated[int, AfterValidator(_known_schema), Field(json_schema_extra={"const": 1})]
+    schema_version: Annotated[
+        int, AfterValidator(_known_schema), Field(json_schema_extra={"const": 1}, description="1.")
+    ]
     known_images: RelativePath = Field(
         "tests/known_images", description="Folder of photos whose species is certain: metadata.csv, or a folder each."
     )
