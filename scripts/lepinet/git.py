@@ -103,6 +103,12 @@ class Repository:
             self._text("log", "-1", "--encoding=UTF-8", _COMMIT_FORMAT, self.resolve(ref), "--").rstrip("\n")
         )
 
+    def message(self, ref: str) -> str:
+        """All that a commit says of itself; of a merge that says no more than that it is one, what it merged says."""
+        text = self._text("log", "-1", "--encoding=UTF-8", "--format=%B", self.resolve(ref), "--").strip()
+        merged = self._try("rev-parse", "--verify", "--quiet", f"{self.resolve(ref)}^2").stdout.decode().strip()
+        return self.message(merged) if merged and text.startswith("Merge ") and "\n" not in text else text
+
     def require_history(self) -> None:
         """Nothing here can be told from a part of the history.
 

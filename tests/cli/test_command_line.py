@@ -70,7 +70,7 @@ def test_what_is_wrong_with_the_file_is_said_with_its_line(repository: Path) -> 
     assert "models.yaml:4:13" in done.stderr
     assert "did you mean v1.0.0?" in done.stderr
     on_github = lepinet("validate", folder=repository, GITHUB_ACTIONS="true")
-    assert "::error file=models.yaml,line=4,col=13::" in on_github.stdout
+    assert "::error file=models.yaml,line=4,col=13::" in on_github.stderr
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,69 @@ def test_what_is_wrong_with_the_file_is_said_with_its_line(repository: Path) -> 
 )
 def test_wrong_usage(arguments: list[str], says: str, tmp_path: Path) -> None:
     done = lepinet(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_not_text_gets_one_error(repository: Path) -> None:
+    (repository / "models.yaml").write_bytes(b"a: caf\xe9\n")
+    done = lepinet("validate", folder=repository)
+    assert done.returncode == 1
+    assert "not UTF-8" in done.stderr
+    (repository / "models.yaml").write_bytes(b"#" * (17 << 20))
+    assert "larger than 16 MiB" in lepinet("validate", folder=repository).stderr
+
+
+LIGHT = (
+    ["validate"],
+    ["plan", "--help"],
+    ["db", "migrate"],
+    ["status"],
+    ["versions"],
+    ["history"],
+    ["unpin", "--reason", "innocent"],
+    ["register", "v1.1.0", "--file-path", "org/model", "--revision", "1" * 40],
+    ["activate", "v1.0.0"],
+)
+HEAVY = (["check"], ["test", "v1.0.0"], ["reconcile"], ["serve"], ["rollback", "v1.0.0", "--reason", "wrong"])
+
+
+def without_runtime(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A command where only the base and the embedded database are installed."""
+    absent = folder / "home" / "absent"
+    absent.mkdir(parents=True, exist_ok=True)
+    for package in ("numpy", "onnxruntime", "PIL", "starlette", "uvicorn"):
+        (absent / f"{package}.py").write_text(f"raise ModuleNotFoundError('no {package}', name='{package}')\n")
+    path = os.pathsep.join(filter(None, [str(absent), os.environ.get("PYTHONPATH")]))
+    return lepinet(*arguments, folder=folder, PYTHONPATH=path)
+
+
+def test_what_needs_no_model_runtime_works_without_one(repository: Path) -> None:
+    for arguments in LIGHT:
+        done = without_runtime(*arguments, folder=repository)
+        assert "Traceback" not in done.stderr, done.stderr
+        assert "not installed" not in done.stderr, (arguments, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", HEAVY)
+def test_what_needs_a_model_runtime_says_what_to_install(arguments: list[str], repository: Path) -> None:
+    done = without_runtime(*arguments, folder=repository)
+    assert done.returncode == 2
+    assert "pip install 'lepinet[" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["rollback", "v9.9.9", "--reason", "x"], "has no version v9.9.9"),
+        (["schema", "--write"], "cannot be written"),
+    ],
+)
+def test_a_mistake_is_no_traceback(arguments: list[str], says: str, repository: Path) -> None:
+    (repository / "docs").write_text("a file, where a folder should be\n")
+    done = lepinet(*arguments, folder=repository)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr

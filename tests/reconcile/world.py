@@ -28,7 +28,7 @@ from lepinet.registry.embedded import EmbeddedServer
 from lepinet.settings import Settings
 from lepinet.target import Target
 from lepinet.timings import Timings
-from lepinet.workflow import deploy
+from lepinet.workflow import declared
 from lepinet.workflow.workspace import Workspace, open_workspace
 from reconcile.endpoint_wire import Alter, as_it_is, endpoint_wire
 from reconcile.registry_wire import registry_wire
@@ -226,7 +226,7 @@ class World:
             actor="asha",
             reason=None,
             verdict=None,
-            conditions=deploy.declared(self.workspace(), "production").conditions,
+            conditions=declared.declared(self.workspace(), "production").conditions,
         )
         return deployment
 

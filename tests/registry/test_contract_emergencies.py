@@ -124,9 +124,11 @@ def test_a_pin_stays_until_it_is_lifted(registry: Registry, claim: Claims, begin
     with refused(423, r"pinned to v1\.0\.0"):
         begin("production", NEXT, "v2.0.0")
     with refused(400, "unpin needs a reason"):
-        registry.unpin("production", " ")
+        registry.unpin("production", " ", repository="a" * 40)
+    with refused(403, "belongs to another repository"):
+        registry.unpin("production", "wrong keys", repository="b" * 40)
     for _ in range(2):
-        assert registry.unpin("production", "v2.0.0 was innocent").environment.pinned is None
+        assert registry.unpin("production", "v2.0.0 was innocent", repository="a" * 40).environment.pinned is None
     (told,) = [event for event in registry.history("production")[0].events if event.step == "unpin"]
     assert told.text == "v2.0.0 was innocent"
     assert registry.activate(begin("production", NEXT, "v2.0.0").id, NEXT).status is DeploymentStatus.SUCCEEDED

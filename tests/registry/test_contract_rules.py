@@ -94,7 +94,7 @@ class World:
                 sql = "select public.emergency_activate(%s, 'crashes', %s)"
                 return lambda: self.owner.execute(sql, [step.version, step.environment])
             case "unpin":
-                return lambda: self.registry.unpin(step.environment, "innocent")
+                return lambda: self.registry.unpin(step.environment, "innocent", repository=REPOSITORY)
             case _:
                 names = ENVIRONMENTS if step.yes else ENVIRONMENTS[::-1]
                 return lambda: migrate.bind(self.owner, REPOSITORY, names[: step.generation])

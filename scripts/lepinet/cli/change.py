@@ -49,6 +49,7 @@ def rollback(*, version: str | None, environment: str | None, reason: str | None
 
 def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> int:
     from lepinet.cli.reconcile import EXIT_CODES, outcome_json  # noqa: PLC0415 -- an edit needs no registry client
+    from lepinet.reconcile.run import Ending  # noqa: PLC0415 -- as above
     from lepinet.workflow.deploy import emergency  # noqa: PLC0415 -- as above
 
     outcome = emergency(open_workspace(), environment, version, reason, say)
@@ -56,7 +57,8 @@ def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> i
         show_json(outcome_json(outcome))
     else:
         click.echo(f"{environment}: {outcome.sentence}")
-        click.echo(f"Make git agree: lepinet rollback {version} -e {environment} --reason …")
+        if outcome.ending is Ending.DONE:
+            click.echo(f"Make git agree: lepinet rollback {version} -e {environment} --reason …")
     return EXIT_CODES.get(outcome.ending, NO)
 
 

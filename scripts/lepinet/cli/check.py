@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, colour, show_json
+from lepinet.cli.output import Progress, annotate_problems, colour, on_github, show_json, write_text
 from lepinet.report import markdown, terminal
 from lepinet.report.documents import CheckAnswer
 from lepinet.workflow import check as checking
@@ -25,7 +25,9 @@ def check(*, base: str | None, report: Path | None, as_json: bool) -> int:
     """
     document = checking.check(open_workspace(), base, Progress)
     if report:
-        report.write_text(markdown.check(document), encoding="utf-8")
+        write_text(report, markdown.check(document))
+    if on_github():
+        annotate_problems(document.problems)
     if as_json:
         show_json(document.model_dump(mode="json"))
     else:

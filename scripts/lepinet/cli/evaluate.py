@@ -10,7 +10,9 @@ import click
 from lepinet.cli import options
 from lepinet.cli.output import Progress, colour, show_json
 from lepinet.errors import UsageError
-from lepinet.evaluation.gates import Decision
+from lepinet.evaluation.gates import Decision, State
+from lepinet.evaluation.gates.floors import floors
+from lepinet.evaluation.metrics import measure
 from lepinet.report import terminal
 from lepinet.workflow.evaluate import Bench, bench, evaluate
 from lepinet.workflow.evaluate import compare as compare_models
@@ -36,9 +38,8 @@ def test(*, model: str | None, endpoint: str | None, known_images: str | None, f
         click.echo(terminal.test(results, colour=colour()))
     if workspace is None or known_images is not None:
         return 0 if all(answer.error is None for answer in results.answers().answers) else 1
-    gates = workspace.manifest.gates
-    floors = ((gates.min_accuracy, results.accuracy), (gates.min_top3_accuracy, results.top3_accuracy))
-    return int(any(floor is not None and value is not None and value < floor for floor, value in floors))
+    judged = floors(measure(results.answers()), workspace.manifest.gates)
+    return int(any(one.gate.state is State.FAILED for one in judged))
 
 
 @click.command(epilog="Example: lepinet compare --old v1.0.0 --new v1.1.0 --known-images photos/")
@@ -65,7 +66,7 @@ def _workspace(*, needed: bool) -> Workspace | None:
     """The workspace here; paths say enough without one."""
     try:
         workspace = open_workspace()
-        workspace.text  # noqa: B018 -- raises where there is no models.yaml
+        workspace.content  # noqa: B018 -- raises where there is no models.yaml
     except UsageError:
         if needed:
             raise

@@ -6,11 +6,14 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from lepinet.errors import LepinetError
+from lepinet.errors import LepinetError, UsageError
+from lepinet.manifest.problems import Problem
 
 
 def colour() -> bool:
@@ -18,9 +21,27 @@ def colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
+def on_github() -> bool:
+    """Whether this runs in GitHub Actions, where an error can stand beside its line."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
 def say(text: str) -> None:
     """Tell a person what happens; never mixed into a result."""
     click.echo(text, err=True)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write what a person asked for, where they asked for it.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", where=str(file)) from None
 
 
 def show_json(value: Any) -> None:
@@ -50,11 +71,17 @@ def annotate(error: LepinetError) -> None:
 
     https://docs.github.com/actions/reference/workflow-commands-for-github-actions
     """
-    for problem in getattr(error, "problems", ()):
+    problems: Iterable[Problem] = getattr(error, "problems", ())
+    annotate_problems(problems)
+    if not problems:
+        click.echo(f"::error::{_message(str(error))}", err=True)
+
+
+def annotate_problems(problems: Iterable[Problem]) -> None:
+    """As `annotate`; on stderr, which GitHub reads as well, so that a result on stdout stays whole."""
+    for problem in problems:
         place = f"file={_property(problem.file)},line={problem.line},col={problem.column}"
-        click.echo(f"::error {place}::{_message(problem.message)}")
-    if not getattr(error, "problems", ()):
-        click.echo(f"::error::{_message(str(error))}")
+        click.echo(f"::error {place}::{_message(problem.message)}", err=True)
 
 
 def _message(text: str) -> str:

@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from lepinet.cli import NO, OUTSIDE, options
-from lepinet.cli.output import say, show_json
-from lepinet.errors import UsageError
+from lepinet.cli.output import say, show_json, write_text
 from lepinet.reconcile.run import Ending, Outcome
-from lepinet.workflow import deploy
+from lepinet.workflow import declared
 from lepinet.workflow.workspace import open_workspace
 
 EXIT_CODES = {Ending.DONE: 0, Ending.SUPERSEDED: 0, Ending.REFUSED: NO, Ending.OUTSIDE: OUTSIDE}
@@ -21,7 +20,7 @@ EXIT_CODES = {Ending.DONE: 0, Ending.SUPERSEDED: 0, Ending.REFUSED: NO, Ending.O
 @options.as_json
 def plan(*, environment: str | None, as_json: bool) -> int:
     """What reconcile would change now; reads only. Exit code 0 whatever it shows."""
-    plans = list(deploy.plan(open_workspace(), environment))
+    plans = list(declared.plan(open_workspace(), environment))
     if as_json:
         show_json(
             [
@@ -70,6 +69,8 @@ def reconcile(
 
     Safe to run again at any time, also after it was killed.
     """
+    from lepinet.workflow import deploy  # noqa: PLC0415 -- `plan` and `unpin` need no model runtime
+
     asked = deploy.Options(mend=mend, retry=retry, accept_history=accept_history, reason=reason, verdict=verdict)
     if judge is not None:
         if asked != deploy.Options():
@@ -86,11 +87,10 @@ def reconcile(
 
 
 def _judge(file: Path, environment: str | None, *, as_json: bool) -> int:
-    handover = deploy.judge(open_workspace(), environment, say)
-    try:
-        file.write_text(handover.model_dump_json() + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", where=str(file)) from None
+    from lepinet.workflow.deploy import judge  # noqa: PLC0415 -- as above
+
+    handover = judge(open_workspace(), environment, say)
+    write_text(file, handover.model_dump_json() + "\n")
     if as_json:
         show_json(handover.grounds.model_dump(mode="json") | {"file": str(file)})
         return 0
@@ -109,7 +109,7 @@ def unpin(*, environment: str | None, reason: str | None) -> int:
     """Lift the pin of an emergency; the next reconcile ships what main declares."""
     workspace = open_workspace()
     name = workspace.only_environment(environment)
-    snapshot = deploy.unpin(workspace, name, options.ask_for_reason(reason, "unpin"))
+    snapshot = declared.unpin(workspace, name, options.ask_for_reason(reason, "unpin"))
     click.echo(f"{name} is not pinned; active is {snapshot.environment.active}. Next: lepinet reconcile -e {name}")
     return 0
 

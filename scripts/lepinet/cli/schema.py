@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lepinet.cli.output import say
+from lepinet.cli.output import say, write_text
 
 _MANIFEST = "manifest"
 _NAMES = (_MANIFEST, "test", "compare", "check")
@@ -22,8 +22,7 @@ def schema(*, name: str, write: bool) -> int:
         return 0
     for each in _NAMES:
         path = Path("models.schema.json") if each == _MANIFEST else Path("docs/schemas", f"{each}.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text(each), encoding="utf-8")
+        write_text(path, _text(each))
         say(f"wrote {path}")
     return 0
 

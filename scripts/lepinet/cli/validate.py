@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import show_json
+from lepinet.cli.output import annotate_problems, on_github, show_json
 from lepinet.manifest.problems import ManifestError
 from lepinet.workflow.validate import validate as check
 from lepinet.workflow.workspace import open_workspace
@@ -24,6 +24,8 @@ def validate(*, base: str | None, as_json: bool) -> int:
     except ManifestError as error:
         if not as_json:
             raise
+        if on_github():
+            annotate_problems(error.problems)
         show_json({"valid": False, "problems": [vars(problem) for problem in error.problems]})
         return 1
     kind = judgement.change.change if judgement else None

@@ -32,6 +32,8 @@ class EndpointState:
     """What it says of itself, in a few words, when it is not ready."""
     failed: bool = False
     """It has given up on this target by itself; waiting longer is of no use."""
+    generation: int | None = None
+    """Of the order that it follows, where it can tell."""
 
 
 class Endpoint(Protocol):

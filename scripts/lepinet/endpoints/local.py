@@ -28,8 +28,11 @@ class LocalEndpoint:
         state = self._ask()
         pending = state.pending
         if pending is not None:
-            return EndpointState(pending.target, ready=False, detail=state.error or "loading", failed=pending.failed)
-        return EndpointState(state.target, ready=state.ready, detail=state.error or "")
+            detail = state.error or "loading"
+            return EndpointState(
+                pending.target, ready=False, detail=detail, failed=pending.failed, generation=pending.generation
+            )
+        return EndpointState(state.target, ready=state.ready, detail=state.error or "", generation=state.generation)
 
     def move(self, order: Order) -> None:
         """Write the order. A server that does not run follows it when it starts.

@@ -47,7 +47,7 @@ def reconcile(
         lease, snapshot = claimed
         with lease:
             judgement = judged[1] if judged and _same_question(judged[0], snapshot) else None
-            held = judgement is not None and judgement.held
+            held = judgement is not None and judgement.refused is not None
             plan = make_plan(declared, snapshot, _observe(run), held=held, mend=mend, retry=retry)
             if _needs_judgement(plan, declared) and judgement is None:
                 continue
@@ -111,7 +111,7 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
 
 
 def _history_says(run: Run, environment: str, recorded: str | None) -> Outcome | None:
-    if recorded is None or recorded == run.commit or run.accept_history is not None:
+    if recorded is None or recorded == run.commit:
         return None
     match run.place(recorded):
         case Place.REACHED:
@@ -119,6 +119,8 @@ def _history_says(run: Run, environment: str, recorded: str | None) -> Outcome |
         case Place.AHEAD:
             sentence = f"superseded: {environment} already follows the newer commit {recorded[:7]}"
             return Outcome(environment, Ending.SUPERSEDED, sentence)
+        case Place.ELSEWHERE if run.accept_history is not None:
+            return None
         case Place.ELSEWHERE:
             sentence = (
                 f"main was rewritten: {environment} follows {recorded[:7]}, which is not on the first-parent line of "
@@ -212,7 +214,8 @@ def _begin(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Ju
 def _refuse(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Outcome:
     sentence = judgement.sentence if judgement else "refused"
     deployment = _begin(run, lease, declared, plan, judgement)
-    run.registry.fail_deployment(deployment.id, lease.claimant, Failure.VERDICT, sentence)
+    failure = (judgement.refused if judgement else None) or Failure.VERDICT
+    run.registry.fail_deployment(deployment.id, lease.claimant, failure, sentence)
     if plan.move:
         deployment.put_back(plan.aim)
     serves = f"{plan.environment} still serves {plan.aim.version}; " if plan.way_back else ""

@@ -10,10 +10,12 @@ from uuid import UUID, uuid4, uuid5
 
 from lepinet.endpoints import Endpoint, Order
 from lepinet.errors import OutsideError, RefusedError, UnfinishedError
+from lepinet.evaluation.metrics import Metrics, measure
 from lepinet.reconcile.lease import Lease
 from lepinet.reconcile.proof import Proof
 from lepinet.reconcile.run import Ending, Judgement, Outcome, Run
 from lepinet.registry.records import Failure, PerformanceLog
+from lepinet.registry.refusals import RegistryRefusal
 from lepinet.target import Target
 
 
@@ -47,14 +49,29 @@ class Deployment:
         state = endpoint.observe()
         if not (target.same_files(state.target) and state.ready):
             self._step("move", f"to {target}")
+            # The claim has judged history. What the endpoint follows beyond that is no newer commit of main: main was
+            # rewritten, or an emergency came from a branch. Looked at before the lease is renewed, so that a run which
+            # a newer one has overtaken is refused there.
+            order = Order(target, self.run.generation, accept_history=(state.generation or 0) > self.run.generation)
             self.lease.fresh()
-            endpoint.move(Order(target, self.run.generation, accept_history=self.run.accept_history is not None))
+            try:
+                endpoint.move(order)
+            except RegistryRefusal:
+                raise
+            except RefusedError as error:
+                raise FailedError(Failure.MOVE, f"the endpoint refuses {target}: {error.what}") from error
             self._wait(endpoint, target)
         url = endpoint.predict_url()
         if url is None:
             self._step("prove", "this kind of endpoint cannot be asked")
             return None
-        proof = self.run.prove(url, target, self.lease.keep)
+        try:
+            proof = self.run.prove(url, target)
+        except OutsideError as error:
+            # A model that is loaded and does not answer photos has failed; visitors must not wait for a next run.
+            silent = f"the endpoint runs, but does not answer: {error.what}"
+            self._step("prove", silent)
+            raise FailedError(Failure.PROOF, silent) from error
         self._step("prove", proof.sentence)
         if not proof.agreed:
             raise FailedError(Failure.PROOF, proof.sentence)
@@ -114,7 +131,7 @@ class Deployment:
             if detail != said:
                 self.run.tell(f"{self.environment}: {detail}")
                 said = detail
-            self.lease.keep()
+            self.lease.still_held()
             time.sleep(pause)
             pause = min(2 * pause, self.run.timings.poll)
 
@@ -129,13 +146,14 @@ def _logs(
     """What goes with a flip; the ids come from the deployment's, so a repeated flip logs nothing twice."""
     logs = []
 
-    def log(kind: str, accuracy: float | None, size: int, notes: str, details: Mapping[str, Any]) -> None:
+    def log(kind: str, figures: Metrics | None, size: int, notes: str, details: Mapping[str, Any]) -> None:
         logs.append(
             PerformanceLog(
                 id=uuid5(deployment.id, kind),
                 version_name=aim.version or "",
                 kind=kind,
-                test_accuracy=accuracy,
+                test_accuracy=figures.accuracy if figures else None,
+                top3_accuracy=figures.top3_accuracy if figures else None,
                 test_sample_size=size,
                 notes=notes,
                 details=dict(details),
@@ -146,10 +164,10 @@ def _logs(
     if judgement and judgement.answers:
         answers = judgement.answers
         size = len(answers.answers)
-        accuracy = sum(answer.correct for answer in answers.answers) / size
-        log("known-images", accuracy, size, judgement.sentence, answers.model_dump(mode="json"))
+        figures = measure(answers)
+        log("known-images", figures, size, judgement.sentence, answers.model_dump(mode="json"))
         if judgement.verdict:
-            log("comparison", accuracy, size, judgement.sentence, judgement.verdict)
+            log("comparison", figures, size, judgement.sentence, judgement.verdict)
     if proof:
         agreed = 1 - len(proof.differing) / proof.asked
         log("proof", None, proof.asked, proof.sentence, {"agreed": agreed, "differing": proof.differing})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from uuid import uuid4
 
 from lepinet.errors import OutsideError, UnfinishedError
@@ -21,7 +22,7 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
     """
     deployment, claimant = uuid4(), uuid4()
     before = run.registry.snapshot(environment).environment
-    served = run.endpoint.observe().target if run.endpoint else None
+    served = _served(run)
     run.registry.begin_emergency(
         deployment,
         environment,
@@ -45,7 +46,12 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
             proof = own.reach(target)
             own.flip(target, None, proof)
         except FailedError as failed:
-            return own.fail(target, served, failed)
+            outcome = own.fail(target, served, failed)
+            pinned = (
+                f"{environment} is still pinned to {target.version}: pin another version with rollback --now, "
+                f"or lift the pin: lepinet unpin -e {environment} --reason …"
+            )
+            return replace(outcome, sentence=f"{outcome.sentence} {pinned}")
         except OutsideError as error:
             raise UnfinishedError(
                 f"{environment} is pinned to {target.version}, and not finished: {error.what}",
@@ -53,3 +59,11 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
                 todo=f"then run: lepinet reconcile -e {environment}, which goes on",
             ) from error
     return Outcome(environment, Ending.DONE, f"{target} is live and pinned: {reason}")
+
+
+def _served(run: Run) -> Target | None:
+    """What the endpoint serves; None as well when it cannot be asked, since the pin must not wait for it."""
+    try:
+        return run.endpoint.observe().target if run.endpoint else None
+    except OutsideError:
+        return None

@@ -12,6 +12,7 @@ from lepinet.evaluation.answers import Answers
 from lepinet.reconcile.lease import Place
 from lepinet.reconcile.proof import Proof
 from lepinet.registry import Registry
+from lepinet.registry.records import Failure
 from lepinet.target import Target
 from lepinet.timings import Timings
 
@@ -38,8 +39,8 @@ class Outcome:
 class Judgement:
     """What the known images say of the declared version, as an activation at the registry's present state."""
 
-    held: bool
-    """The verdict forbids it, and no override ships it."""
+    refused: Failure | None
+    """Verdict: it is held, and no override ships it. Proof: it could not be loaded and asked."""
     sentence: str
     verdict: Mapping[str, Any] | None
     """Kept with the deployment, as JSON; None where nothing was compared."""
@@ -56,8 +57,8 @@ class Run:
     """None: nothing is served from a machine of ours (models on the phone)."""
     timings: Timings
     tell: Progress
-    prove: Callable[[str, Target, Callable[[], None]], Proof]
-    """Asks the endpoint at a URL about the known images as a target should answer them; calls back all along."""
+    prove: Callable[[str, Target], Proof]
+    """Asks the endpoint at a URL about the known images, as a target should answer them."""
     actor: str
     reason: str | None
     repository: str

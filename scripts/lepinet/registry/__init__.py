@@ -228,8 +228,15 @@ class Registry:
             )
         ).snapshot
 
-    def unpin(self, environment: str, reason: str) -> Snapshot:
-        return Snapshot.model_validate(self._call("unpin", environment=environment, reason=reason))
+    def unpin(self, environment: str, reason: str, *, repository: str) -> Snapshot:
+        """Lift the pin, if there is one.
+
+        Raises:
+            RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository.
+        """
+        return Snapshot.model_validate(
+            self._call("unpin", environment=environment, reason=reason, repository=repository)
+        )
 
     def history(
         self,

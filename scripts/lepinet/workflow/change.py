@@ -45,7 +45,7 @@ def activate(workspace: Workspace, environment: str, version: str, override: str
     Raises:
         UsageError: models.yaml has no such version.
     """
-    _write(workspace, edit.activate(_content(workspace), environment, version, override=override))
+    _write(workspace, edit.activate(workspace.content, environment, version, override=override))
     message = f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else "")
     return Edited(
         f"{FILE} declares {version} active in {environment}",
@@ -55,8 +55,8 @@ def activate(workspace: Workspace, environment: str, version: str, override: str
 
 def rollback(workspace: Workspace, environment: str, version: str, reason: str) -> Edited:
     """Declare an earlier version again."""
-    _write(workspace, edit.activate(_content(workspace), environment, version))
-    message = f"Roll {environment} back to {version}\n\n{reason}"
+    _write(workspace, edit.activate(workspace.content, environment, version))
+    message = f"Roll {environment} back to {version}: {' '.join(reason.split())}"
     return Edited(
         f"{FILE} declares {version} active in {environment}",
         _git(workspace, f"rollback-{environment}-{version}", message),
@@ -81,6 +81,9 @@ def checklist(workspace: Workspace, environment: str, version: str, reason: str)
     """The old guide's six lines, each with what is known of it now; nothing is changed."""
     from lepinet.workflow.evaluate import bench, evaluate  # noqa: PLC0415 -- an edit needs no model runtime
 
+    if version not in workspace.manifest.versions:
+        known = ", ".join(workspace.manifest.versions)
+        raise UsageError(f"{FILE} has no version {version}", todo=f"it has {known}")
     target = workspace.manifest.target(version)
     try:
         results = evaluate(version, bench(workspace, None), endpoint=None)
@@ -133,7 +136,7 @@ def register(
         first = error.errors(include_url=False)[0]
         what = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
-    _write(workspace, edit.register(_content(workspace), version, wanted))
+    _write(workspace, edit.register(workspace.content, version, wanted))
     return Edited(
         f"{FILE} has {Target(file_path, revision, version)}",
         _git(workspace, f"register-{version}", f"Register {version}", *_uncommitted(workspace, file_path)),
@@ -169,10 +172,6 @@ def _served(workspace: Workspace, environment: str) -> str:
     return f"serves {state.target}" if state and state.target else "serves nothing"
 
 
-def _content(workspace: Workspace) -> bytes:
-    return workspace.text.encode("utf-8", "surrogateescape")
-
-
 def _write(workspace: Workspace, content: bytes) -> None:
     """Whole or not at all: a half-written manifest would be worse than none."""
     file = workspace.root / FILE
@@ -206,5 +205,5 @@ def _git(workspace: Workspace, branch: str, message: str, *folders: str) -> tupl
         steps.append(["git", "push", "--set-upstream", "origin", name])
     else:
         steps.append(["git", "switch", main.removeprefix("refs/heads/")])
-        steps.append(["git", "merge", "--no-ff", "--no-edit", name])
+        steps.append(["git", "merge", "--no-ff", "--message", message, name])
     return tuple(shlex.join(step) for step in steps)

@@ -1,15 +1,14 @@
-"""`plan`, `reconcile`, `rollback --now`, `unpin`: main's commit, one environment after the other."""
+"""`reconcile` and `rollback --now`: main's commit, one environment after the other."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import shorten
 
 from lepinet.changes import standing
 from lepinet.endpoints import Progress
@@ -22,16 +21,18 @@ from lepinet.manifest.load import FILE
 from lepinet.reconcile.apply import reconcile
 from lepinet.reconcile.emergency import rollback_now
 from lepinet.reconcile.lease import Place
-from lepinet.reconcile.plan import Declared, Plan, make_plan
 from lepinet.reconcile.proof import Proof, prove
 from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
-from lepinet.registry.records import Snapshot
 from lepinet.target import Target
+from lepinet.workflow.declared import declared, declaring
 from lepinet.workflow.evaluate import answers_of, bench
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
 from lepinet.workflow.workspace import Workspace, actor
+
+_REASON = 500
+"""Characters of a commit's message that are kept as a deployment's reason."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,6 @@ class Options:
     reason: str | None = None
     verdict: Path | None = None
     """What a job without secrets tested beforehand, by `judge`; None: models are tested here."""
-
-
-def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
-    """What reconcile would do, environment after environment; reads only."""
-    for name in _declaring(workspace, environment):
-        with workspace.registry(name) as registry:
-            endpoint = workspace.endpoint(name)
-            state = endpoint.observe() if endpoint else None
-            yield make_plan(declared(workspace, name), registry.snapshot(name), state)
 
 
 def reconcile_all(workspace: Workspace, environment: str | None, options: Options, tell: Progress) -> Iterator[Outcome]:
@@ -68,10 +60,11 @@ def reconcile_all(workspace: Workspace, environment: str | None, options: Option
     stands = standing(workspace.git, commit)
     handed = read_handover(options.verdict, grounds_of(workspace), workspace.manifest) if options.verdict else None
     offline = handed.offline if handed else _tested_here(workspace)
-    for name in _declaring(workspace, environment):
+    for name in declaring(workspace, environment):
         activation = stands.activations[name]
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
-        because = replace(options, reason=options.reason or activation.state.commit.subject)
+        said = " ".join(workspace.git.message(activation.state.commit.id).split())
+        because = replace(options, reason=options.reason or shorten(said, _REASON, placeholder=" …"))
         with _run(workspace, name, commit, because, tell=tell, offline=offline) as run:
             wanted = declared(workspace, name)
             judging = Judge(workspace.manifest, offline, run.registry, activation, tell)
@@ -86,7 +79,7 @@ def judge(workspace: Workspace, environment: str | None, tell: Progress) -> Hand
     """
     commit = workspace.git.head()
     _must_be_main(workspace, commit)
-    environments = _declaring(workspace, environment)
+    environments = declaring(workspace, environment)
     tested_here = _tested_here(workspace)
 
     def offline(target: Target) -> Answers | None:
@@ -103,43 +96,12 @@ def emergency(workspace: Workspace, environment: str, version: str, reason: str,
         return rollback_now(run, environment, _known_target(workspace, run.registry, environment, version), reason)
 
 
-def unpin(workspace: Workspace, environment: str, reason: str) -> Snapshot:
-    with workspace.registry(environment) as registry:
-        return registry.unpin(environment, reason)
-
-
-def _declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
-    """Environments that have an active version."""
-    names = workspace.environments(environment)
-    return tuple(name for name in names if workspace.manifest.environments[name].active)
-
-
-def declared(workspace: Workspace, environment: str) -> Declared:
-    manifest = workspace.manifest
-    active = manifest.environments[environment].active or ""
-    return Declared(environment, manifest.target(active), manifest.versions, _conditions(workspace, environment))
-
-
-def _conditions(workspace: Workspace, environment: str) -> str:
-    """Digest of all that a refusal or a failed proof depends on; while it is equal, trying again gives the same."""
-    manifest = workspace.manifest
-    declared = manifest.environments[environment]
-    known = workspace.known_images
-    parts = [
-        manifest.target(declared.active or "").revision,
-        declared.active,
-        declared.override.model_dump(mode="json") if declared.override else None,
-        manifest.gates.model_dump(mode="json"),
-        known.sha256 if known else None,
-        declared.endpoint.model_dump(mode="json"),
-    ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
 def _must_be_main(workspace: Workspace, commit: str) -> None:
     git = workspace.git
     git.require_history()
-    if dirty := git.dirty():
+    material = [workspace.manifest.known_images, *filter(None, [workspace.manifest.species])]
+    # What git ignores elsewhere is nobody's business; a photo that it ignores would be tested and is in no commit.
+    if dirty := (*git.dirty(), *git.dirty(material)):
         shown = ", ".join(dirty[:3]) + (", …" if len(dirty) > len(dirty[:3]) else "")
         raise RefusedError(
             f"the working tree is not what is committed: {shown}",
@@ -166,13 +128,9 @@ def _run(
 ) -> Iterator[Run]:
     git = workspace.git
 
-    def ask(registry: Registry, url: str, target: Target, keep: Callable[[], None]) -> Proof:
-        def counted(done: int, total: int) -> None:
-            del done, total
-            keep()
-
+    def ask(registry: Registry, url: str, target: Target) -> Proof:
         with _something_to_ask(workspace.known_images) as known:
-            live = answers_of_endpoint(url, known, workspace.species, timings=workspace.timings, progress=counted)
+            live = answers_of_endpoint(url, known, workspace.species, timings=workspace.timings)
         return prove(live, tested_answers(offline, registry, target, live.known_images_sha256))
 
     with workspace.registry(environment) as registry:

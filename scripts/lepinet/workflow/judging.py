@@ -14,7 +14,7 @@ from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Manifest
 from lepinet.reconcile.run import Judgement
 from lepinet.registry import Registry
-from lepinet.registry.records import DeploymentStatus, Snapshot
+from lepinet.registry.records import DeploymentStatus, Failure, Snapshot
 from lepinet.target import Target
 from lepinet.workflow.handover import Offline
 
@@ -30,18 +30,19 @@ class Judge:
     tell: Progress
 
     def judgement(self, snapshot: Snapshot) -> Judgement:
-        """As an activation, unless the version is the last succeeded one, or a rollback to one that succeeded here.
-
-        Raises:
-            RefusedError: it cannot be loaded or asked, so no override ships it either.
-        """
+        """As an activation, unless the version is the last succeeded one, or a rollback to one that succeeded here."""
         target = self.activation.target
         version = target.version or ""
         self.tell(f"{self.activation.environment}: testing {version} on the known images")
-        answers = self.offline(target)
+        try:
+            answers = self.offline(target)
+        except RefusedError as error:
+            # Whatever the change is, and whoever decided it: what cannot be loaded and asked does not ship.
+            untested = f"{version} cannot be tested: {error.what}"
+            return Judgement(refused=Failure.PROOF, sentence=untested, verdict=None, answers=None)
         back = self.activation.change is ChangeClass.ROLLBACK and version in snapshot.succeeded
         if back or version == _last_succeeded(snapshot):
-            return Judgement(held=False, sentence=f"{version} has served here before", verdict=None, answers=answers)
+            return Judgement(refused=None, sentence=f"{version} has served here before", verdict=None, answers=answers)
         verdict = self._verdict(snapshot, answers)
         override = self.manifest.environments[self.activation.environment].override
         blocks = verdict.answer is Decision.HOLD or (
@@ -52,7 +53,8 @@ class Judge:
         if blocks and override:
             sentence = f"{sentence}; ships by override: {override.reason}"
             document["override"] = override.reason
-        return Judgement(held=blocks and override is None, sentence=sentence, verdict=document, answers=answers)
+        refused = Failure.VERDICT if blocks and override is None else None
+        return Judgement(refused=refused, sentence=sentence, verdict=document, answers=answers)
 
     def _verdict(self, snapshot: Snapshot, answers: Answers | None) -> Verdict:
         active = snapshot.environment.active

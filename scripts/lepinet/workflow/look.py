@@ -10,7 +10,7 @@ from lepinet.errors import LepinetError
 from lepinet.reconcile.plan import make_plan
 from lepinet.registry.records import PastDeployment
 from lepinet.report.status import EnvironmentStatus, KnownVersion
-from lepinet.workflow.deploy import declared
+from lepinet.workflow.declared import declared
 from lepinet.workflow.workspace import Workspace
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lepinet.errors import RefusedError, UsageError
+from lepinet.files import inside, read_small
 from lepinet.git import Repository
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest
@@ -46,14 +47,20 @@ class Workspace:
             ManifestError: with all that is wrong with it.
             UsageError: there is none.
         """
-        return load(self.text.encode(), FILE)
+        return load(self.content, FILE)
 
     @cached_property
-    def text(self) -> str:
+    def content(self) -> bytes:
+        """The bytes of models.yaml.
+
+        Raises:
+            UsageError: there is none.
+            RefusedError: it is no regular file, or larger than any models.yaml can be.
+        """
         file = self.root / FILE
-        if not file.is_file():
+        if not os.path.lexists(file):
             raise UsageError(f"there is no {FILE} in {self.root}", todo="run this in a repository that has one")
-        return file.read_bytes().decode("utf-8", "surrogateescape")
+        return read_small(file)
 
     @cached_property
     def data(self) -> Path:
@@ -125,7 +132,6 @@ class Workspace:
         Raises:
             RefusedError: the folder is not there, or holds other files.
         """
-        from lepinet.files import inside  # noqa: PLC0415 -- see above
         from lepinet.model_files import folder_revision  # noqa: PLC0415 -- see above
 
         folder = inside(self.root, target.file_path)

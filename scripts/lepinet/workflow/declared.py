@@ -1,0 +1,53 @@
+"""What models.yaml wants of an environment, and what would have to happen for it; neither needs a model runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+from lepinet.reconcile.plan import Declared, Plan, make_plan
+from lepinet.registry.records import Snapshot
+from lepinet.workflow.workspace import Workspace
+
+
+def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
+    """What reconcile would do, environment after environment; reads only."""
+    for name in declaring(workspace, environment):
+        with workspace.registry(name) as registry:
+            endpoint = workspace.endpoint(name)
+            state = endpoint.observe() if endpoint else None
+            yield make_plan(declared(workspace, name), registry.snapshot(name), state)
+
+
+def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
+    """The environments that have an active version."""
+    names = workspace.environments(environment)
+    return tuple(name for name in names if workspace.manifest.environments[name].active)
+
+
+def declared(workspace: Workspace, environment: str) -> Declared:
+    manifest = workspace.manifest
+    active = manifest.environments[environment].active or ""
+    return Declared(environment, manifest.target(active), manifest.versions, _conditions(workspace, environment))
+
+
+def _conditions(workspace: Workspace, environment: str) -> str:
+    """Digest of all that a refusal or a failed proof depends on; while it is equal, trying again gives the same."""
+    manifest = workspace.manifest
+    declared = manifest.environments[environment]
+    known = workspace.known_images
+    parts = [
+        manifest.target(declared.active or "").revision,
+        declared.active,
+        declared.override.model_dump(mode="json") if declared.override else None,
+        manifest.gates.model_dump(mode="json"),
+        known.sha256 if known else None,
+        declared.endpoint.model_dump(mode="json"),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def unpin(workspace: Workspace, environment: str, reason: str) -> Snapshot:
+    with workspace.registry(environment) as registry:
+        return registry.unpin(environment, reason, repository=workspace.git.first_commit())
