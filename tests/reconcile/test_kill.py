@@ -15,7 +15,6 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -23,7 +22,7 @@ import pytest
 from lepinet.registry.records import Failure
 from lepinet.workflow import declared
 from reconcile.endpoint_wire import ORDER
-from reconcile.watch import Crash, Watch, children_of, gone
+from reconcile.watch import Crash, Watch, children_of, command_of, gone
 from reconcile.world import VERSIONS, Ended, State, World
 
 PROMOTING = {
@@ -69,6 +68,7 @@ class Story(ABC):
     def __init__(self, world: World) -> None:
         self.world = world
         self.turn = 0
+        world.start_over(VERSIONS[0])
         self.old, self.new = VERSIONS[:2]
 
     @abstractmethod
@@ -294,19 +294,17 @@ def test_the_child_that_tests_a_model_ends_with_its_run(world: World) -> None:
     story.prepare()
     shutil.rmtree(world.home / "cache")
     running = world.start("reconcile")
-    world.wait(lambda: bool(testing(running.pid)))
-    children = testing(running.pid)
+    world.wait(lambda: bool(answering(running.pid)))
+    children = answering(running.pid)
     running.signal(signal.SIGKILL)
     assert running.end().code == -signal.SIGKILL
     assert gone(children)
     world.end_leases()
 
 
-def testing(pid: int) -> tuple[int, ...]:
+def answering(pid: int) -> tuple[int, ...]:
     """The processes in which a run has models answer."""
-    return tuple(
-        child for child in children_of(pid) if b"predictors.child" in Path(f"/proc/{child}/cmdline").read_bytes()
-    )
+    return tuple(child for child in children_of(pid) if b"predictors.child" in command_of(child))
 
 
 @pytest.mark.slow

@@ -124,6 +124,14 @@ def children_of(pid: int) -> tuple[int, ...]:
     return (*own, *(grandchild for child in own for grandchild in children_of(child)))
 
 
+def command_of(pid: int) -> bytes:
+    """Its command line; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def gone(pids: tuple[int, ...]) -> bool:
     """Whether all of them end by themselves, in time."""
     deadline = time.monotonic() + DEADLINE
