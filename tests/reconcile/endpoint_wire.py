@@ -23,7 +23,7 @@ ORDER = "order.json"
 """What the write of an order is called among the calls."""
 
 Alter = Callable[[str, bytes], bytes]
-"""From a path and what the endpoint answers there to what the run is told."""
+"""From a path and what the endpoint answers there to what the run is told; told nothing, it sees a 500."""
 
 
 def as_it_is(path: str, answer: bytes) -> bytes:
@@ -81,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self._watch.answered()
         if self.close_connection:
             return
-        self.send_response(answer.status)
+        self.send_response(answer.status if content else 500)
         self.send_header("Content-Type", answer.headers["Content-Type"])
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from lepinet.errors import UnfinishedError
 from lepinet.reconcile.run import Ending
 from lepinet.timings import Timings
 from lepinet.workflow import deploy
-from reconcile.endpoint_wire import ORDER
+from reconcile.endpoint_wire import ORDER, endpoint_wire
 from reconcile.watch import Happening, Silence, Watch
 from reconcile.world import World, commit, git
 
@@ -119,6 +120,27 @@ class TestHistory:
         dirty = live.run("reconcile")
         assert dirty.code == 1
         assert "models.yaml" in dirty.err
+
+    def test_a_photo_that_git_ignores_is_in_no_commit(self, live: World) -> None:
+        (live.folder / ".git" / "info" / "exclude").write_text("*.bmp\n")
+        photo = next((live.folder / "photos").iterdir()) / "extra.bmp"
+        photo.write_bytes(b"no photo")
+        try:
+            ignored = live.run("reconcile")
+        finally:
+            photo.unlink()
+        assert ignored.code == 1
+        assert "extra.bmp" in ignored.err
+
+    def test_a_rollbacks_reason_reaches_the_history_through_the_printed_commands(self, live: World) -> None:
+        live.declare("v1.1.0")
+        assert live.run("reconcile").code == 0
+        edited = live.run("rollback", "v1.0.0", "--reason", "names no Blue Tiger at dusk", "--json")
+        assert edited.code == 0, edited
+        for step in json.loads(edited.out)["next"]:
+            git(live.folder, *shlex.split(step)[1:])
+        assert live.run("reconcile").code == 0
+        assert "names no Blue Tiger at dusk" in live.run("history").out
 
     def test_a_shallow_clone_cannot_tell(self, live: World, tmp_path: Path) -> None:
         git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{live.folder}", "shallow")
@@ -250,6 +272,20 @@ class TestProof:
         retried = live.run("reconcile", "--retry")
         assert retried.code == 0, retried
         assert serves(live, "v1.1.0")
+
+    def test_a_model_that_is_loaded_and_does_not_answer_is_put_back(self, live: World) -> None:
+        def fails(path: str, answer: bytes) -> bytes:
+            said = json.loads(answer)
+            return b"" if path == "/predict" and said["model"]["version"] == "v1.1.0" else answer
+
+        live.declare("v1.1.0")
+        workspace = live.workspace(Timings(poll=0.01, retry=0.001))
+        with endpoint_wire(live.endpoint_folder, Watch(), fails):
+            (outcome,) = deploy.reconcile_all(workspace, None, deploy.Options(), deploy.Telling(print, Progress))
+        assert outcome.ending is Ending.REFUSED, outcome
+        assert "does not answer" in outcome.sentence
+        assert serves(live, "v1.0.0")
+        assert deployments(live)[-1] == ("v1.1.0", "failed", "proof")
 
     def test_other_conditions_allow_another_try(self, live: World) -> None:
         live.declare("v1.1.0")
