@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Self
 
@@ -173,6 +174,17 @@ class Repository:
         self.require_history()
         answer = self._try("merge-base", self.resolve(one), self.resolve(other))
         return answer.stdout.decode().strip() or None
+
+    def free_branch(self, name: str) -> str:
+        """The name, or the first one after it with a number behind that no local branch has."""
+        numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        return next(
+            one for one in numbered if self._try("show-ref", "--verify", "--quiet", f"refs/heads/{one}").returncode
+        )
+
+    def user_name(self) -> str | None:
+        """Who commits here, by git's settings."""
+        return self._try("config", "user.name").stdout.decode("utf-8", "replace").strip() or None
 
     def dirty(self, paths: Sequence[str] = ()) -> tuple[str, ...]:
         """Files that differ from HEAD, new ones too; with paths given only there, and ignored ones as well."""

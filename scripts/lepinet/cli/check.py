@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, annotate_problems, colour, on_github, show_json, write_text
+from lepinet.cli.output import Progress, annotate_problems, colour, on_github, say_unlisted, show_json, write_text
 from lepinet.report import markdown, terminal
 from lepinet.report.documents import CheckAnswer
 from lepinet.workflow import check as checking
@@ -23,7 +23,10 @@ def check(*, base: str | None, report: Path | None, as_json: bool) -> int:
 
     0: fine, or undecided where a person decides (it says so). 1: invalid, or held.
     """
-    document = checking.check(open_workspace(), base, Progress)
+    workspace = open_workspace()
+    document = checking.check(workspace, base, Progress)
+    if not document.problems:
+        say_unlisted(workspace.known_images)
     if report:
         write_text(report, markdown.check(document))
     if on_github():

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, colour, show_json
+from lepinet.cli.output import Progress, colour, say_unlisted, show_json
 from lepinet.errors import UsageError
 from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
@@ -31,6 +31,7 @@ def test(*, model: str | None, endpoint: str | None, known_images: str | None, f
         raise click.UsageError("name a version or a folder, or give --endpoint URL")
     workspace = _workspace(needed=known_images is None)
     tested = bench(workspace, _path(known_images), cached=not fresh)
+    say_unlisted(tested.known)
     results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
     if as_json:
         show_json(results.model_dump(mode="json"))
@@ -52,7 +53,9 @@ def compare(*, old: str, new: str, known_images: str | None, as_json: bool) -> i
 
     @lru_cache(maxsize=1)
     def asked() -> Bench:
-        return bench(_workspace(needed=known_images is None), _path(known_images))
+        tested = bench(_workspace(needed=known_images is None), _path(known_images))
+        say_unlisted(tested.known)
+        return tested
 
     document, verdict = compare_models(old, new, asked, Progress)
     if as_json:

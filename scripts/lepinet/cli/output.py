@@ -8,12 +8,15 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.manifest.problems import Problem
+
+if TYPE_CHECKING:
+    from lepinet.evaluation.cases import KnownImages
 
 
 def colour() -> bool:
@@ -29,6 +32,13 @@ def on_github() -> bool:
 def say(text: str) -> None:
     """Tell a person what happens; never mixed into a result."""
     click.echo(text, err=True)
+
+
+def say_unlisted(known: KnownImages | None) -> None:
+    """Tell of photos that lie among the known images and are not used: nobody counts what is missing."""
+    if unlisted := known.unlisted() if known else ():
+        shown = ", ".join(unlisted[:3]) + (", …" if len(unlisted) > len(unlisted[:3]) else "")
+        say(f"{len(unlisted)} photos in {known and known.folder} belong to no species and are not used: {shown}")
 
 
 def write_text(file: Path, text: str) -> None:

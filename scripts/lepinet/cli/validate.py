@@ -33,7 +33,7 @@ def validate(*, base: str | None, as_json: bool) -> int:
         show_json({"valid": True, "problems": [], "change": kind})
         return 0
     active = ", ".join(f"{name} {one.active or 'nothing'}" for name, one in manifest.environments.items())
-    click.echo(f"models.yaml is valid: {len(manifest.versions)} versions; active: {active}")
+    click.echo(f"models.yaml is valid: versions: {len(manifest.versions)}; active: {active}")
     if judgement:
         click.echo(f"The change: {kind or 'none that matters'}")
     return 0

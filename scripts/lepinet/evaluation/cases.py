@@ -23,6 +23,7 @@ _TOGETHER = 64
 _METADATA = "metadata.csv"
 _COLUMNS = {"image_path": "file_name", "expected_species_id": "species_id", "expected_name": "species_name"}
 """The old guide's names for the columns of metadata.csv."""
+_PHOTOS = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 _NO_PHOTOS = frozenset({".csv", ".db", ".html", ".ini", ".json", ".jsonl", ".md", ".txt", ".yaml", ".yml"})
 
 
@@ -54,6 +55,15 @@ class KnownImages:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def unlisted(self) -> tuple[str, ...]:
+        """Files of the folder that look like photos and belong to no species: in no line of the list, in no folder."""
+        if self.folder is None:
+            return ()
+        listed = {image.file_name for image in self.images}
+        there = (path for path in self.folder.rglob("*") if path.suffix.lower() in _PHOTOS)
+        names = (path.relative_to(self.folder).as_posix() for path in there)
+        return tuple(sorted(name for name in names if name not in listed and not name.startswith(".")))
 
     def species(self) -> tuple[Species, ...]:
         """The species on these photos, sorted by id."""

@@ -135,9 +135,10 @@ def _history_says(run: Run, environment: str, recorded: str | None) -> Outcome |
 
 def _carry_out(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Outcome | None:
     """Do what the plan says; None when a look again is due."""
-    for line in plan.lines():
-        if line != plan.stop:  # that is what the outcome says
-            run.tell(f"{plan.environment}: {line}")
+    if steps := plan.steps():
+        run.tell(f"{plan.environment}: to do: {' · '.join(steps)}")
+    for note in plan.notes:
+        run.tell(f"{plan.environment}: {note}")
     _register(run, declared, plan)
     if plan.action is Action.NOTHING:
         return _stopped(plan) or Outcome(plan.environment, Ending.DONE, f"in step: {plan.aim.version} is live")
@@ -208,7 +209,7 @@ def _begin(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Ju
         version_name=declared.version if aims_at_declared else plan.aim.version or "",
         way_back=plan.way_back,
         actor=run.actor,
-        reason=run.reason,
+        reason=plan.reason or run.reason,
         verdict=dict(judgement.verdict) if judgement and judgement.verdict and aims_at_declared else None,
         conditions=declared.conditions if aims_at_declared else None,
     )

@@ -63,13 +63,15 @@ class Plan:
     stop: str | None = None
     """Why the environment does not serve what main declares, and the ways out; said after the action, exit 1."""
     notes: tuple[str, ...] = ()
+    reason: str | None = None
+    """Why, where that is not what the commit says."""
 
     @property
     def empty(self) -> bool:
         return self.action is Action.NOTHING and not self.register
 
-    def lines(self) -> tuple[str, ...]:
-        """The plan as people read it, a line a step."""
+    def steps(self) -> tuple[str, ...]:
+        """What would be done, in its order."""
         steps = [f"register {name}" for name in self.register]
         if self.action is Action.REFUSE:
             steps.append("record the refusal")
@@ -79,8 +81,11 @@ class Plan:
             steps.append("prove the endpoint on the known images")
         if self.flip:
             steps.append(f"flip the registry to {self.aim.version}")
-        if not steps and self.stop is None:
-            steps.append("nothing to change")
+        return tuple(steps)
+
+    def lines(self) -> tuple[str, ...]:
+        """The plan as people read it, a line a step, then what else to know."""
+        steps = self.steps() or (() if self.stop else ("nothing to change",))
         return (*steps, *self.notes, *((self.stop,) if self.stop else ()))
 
 
@@ -271,7 +276,8 @@ def _mend(seen: _Seen, drift: str) -> Plan:
         stop = f"{drift}; no deployment has succeeded yet that could be restored: declare in models.yaml what is right"
         return seen.plan(Action.NOTHING, seen.declared.target, stop=stop)
     plan = _deploy(seen, restored, restored)
-    return replace(plan, notes=(*plan.notes, f"undoing what a hand did: {drift}"))
+    undone = f"undoing what a hand did: {drift}"
+    return replace(plan, notes=(*plan.notes, undone), reason=undone)
 
 
 def _way_back(seen: _Seen) -> Target | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from lepinet.endpoints import EndpointState
 from lepinet.reconcile.plan import Plan
-from lepinet.registry.records import DeploymentRow, DeploymentStatus, PastDeployment, Snapshot
+from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, PastDeployment, Snapshot
 from lepinet.target import Target
 
 
@@ -24,6 +24,8 @@ class EnvironmentStatus:
     plan: Plan | None = None
     trouble: str | None = None
     """Why something could not be asked."""
+    way_back: str | None = None
+    """The version that `lepinet rollback` returns to."""
 
     @property
     def live(self) -> DeploymentRow | None:
@@ -84,6 +86,8 @@ def _headline(one: EnvironmentStatus, now: datetime) -> str:
         return f"{_name(one.declared)} is declared; the database cannot be asked"
     active = one.snapshot.environment.active or "nothing"
     live = one.live
+    if live is None and active == "nothing":
+        return f"nothing is live yet; git declares {_name(one.declared)}"
     if live is None or live.ended_at is None or live.version != active:
         return f"{active}  not by a deployment"
     because = f' "{live.reason}"' if live.reason else ""
@@ -108,9 +112,8 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
         lines = [f"git {_name(one.declared)} · database {active} · {served}  {state}"]
     if one.plan and one.plan.stop:
         lines.append(one.plan.stop)
-    live = one.live
-    if live and live.way_back and live.way_back.version:
-        lines.append(f"way back: {live.way_back.version} · lepinet rollback -e {one.environment} --reason …")
+    if one.way_back:
+        lines.append(f"way back: {one.way_back} · lepinet rollback {one.way_back} -e {one.environment} --reason …")
     return lines
 
 
@@ -139,7 +142,8 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
         because = f' · "{row.reason}"' if row.reason else ""
         kind = " EMERGENCY" if row.kind == "emergency" else ""
         when = f"{row.begun_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        lines.append(f"{when}  {row.environment}  {row.version}  {row.status}{kind} · {row.actor}{commit}{because}")
+        came_of_it = "held" if row.failure is Failure.VERDICT else row.status
+        lines.append(f"{when}  {row.environment}  {row.version}  {came_of_it}{kind} · {row.actor}{commit}{because}")
         if row.error:
             lines.append(f"    {row.error}")
         if steps:

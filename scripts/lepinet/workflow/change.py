@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lepinet.changes import standing
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, UsageError
 from lepinet.files import inside
@@ -19,6 +18,7 @@ from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.target import Target
+from lepinet.workflow.declared import earlier_version
 from lepinet.workflow.workspace import Workspace
 
 
@@ -49,7 +49,9 @@ def activate(workspace: Workspace, environment: str, version: str, override: str
     message = f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else "")
     return Edited(
         f"{FILE} declares {version} active in {environment}",
-        _git(workspace, f"activate-{environment}-{version}", message),
+        _git(
+            workspace, f"activate-{environment}-{version}", message, *_uncommitted(workspace, _path(workspace, version))
+        ),
     )
 
 
@@ -69,12 +71,13 @@ def previous_version(workspace: Workspace, environment: str) -> str:
     Raises:
         UsageError: nothing was.
     """
-    activation = standing(workspace.git, "HEAD").activations.get(environment)
-    if activation is None or len(activation.stack) < len(("before", "now")):
+    earlier = earlier_version(workspace, environment)
+    if earlier is None:
         raise UsageError(
-            f"nothing was active in {environment} before", todo="name the version: lepinet rollback VERSION"
+            f"{environment} has no earlier version to return to: nothing was active before, or it was rolled back",
+            todo=f"name the version: lepinet rollback VERSION -e {environment} --reason …",
         )
-    return activation.stack[-2]
+    return earlier
 
 
 def checklist(workspace: Workspace, environment: str, version: str, reason: str) -> tuple[Evidence, ...]:
@@ -94,7 +97,7 @@ def checklist(workspace: Workspace, environment: str, version: str, reason: str)
     return (
         Evidence("Database", f"says {_active(workspace, environment)} now; flips when reconcile has proved {version}"),
         Evidence("Endpoint", f"{_served(workspace, environment)}; moves to {target}"),
-        Evidence("Mobile app", "hardcodes nothing: every answer and GET /model name the version"),
+        Evidence("Mobile app", "answers and GET /model name the version; an app that has one built in needs an update"),
         Evidence("Testing", tested),
         Evidence("Monitoring", "reconcile asks the live endpoint about all known images before it flips"),
         Evidence("Documentation", f"the reason stands in the commit and in lepinet history: {reason}"),
@@ -184,6 +187,10 @@ def _write(workspace: Workspace, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
+def _path(workspace: Workspace, version: str) -> str:
+    return workspace.manifest.versions[version].file_path
+
+
 def _uncommitted(workspace: Workspace, file_path: str) -> tuple[str, ...]:
     """The model's folder, where git has not got all of it yet."""
     return (file_path,) if (workspace.root / file_path).is_dir() and workspace.git.dirty([file_path]) else ()
@@ -191,7 +198,7 @@ def _uncommitted(workspace: Workspace, file_path: str) -> tuple[str, ...]:
 
 def _git(workspace: Workspace, branch: str, message: str, *folders: str) -> tuple[str, ...]:
     """From the edit to main: by way of origin where there is one."""
-    name = branch.replace("+", "-")
+    name = workspace.git.free_branch(branch.replace("+", "-"))
     try:
         main = workspace.git.main()
     except UsageError:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 
+from lepinet.changes import standing
 from lepinet.reconcile.plan import Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
 from lepinet.workflow.workspace import Workspace
@@ -51,3 +52,9 @@ def _conditions(workspace: Workspace, environment: str) -> str:
 def unpin(workspace: Workspace, environment: str, reason: str) -> Snapshot:
     with workspace.registry(environment) as registry:
         return registry.unpin(environment, reason, repository=workspace.git.first_commit())
+
+
+def earlier_version(workspace: Workspace, environment: str) -> str | None:
+    """What a rollback returns to: active before, by the stack of activations on main; None when nothing was."""
+    activation = standing(workspace.git, "HEAD").activations.get(environment)
+    return activation.stack[-2] if activation and len(activation.stack) > 1 else None

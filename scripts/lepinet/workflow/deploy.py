@@ -146,7 +146,7 @@ def _run(
             timings=workspace.timings,
             tell=telling.line,
             prove=partial(ask, registry),
-            actor=actor(workspace.settings),
+            actor=actor(workspace),
             reason=options.reason,
             repository=git.first_commit(),
             commit=commit,

@@ -91,6 +91,8 @@ def environment_check(
     unanswered = results_of(new, timestamp).results if new else ()
     judged = change_class is ChangeClass.ACTIVATE
     blocking = (Decision.HOLD, Decision.UNDECIDED) if undecided_blocks else (Decision.HOLD,)
+    blocks = error is not None or bool(judged and override is None and verdict and verdict.answer in blocking)
+    stays = f"{baseline.name} stays" if baseline else "nothing becomes active"
     return EnvironmentCheck(
         name=name,
         change_class=change_class,
@@ -102,9 +104,9 @@ def environment_check(
         newly_wrong=newly_wrong,
         newly_right=newly_right,
         verdict=verdict if judged else None,
-        blocks=error is not None or bool(judged and override is None and verdict and verdict.answer in blocking),
+        blocks=blocks,
         error=error,
-        plan=tuple(plan),
+        plan=(f"reconcile refuses it, {stays}",) if blocks else tuple(plan),
         override=override,
     )
 

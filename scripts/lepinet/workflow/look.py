@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
+from heapq import merge
 from uuid import UUID
 
 from lepinet.errors import LepinetError
 from lepinet.reconcile.plan import make_plan
+from lepinet.registry import Registry
 from lepinet.registry.records import PastDeployment
 from lepinet.report.status import EnvironmentStatus, KnownVersion
-from lepinet.workflow.declared import declared
+from lepinet.workflow.declared import declared, earlier_version
 from lepinet.workflow.workspace import Workspace
 
 
@@ -20,7 +24,9 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
         active = workspace.manifest.environments[name].active
         target = workspace.manifest.target(active) if active else None
         snapshot, state, plan, trouble = None, None, None, None
+        way_back = None
         try:
+            way_back = earlier_version(workspace, name)
             with workspace.registry(name) as registry:
                 snapshot = registry.snapshot(name)
             endpoint = workspace.endpoint(name)
@@ -28,7 +34,7 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
             plan = make_plan(declared(workspace, name), snapshot, state) if active else None
         except LepinetError as error:
             trouble = str(error)
-        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble)
+        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back)
 
 
 def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
@@ -61,20 +67,41 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
                 created_at=row.created_at,
                 active_in=(),
             )
-            found.setdefault(row.version_name, logged)
+            found[row.version_name] = _completed(found.get(row.version_name, logged), logged)
     return tuple(found.values())
 
 
 def history(
     workspace: Workspace, environment: str | None, *, version: str | None, day: date | None
 ) -> Iterator[PastDeployment]:
-    """Deployments, newest first, environment after environment; with a day, those that began or ended on it here."""
-    for name in workspace.environments(environment):
-        with workspace.registry(name) as registry:
-            before: UUID | None = None
-            while page := registry.history(name, version_name=version, before=before):
-                yield from (row for row in page if day is None or day in _days(row))
-                before = page[-1].id
+    """Deployments of all environments, newest first; with a day, those that began or ended on it here."""
+    with ExitStack() as stack:
+        lines = [
+            _deployments(stack.enter_context(workspace.registry(name)), name, version)
+            for name in workspace.environments(environment)
+        ]
+        for row in merge(*lines, key=lambda row: row.begun_at, reverse=True):
+            if day is None or day in _days(row):
+                yield row
+
+
+def _deployments(registry: Registry, environment: str, version: str | None) -> Iterator[PastDeployment]:
+    before: UUID | None = None
+    while page := registry.history(environment, version_name=version, before=before):
+        yield from page
+        before = page[-1].id
+
+
+def _completed(known: KnownVersion, logged: KnownVersion) -> KnownVersion:
+    """What models.yaml does not say of a version, its trainer may have logged."""
+    return replace(
+        known,
+        training_image_count=logged.training_image_count
+        if known.training_image_count is None
+        else known.training_image_count,
+        accuracy_score=logged.accuracy_score if known.accuracy_score is None else known.accuracy_score,
+        created_at=known.created_at or logged.created_at,
+    )
 
 
 def _days(row: PastDeployment) -> set[date]:

@@ -160,6 +160,7 @@ def open_workspace(folder: Path | None = None, timings: Timings | None = None) -
     return Workspace(git, read_settings(git.root), limits)
 
 
-def actor(settings: Settings) -> str:
-    """Who runs this, for the history: GitHub's actor, else the user's name."""
-    return settings.get("GITHUB_ACTOR") or settings.get("USER") or settings.get("LOGNAME") or f"uid {os.getuid()}"
+def actor(workspace: Workspace) -> str:
+    """Who runs this, for the history: GitHub's actor, else the user's name, else the one that git knows."""
+    named = (workspace.settings.get(name) for name in ("GITHUB_ACTOR", "USER", "LOGNAME"))
+    return next(filter(None, named), None) or workspace.git.user_name() or f"uid {os.getuid()}"
