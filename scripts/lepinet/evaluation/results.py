@@ -90,10 +90,36 @@ class Summary(Value):
     timestamp: datetime
 
 
+class SpeciesResult(Value):
+    """How the model does on one species of the known images."""
+
+    id: str
+    name: str
+    support: int
+    """Known images of it."""
+    recall: float
+    """The share of these that was named right."""
+    precision: float | None
+    """The share of those named so that are of this species; null when none was named so."""
+
+
+class Confused(Value):
+    """How often one species was named as one; pairs that never happened are left out."""
+
+    expected_id: str
+    predicted_id: str | None
+    """Null: not answered."""
+    count: int
+
+
 class Results(Summary):
     """All that `lepinet test` found."""
 
     results: tuple[Result | Unanswered, ...]
+    species: tuple[SpeciesResult, ...] = ()
+    """By id."""
+    confusion: tuple[Confused, ...] = ()
+    """By expected, then predicted id."""
 
     def answers(self) -> Answers:
         """What `compare` needs of it; latencies of single images are not kept.
@@ -146,7 +172,23 @@ def summarise(answers: Answers, timestamp: datetime) -> Summary:
 def results_of(answers: Answers, timestamp: datetime) -> Results:
     """The whole document; arguments as `summarise`."""
     figures = dict(summarise(answers, timestamp))
-    return Results(**figures, results=tuple(_result(answer) for answer in answers.answers))
+    metrics = measure(answers)
+    species = (
+        SpeciesResult(
+            id=one.id,
+            name=one.name,
+            support=one.support,
+            recall=one.recall,
+            precision=one.correct / one.predicted if one.predicted else None,
+        )
+        for one in metrics.species
+    )
+    return Results(
+        **figures,
+        results=tuple(_result(answer) for answer in answers.answers),
+        species=tuple(species),
+        confusion=tuple(Confused(**vars(cell)) for cell in metrics.confusion),
+    )
 
 
 def read_results(path: Path) -> Results:

@@ -61,6 +61,9 @@ def _test(results: Results, paint: _Paint) -> Iterator[str]:
     if unknown:
         names = {result.expected_id: result.expected_name for result in results.results}
         yield f"It has no label for {len(unknown)} species: {_listed(names.get(id_, id_) for id_ in unknown)}"
+    missed = sorted((one for one in results.species if one.recall < 1), key=lambda one: (one.recall, one.id))
+    rights = ((one.name, f"{round(one.recall * one.support)} of {one.support} right") for one in missed)
+    yield from _list("species with photos named wrong", rights)
     failed = [result for result in results.results if isinstance(result, Unanswered)]
     yield from _list("not answered, and counted as wrong", ((one.file_name, one.error) for one in failed))
     wrong = [result for result in results.results if isinstance(result, Result) and not result.correct]
