@@ -130,6 +130,26 @@ def test_a_photo_that_neither_model_could_be_asked_about_leaves_identical_models
     assert codes(judge(old, new, Gates())) == ["identical"]
 
 
+@pytest.mark.parametrize(
+    ("table", "state", "answer"),
+    [
+        (Counts(80, 2, 12, 6), State.PASSED, Decision.PROMOTE),
+        (Counts(80, 2, 7, 6), State.UNDECIDED, Decision.UNDECIDED),
+        (Counts(80, 12, 2, 6), State.FAILED, Decision.HOLD),
+    ],
+)
+def test_an_improvement_that_is_asked_for_must_be_shown(table: Counts, state: State, answer: Decision) -> None:
+    found = verdict({"001": table}, OFF.model_copy(update={"require_improvement": True}))
+    assert gate(found, "require_improvement").state is state
+    assert found.answer is answer
+
+
+def test_an_identical_model_is_no_improvement() -> None:
+    identical = two_models({"001": Counts(12)}, new_confidence=0.8)
+    found = judge(*identical, OFF.model_copy(update={"require_improvement": True}))
+    assert (found.answer, codes(found)) == (Decision.HOLD, ["identical"])
+
+
 def test_all_gates_switched_off_promote() -> None:
     found = verdict({"Blue Tiger": Counts(0, 30, 0, 0)}, OFF)
     assert (found.answer, codes(found), found.gates) == (Decision.PROMOTE, ["passed"], ())

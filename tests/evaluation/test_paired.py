@@ -20,6 +20,7 @@ from lepinet.evaluation.paired import (
     interval,
     lower_bound,
     mcnemar,
+    mcnemar_mid_p,
     mcnemar_worse,
     non_inferiority,
     score,
@@ -220,6 +221,16 @@ def test_as_many_images_as_are_said_to_be_needed_show_it_in_most_cases() -> None
 def test_the_smallest_margin_is_the_one_that_the_images_at_hand_are_enough_for(paired: Paired, alpha: float) -> None:
     margin = smallest_margin(paired, alpha)
     assert images_needed(paired, margin * 1.001, alpha) <= paired.size < images_needed(paired, margin * 0.98, alpha)
+
+
+@pytest.mark.parametrize(
+    ("paired", "exact", "mid_p"),
+    [(Paired(1, 1, 7, 12), 0.0703, 0.0391), (Paired(59, 6, 16, 80), 0.0525, 0.0347), (Paired(9, 4, 4, 9), 1.0, 0.8633)],
+)
+def test_published_mid_p(paired: Paired, exact: float, mid_p: float) -> None:
+    """Fagerland et al. 2013, table 4: airway hyper-responsiveness, complete response; then their rule for a tie."""
+    assert mcnemar(paired) == pytest.approx(exact, abs=5e-5)
+    assert mcnemar_mid_p(paired) == pytest.approx(mid_p, abs=5e-5)
 
 
 def test_published_exact_mcnemar() -> None:

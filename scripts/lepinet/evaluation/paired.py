@@ -197,6 +197,15 @@ def mcnemar(paired: Paired) -> float:
     return min(1.0, 2 * at_most(min(paired.negative, paired.positive), paired.negative + paired.positive, 0.5))
 
 
+def mcnemar_mid_p(paired: Paired) -> float:
+    """The mid-p, two-sided: the exact one without half of the outcome that was seen (Fagerland et al. 2013)."""
+    flips, fewer = paired.negative + paired.positive, min(paired.negative, paired.positive)
+    seen = at_most(fewer, flips, 0.5) - at_most(fewer - 1, flips, 0.5)
+    if paired.negative == paired.positive:
+        return 1 - seen / 2
+    return 2 * at_most(fewer, flips, 0.5) - seen
+
+
 def mcnemar_worse(paired: Paired) -> float:
     """The exact p, one-sided: how likely are so many negative flips when the models are equally good?"""
     return at_least(paired.negative, paired.negative + paired.positive, 0.5)

@@ -132,6 +132,10 @@ class Gates(Value):
         Decimal("0.20"), description="How much of one species may be lost, of species with at least 5 known images."
     )
 
+    require_improvement: bool = Field(
+        default=False, description="Not worse is not enough: the candidate must be shown to be better."
+    )
+
 
 class Retention(Value):
     """How long versions that were once active stay in the file."""

@@ -12,7 +12,7 @@ from lepinet import __version__
 from lepinet.evaluation.answers import Answer, Answers, Score, Value
 from lepinet.evaluation.comparison import Comparison, SpeciesChange, compare
 from lepinet.evaluation.gates import Decision, Gate, Reason, Verdict
-from lepinet.evaluation.paired import interval, mcnemar
+from lepinet.evaluation.paired import interval, mcnemar, mcnemar_mid_p
 from lepinet.evaluation.results import Summary, Unanswered, summarise
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.problems import Problem
@@ -27,6 +27,23 @@ class SpeciesRecall(Value):
     """Known images of it."""
     old_recall: float
     new_recall: float
+
+
+class McNemar(Value):
+    """How often equally good models would differ so much in their flips, two-sided."""
+
+    exact: float
+    mid_p: float
+
+
+class PairedCounts(Value):
+    """Images by who was right, of the species that the old model can name."""
+
+    both_right: int
+    negative: int
+    """The old model right, the new one wrong."""
+    positive: int
+    both_wrong: int
 
 
 class ComparisonDocument(Value):
@@ -45,7 +62,9 @@ class ComparisonDocument(Value):
     difference_interval: tuple[float, float] | None
     """Tango's, two-sided, at the confidence that the gates ask for."""
     mcnemar_p: float
-    """Exact, two-sided."""
+    """Exact, two-sided; the same as `mcnemar.exact`."""
+    mcnemar: McNemar
+    paired: PairedCounts
     negative_flips: tuple[str, ...]
     """File names that the old model gets right and the new one wrong."""
     positive_flips: tuple[str, ...]
@@ -168,6 +187,8 @@ def comparison_document(
         accuracy_difference=paired.difference if paired.size else None,
         difference_interval=interval(paired, float(confidence)) if paired.size else None,
         mcnemar_p=mcnemar(paired),
+        mcnemar=McNemar(exact=mcnemar(paired), mid_p=mcnemar_mid_p(paired)),
+        paired=PairedCounts(**vars(paired)),
         negative_flips=comparison.negative_flips,
         positive_flips=comparison.positive_flips,
         species=tuple(_recall(change) for change in _all_species(comparison)),

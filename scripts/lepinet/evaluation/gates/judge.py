@@ -9,6 +9,7 @@ from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.comparison import compare
 from lepinet.evaluation.gates.flips import flips
 from lepinet.evaluation.gates.floors import floors
+from lepinet.evaluation.gates.improvement import improvement
 from lepinet.evaluation.gates.non_inferiority import non_inferiority
 from lepinet.evaluation.gates.species import species
 from lepinet.evaluation.gates.verdict import Decision, Gate, Judged, Reason, State, Verdict
@@ -43,10 +44,14 @@ def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates) -> 
         return _together(absolute, Reason(code="no_baseline", sentence=sentence))
     old, new = baseline.model.name, candidate.model.name
     comparison = compare(baseline, candidate)
+    if comparison.identical and gates.require_improvement:
+        sentence = f"{new} answers exactly as {old} does, and models.yaml asks for a better one"
+        return Verdict(answer=Decision.HOLD, gates=(), reasons=(Reason(code="identical", sentence=sentence),))
     if comparison.identical:
         return _identical(f"{new} answers exactly as {old} does", comparison.paired.size, absolute, gates)
     judged = (
         *non_inferiority(comparison.paired, gates, old=old, new=new),
+        *improvement(comparison.paired, gates, old=old, new=new),
         *absolute,
         *species(comparison, gates),
         *flips(comparison.paired, gates),
