@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from lepinet.commit import Commit
 from lepinet.errors import UsageError
 from lepinet.git import Repository
-from lepinet.manifest.history import Activation, ChangeClass, State, activations
+from lepinet.manifest.history import Activation, ChangeClass, State, activations, try_number
 from lepinet.manifest.load import FILE, load, locate
-from lepinet.manifest.model import Manifest, ModelVersion
+from lepinet.manifest.model import Gates, Manifest, ModelVersion
 from lepinet.manifest.problems import ManifestError, Problem
 from lepinet.manifest.rules import Change, Material, findings
 from lepinet.manifest.stream import decode
@@ -40,6 +42,8 @@ class EnvironmentChange:
     """The last one, this change included: target, baseline, stack, and the commit that set `active`."""
     altered: tuple[str, ...]
     """Its other settings that are not what they were."""
+    tries: int = 1
+    """The target's place among the versions tried against its baseline on the same photos."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Standing:
     manifest: Manifest
     activations: Mapping[str, Activation]
     """The last activation of each environment that has an active version, in promotion order."""
+    tries: Mapping[str, int]
+    """The place of each one's target among the versions tried against its baseline on the same photos."""
 
 
 def history(repository: Repository, tip: str) -> History:
@@ -125,7 +131,9 @@ def change_between(repository: Repository, base: str, head: str | None = None) -
         _material_then(repository, past, state),
     )
     problems = locate(decode(content), findings(change))
-    return Judgement(start, change, _environments(change), tuple(problems))
+    states = (*past, change.state)
+    since = _photos_since(repository, start.id, states)
+    return Judgement(start, change, _environments(change, since), tuple(problems))
 
 
 def standing(repository: Repository, commit: str) -> Standing:
@@ -140,7 +148,9 @@ def standing(repository: Repository, commit: str) -> Standing:
     manifest = load(_content(repository, here.id))
     states = history(repository, here.id).states
     found = {name: activations(states, name) for name, settings in manifest.environments.items() if settings.active}
-    return Standing(here, manifest, {name: line[-1] for name, line in found.items()})
+    last = {name: line[-1] for name, line in found.items()}
+    since = _photos_since(repository, here.id, states)
+    return Standing(here, manifest, last, {name: try_number(states, each, since) for name, each in last.items()})
 
 
 def _readable(content: bytes, known: dict[str, ModelVersion]) -> tuple[Manifest, str] | None:
@@ -196,12 +206,59 @@ def _with_edits(repository: Repository, manifest: Manifest, committed: Material)
     return Material(edited if repository.dirty([manifest.known_images]) else committed.known_images, species)
 
 
-def _environments(change: Change) -> tuple[EnvironmentChange, ...]:
+def _photos_since(repository: Repository, tip: str, states: Sequence[State]) -> int:
+    """How many of the states were there when the known images last started anew; 0 when they never did.
+
+    They do where at least half of the photos are new by their content, and so many that they could show something:
+    fewer would let a fresh handful of photos forget all tries.
+    """
+    folders = list(dict.fromkeys(state.manifest.known_images for state in states))
+    if not folders:
+        return 0
+    places = {commit: place for place, commit in enumerate(repository.first_parent_line(tip))}
+    mine = [places.get(state.commit.id, len(places)) for state in states]
+    moved = {state.commit.id for before, state in pairwise(states) if _moved(before, state)}
+    touched = {*repository.commits_that_touched(tip, folders), *(moved & places.keys())}
+    before: frozenset[str] = frozenset()
+    since = 0
+    for commit in sorted(touched, key=places.__getitem__):
+        there = bisect_right(mine, places[commit])
+        manifest = states[max(there - 1, 0)].manifest
+        now = _photos(repository, commit, manifest.known_images)
+        fresh = len(now - before)
+        if before and now and 2 * fresh >= len(now) and fresh >= _enough(manifest.gates):
+            since = there
+        before = now or before
+    return since
+
+
+def _moved(before: State, state: State) -> bool:
+    return before.manifest.known_images != state.manifest.known_images
+
+
+def _photos(repository: Repository, commit: str, folder: str) -> frozenset[str]:
+    below = repository.blobs_below(commit, folder)
+    return frozenset(blob for name, blob in below.items() if not name.endswith((".csv", ".md", ".txt", ".json")))
+
+
+def _enough(gates: Gates) -> int:
+    """So many equal answers show that a model is inside the margin (see the verdict's rule)."""
+    margin = gates.non_inferiority_margin
+    return 1 if margin is None else math.ceil(math.log(1 - gates.confidence) / math.log1p(-float(margin)))
+
+
+def _environments(change: Change, photos_since: int) -> tuple[EnvironmentChange, ...]:
     altered = {
         name: [path[2] for path in change.altered if path[:2] == ("environments", name) and len(path) == 3]
         for name in change.after.environments
     }
     return tuple(
-        EnvironmentChange(name, change.environment_class(name), change.activation(name), tuple(altered[name]))
+        EnvironmentChange(
+            name,
+            change.environment_class(name),
+            activation := change.activation(name),
+            tuple(altered[name]),
+            try_number((*change.past, change.state), activation, photos_since) if activation else 1,
+        )
         for name in change.after.environments
     )

@@ -227,6 +227,22 @@ class Repository:
             contents[blob] = output[begin : at - 1]
         return contents
 
+    def first_parent_line(self, tip: str) -> tuple[str, ...]:
+        """The commits from the first one to `tip`, by first parents."""
+        self.require_history()
+        return tuple(self._text("rev-list", "--first-parent", "--reverse", self.resolve(tip), "--").split())
+
+    def commits_that_touched(self, tip: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """Commits of the first-parent line that changed something below the paths, oldest first."""
+        options = ["--first-parent", "-m", "--reverse", "--format=%H", "--no-patch"]
+        return tuple(dict.fromkeys(self._text("log", *options, self.resolve(tip), "--", *paths).split()))
+
+    def blobs_below(self, commit: str, path: str) -> Mapping[str, str]:
+        """Ids of the files in a folder and all below it, by their paths; empty where there is no such folder."""
+        listed = self._run("ls-tree", "-r", "-z", self.resolve(commit), "--", f"{path}/").split(b"\0")
+        told = (entry.split(b"\t", 1) for entry in listed if entry)
+        return {os.fsdecode(name): about.split(b" ")[2].decode() for about, name in told}
+
     def object_id(self, commit: str, path: str) -> str | None:
         """The id of a file's content, or of all that is in a folder, at a commit; None when it is not there."""
         answer = self._try("rev-parse", "--verify", "--quiet", f"{self.resolve(commit)}:{path}")

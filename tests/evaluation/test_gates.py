@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from evaluation.answering import Counts, answers_of, two_models
 from lepinet.evaluation.gates import Decision, Gate, State, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates.tries import alpha
 from lepinet.manifest.model import Gates
 
 OFF = Gates(
@@ -128,6 +129,28 @@ def test_a_photo_that_neither_model_could_be_asked_about_leaves_identical_models
     broken = old.answers[0].model_copy(update={"top": (), "error": "it is truncated"})
     old, new = (each.model_copy(update={"answers": (broken, *each.answers[1:])}) for each in (old, new))
     assert codes(judge(old, new, Gates())) == ["identical"]
+
+
+def test_a_later_try_on_the_same_photos_must_show_more() -> None:
+    models = two_models({"001": Counts(260, 5, 7, 28)})
+    gates = only(non_inferiority_margin="0.02")
+    first, fifth = (judge(*models, gates, tries=tries) for tries in (1, 5))
+    assert (first.answer, fifth.answer) == (Decision.PROMOTE, Decision.UNDECIDED)
+    assert "the 5th version tried on these photos must show more than the first" in fifth.sentence
+    assert fifth.reasons[0].figures["try"] == 5
+
+
+def test_what_is_shown_to_be_worse_is_so_at_every_try() -> None:
+    models = two_models({"001": Counts(300, 40, 2, 60)})
+    gates = only(non_inferiority_margin="0.02")
+    assert [judge(*models, gates, tries=tries).answer for tries in (1, 20)] == [Decision.HOLD, Decision.HOLD]
+
+
+def test_all_tries_together_keep_the_promise() -> None:
+    usual, strict = Gates(), Gates(strict_tries=True)
+    assert alpha(usual, 1) == pytest.approx(0.05)
+    assert sum(alpha(usual, tries) for tries in range(1, 10_000)) < 0.0823
+    assert sum(alpha(strict, tries) for tries in range(1, 10_000)) < 0.05
 
 
 @pytest.mark.parametrize(

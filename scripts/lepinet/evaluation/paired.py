@@ -77,14 +77,23 @@ class NonInferiority:
         return self.statistic > 0 and self.p_asymptotic <= self.alpha and (self.p_exact or 0.0) <= self.alpha
 
 
-def non_inferiority(paired: Paired, margin: Fraction, alpha: float) -> NonInferiority:
-    """Test that the new model is at most `margin` (0 to 1, exclusive) worse, at level `alpha`."""
+def non_inferiority(
+    paired: Paired, margin: Fraction, alpha: float, *, worse_alpha: float | None = None
+) -> NonInferiority:
+    """Test that the new model is at most `margin` (0 to 1, exclusive) worse, at level `alpha`.
+
+    Args:
+        paired: the answers of both.
+        margin: between 0 and 1.
+        alpha: the level at which it must be shown.
+        worse_alpha: the level at which the contrary counts as shown; default: the same.
+    """
     if paired.size == 0:
         return NonInferiority(margin, alpha, 0.0, 1.0, None, shown_worse=False)
     z = score(paired, -margin)
     asymptotic = _NORMAL.cdf(-z)
     exact = exact_p(paired.negative, paired.positive, paired.size, margin) if asymptotic <= alpha else None
-    return NonInferiority(margin, alpha, z, asymptotic, exact, shown_worse=z < _NORMAL.inv_cdf(alpha))
+    return NonInferiority(margin, alpha, z, asymptotic, exact, shown_worse=z < _NORMAL.inv_cdf(worse_alpha or alpha))
 
 
 def score(paired: Paired, difference: Fraction | float) -> float:

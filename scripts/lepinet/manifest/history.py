@@ -80,6 +80,39 @@ def activations(states: Sequence[State], environment: str) -> tuple[Activation, 
     return tuple(found)
 
 
+def try_number(states: Sequence[State], activation: Activation, photos_since: int = 0) -> int:
+    """The target's place among the revisions registered since its baseline became active on the same photos.
+
+    What was registered by then is no try, and the same revision again is no new one. Read from git alone, so that a
+    pull request and main count the same.
+
+    Args:
+        states: up to the activation's, at least.
+        activation: the one that is judged.
+        photos_since: so many of the states were there when the known images last started anew.
+
+    Returns:
+        1 for the first one, and where there is no baseline.
+    """
+    past = states[: 1 + next(place for place, state in enumerate(states) if state is activation.state)]
+    pushed = 0
+    for each in activations(past, activation.environment)[:-1]:
+        if each.change is ChangeClass.ACTIVATE and each.target.same_files(activation.baseline):
+            pushed = 1 + next(place for place, state in enumerate(past) if state is each.state)
+    begin = max(pushed, photos_since)
+    if activation.baseline is None or begin >= len(past):
+        return 1
+    known = {version.revision for state in past[:begin] for version in state.manifest.versions.values()}
+    tried: list[str] = []
+    for state in past[begin:]:
+        for version in state.manifest.versions.values():
+            if version.revision not in known:
+                known.add(version.revision)
+                tried.append(version.revision)
+    revision = activation.target.revision
+    return tried.index(revision) + 1 if revision in tried else 1
+
+
 def last_active(states: Sequence[State]) -> dict[str, State]:
     """The state that ended each version's last active day, in whatever environment; the last one for active ones."""
     ended: dict[str, State] = {}

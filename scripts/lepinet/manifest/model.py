@@ -135,6 +135,10 @@ class Gates(Value):
     require_improvement: bool = Field(
         default=False, description="Not worse is not enough: the candidate must be shown to be better."
     )
+    strict_tries: bool = Field(
+        default=False,
+        description="The k-th version tried on the same photos must show more, so that all together keep `confidence`.",
+    )
 
 
 class Retention(Value):

@@ -79,7 +79,7 @@ class _Judging:
         old, new, verdict, error = self._baseline(activation.baseline), None, None, None
         try:
             new = self._answers(activation.target)
-            verdict = self._verdict(activation.baseline, old, new)
+            verdict = self._verdict(activation.baseline, old, new, change.tries)
         except RefusedError as refused:
             error = str(refused)
         return environment_check(
@@ -122,10 +122,10 @@ class _Judging:
         except RefusedError:
             return None
 
-    def _verdict(self, baseline: Target | None, old: Answers | None, new: Answers | None) -> Verdict:
+    def _verdict(self, baseline: Target | None, old: Answers | None, new: Answers | None, tries: int) -> Verdict:
         if baseline is not None and old is None and new is not None:
             return judge_without_baseline(baseline.version or "", new, self.manifest.gates)
-        return judge(old, new, self.manifest.gates)
+        return judge(old, new, self.manifest.gates, tries=tries)
 
     def _declared(self, target: Target) -> DeclaredVersion:
         version = self.manifest.versions.get(target.version or "")

@@ -77,7 +77,7 @@ def reconcile_all(
         because = replace(options, reason=options.reason or shorten(said, _REASON, placeholder=" …"))
         with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
-            judging = Judge(workspace.manifest, offline, run.registry, activation, telling.line)
+            judging = Judge(workspace.manifest, offline, run.registry, activation, stands.tries[name], telling.line)
             yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
 
 

@@ -27,6 +27,8 @@ class Judge:
     offline: Offline
     registry: Registry
     activation: Activation
+    tries: int
+    """Its place among the versions tried against its baseline on the same photos."""
     tell: Progress
 
     def judgement(self, snapshot: Snapshot) -> Judgement:
@@ -62,7 +64,11 @@ class Judge:
         if active is None or answers is None:
             return judge(None, answers, gates)
         baseline = self._answers_of_active(active, answers.known_images_sha256)
-        return judge(baseline, answers, gates) if baseline else judge_without_baseline(active, answers, gates)
+        return (
+            judge(baseline, answers, gates, tries=self.tries)
+            if baseline
+            else judge_without_baseline(active, answers, gates)
+        )
 
     def _answers_of_active(self, active: str, known_images: str) -> Answers | None:
         """What the active version says of the same images."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from lepinet.evaluation.gates.tries import alpha, told
 from lepinet.evaluation.gates.verdict import Gate, Judged, Reason, State
 from lepinet.evaluation.paired import Paired, mcnemar_worse
 from lepinet.manifest.model import Gates
 
 
-def improvement(paired: Paired, gates: Gates, *, old: str, new: str) -> tuple[Judged, ...]:
+def improvement(paired: Paired, gates: Gates, *, old: str, new: str, tries: int) -> tuple[Judged, ...]:
     """Passed when shown to be better, failed when shown to be worse, else undecided.
 
     Both by the exact one-sided McNemar test at the gates' confidence, over the images of species that the baseline can
@@ -18,11 +19,12 @@ def improvement(paired: Paired, gates: Gates, *, old: str, new: str) -> tuple[Ju
         gates: the limits.
         old: the baseline's name.
         new: the candidate's.
+        tries: its place among those tried on the same photos, 1 for the first.
     """
     if not gates.require_improvement:
         return ()
-    alpha = 1 - gates.confidence
-    better, worse = mcnemar_worse(paired.swapped()) <= alpha, mcnemar_worse(paired) <= alpha
+    better = mcnemar_worse(paired.swapped()) <= alpha(gates, tries)
+    worse = mcnemar_worse(paired) <= alpha(gates, 1)
     flips = f"{paired.positive} of {paired.size} newly right, {paired.negative} newly wrong"
     if better:
         state, code, sentence = State.PASSED, "shown_better", f"shown to be better: {flips}"
@@ -30,7 +32,7 @@ def improvement(paired: Paired, gates: Gates, *, old: str, new: str) -> tuple[Ju
         state, code, sentence = State.FAILED, "not_better", f"shown to be worse: {flips}"
     else:
         state, code = State.UNDECIDED, "improvement_not_shown"
-        sentence = f"{flips}: too little to show that {new} is better than {old}, as models.yaml asks for"
+        sentence = f"{flips}: too little to show that {new} is better than {old}, as models.yaml asks for{told(tries)}"
     gate = Gate(
         name="require_improvement",
         state=state,

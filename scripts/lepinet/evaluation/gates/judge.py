@@ -24,13 +24,14 @@ _TOLD = {
 """Whose reasons an answer gives, in this order."""
 
 
-def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates) -> Verdict:
+def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates, *, tries: int = 1) -> Verdict:
     """What the known images say of making the candidate active in place of the baseline.
 
     Args:
         baseline: None for an environment's first version; its floors and that it answers then decide.
         candidate: None, or no images in it: there are no known images.
         gates: the limits.
+        tries: the candidate's place among those tried against this baseline on these images, 1 for the first.
 
     Raises:
         RefusedError: both were tested on different known images.
@@ -50,8 +51,8 @@ def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates) -> 
     if comparison.identical:
         return _identical(f"{new} answers exactly as {old} does", comparison.paired.size, absolute, gates)
     judged = (
-        *non_inferiority(comparison.paired, gates, old=old, new=new),
-        *improvement(comparison.paired, gates, old=old, new=new),
+        *non_inferiority(comparison.paired, gates, old=old, new=new, tries=tries),
+        *improvement(comparison.paired, gates, old=old, new=new, tries=tries),
         *absolute,
         *species(comparison, gates),
         *flips(comparison.paired, gates),

@@ -6,12 +6,13 @@ import math
 from fractions import Fraction
 
 from lepinet.evaluation import paired as statistics
+from lepinet.evaluation.gates import tries as tried
 from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State, points
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 
 
-def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str) -> tuple[Judged, ...]:
+def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str, tries: int) -> tuple[Judged, ...]:
     """Passed when shown to be inside the margin, failed when shown to be beyond it, else undecided.
 
     Args:
@@ -19,13 +20,16 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str) -> tupl
         gates: the limits.
         old: the baseline's name.
         new: the candidate's.
+        tries: its place among those tried on the same photos, 1 for the first.
     """
     if gates.non_inferiority_margin is None:
         return ()
     margin, size = float(gates.non_inferiority_margin), paired.size
-    alpha = float(1 - gates.confidence)
-    result = statistics.non_inferiority(paired, Fraction(gates.non_inferiority_margin), alpha)
-    worst = -statistics.lower_bound(paired, float(gates.confidence))
+    alpha = tried.alpha(gates, tries)
+    result = statistics.non_inferiority(
+        paired, Fraction(gates.non_inferiority_margin), alpha, worse_alpha=float(1 - gates.confidence)
+    )
+    worst = -statistics.lower_bound(paired, 1 - alpha)
     figures: dict[str, float | int | str] = {
         "images": size,
         "old_right": paired.both_right + paired.negative,
@@ -34,6 +38,7 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str) -> tupl
         "positive": paired.positive,
         "at_most_worse": worst,
         "margin": margin,
+        "try": tries,
     }
     if result.shown:
         state, code, sentence = State.PASSED, "shown_not_worse", _shown(paired, worst, margin)
@@ -46,6 +51,7 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str) -> tupl
         state, code, sentence = State.UNDECIDED, "too_few_images", _undecided(paired, worst, margin, old, new)
         enough = f"about {needed:,}" if needed > size else "they"
         sentence += f"; {enough} would be enough, were both equally good" if size else ""
+        sentence += tried.told(tries)
     own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size else ""
     gate = Gate(
         name="non_inferiority",

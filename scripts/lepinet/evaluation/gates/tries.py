@@ -1,0 +1,27 @@
+"""How much surer the k-th try on the same photos must be: chance gets a new ticket with each of them."""
+
+from __future__ import annotations
+
+from lepinet.manifest.model import Gates
+
+
+def alpha(gates: Gates, tries: int) -> float:
+    """The level of the k-th try, one-sided.
+
+    The first one has exactly the configured confidence. All of one baseline's together get at most 1.645 times that
+    (the sum of 1/k squared), with `strict_tries` exactly that (alpha spending, Tian & Ramdas 2019, arXiv 1910.04900).
+
+    Args:
+        gates: the limits.
+        tries: k, 1 for the first version tried on these photos.
+    """
+    spread = tries * (tries + 1) if gates.strict_tries else tries**2
+    return float(1 - gates.confidence) / spread
+
+
+def told(tries: int) -> str:
+    """What a person should know of it; empty for the first try."""
+    if tries == 1:
+        return ""
+    ending = "th" if tries % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(tries % 10, "th")
+    return f"; the {tries}{ending} version tried on these photos must show more than the first"
