@@ -12,7 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from evaluation.answering import Counts, answers_of, two_models
-from lepinet.evaluation.gates import Decision, Gate, State, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.answers import Answers
+from lepinet.evaluation.gates import Best, Decision, Gate, State, Verdict, judge, judge_without_baseline
 from lepinet.evaluation.gates.tries import alpha
 from lepinet.manifest.model import Gates
 
@@ -138,6 +139,48 @@ def test_a_later_try_on_the_same_photos_must_show_more() -> None:
     assert (first.answer, fifth.answer) == (Decision.PROMOTE, Decision.UNDECIDED)
     assert "the 5th version tried on these photos must show more than the first" in fifth.sentence
     assert fifth.reasons[0].figures["try"] == 5
+
+
+def three_models(old: str, best: str, new: str) -> tuple[Answers, Answers, Answers]:
+    """Of answers by photo, `+` right and `-` wrong, by the versions v1.0.0, v1.1.0, v2.0.0."""
+    pairs = [two_models({"001": Counts(1)}), two_models({"001": Counts(0, 0, 0, 1)})]
+    right, wrong = pairs[0][0].answers[0], pairs[1][0].answers[0]
+    made = [
+        answers_of(
+            name,
+            [
+                (right if mark == "+" else wrong).model_copy(
+                    update={"file_name": f"{place}.jpg", "sha256": f"{place:064x}", "latency_ms": None}
+                )
+                for place, mark in enumerate(marks)
+            ],
+            frozenset({"001"}),
+        )
+        for name, marks in (("v1.0.0", old), ("v1.1.0", best), ("v2.0.0", new))
+    ]
+    return made[0], made[1], made[2]
+
+
+def test_a_candidate_must_not_be_worse_than_the_reference_either() -> None:
+    old, best, new = three_models("+" * 250 + "-" * 50, "+" * 290 + "-" * 10, "+" * 251 + "-" * 49)
+    gates = only(non_inferiority_margin="0.02")
+    assert judge(old, new, gates).answer is Decision.PROMOTE
+    found = judge(old, new, gates, best=Best("v1.1.0", best))
+    assert found.answer is Decision.HOLD
+    assert found.sentence.startswith("against the reference v1.1.0: shown to be worse")
+
+
+def test_a_reference_that_is_outgrown_may_move() -> None:
+    old, best, new = three_models("+" * 280 + "-" * 20, "+" * 280 + "-" * 20, "+" * 295 + "-" * 5)
+    found = judge(old, new, only(non_inferiority_margin="0.02"), best=Best("v1.1.0", best))
+    assert found.answer is Decision.PROMOTE
+    assert "`reference` may move to it, in a change of its own" in gate(found, "reference").sentence
+
+
+def test_a_reference_that_nobody_can_ask_leaves_it_undecided() -> None:
+    old, _, new = three_models("+" * 280 + "-" * 20, "", "+" * 295 + "-" * 5)
+    found = judge(old, new, only(non_inferiority_margin="0.02"), best=Best("v1.1.0", None))
+    assert (found.answer, codes(found)) == (Decision.UNDECIDED, ["reference_gone"])
 
 
 def test_what_is_shown_to_be_worse_is_so_at_every_try() -> None:

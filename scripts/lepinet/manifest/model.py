@@ -98,6 +98,9 @@ class Environment(Value):
         BeforeValidator(_kind, json_schema_input_type=Literal["local", "none"] | EndpointSettings),
         Field(description="What answers photos: `local` or `none` (models run on the phones), or `{kind: …}`."),
     ]
+    reference: VersionReference | None = Field(
+        None, description="The best version shown so far: a candidate must not be worse than this one either."
+    )
     override: Override | None = Field(None, description="Ships a held version by decision.")
     frozen: Text | None = Field(None, description="A reason: while it stands, `active` must not change.")
 

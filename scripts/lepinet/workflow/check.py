@@ -10,7 +10,7 @@ from functools import partial
 from lepinet.changes import EnvironmentChange, change_between
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Best, Verdict, judge, judge_without_baseline
 from lepinet.evaluation.results import summarise
 from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Environment, Manifest
@@ -79,7 +79,7 @@ class _Judging:
         old, new, verdict, error = self._baseline(activation.baseline), None, None, None
         try:
             new = self._answers(activation.target)
-            verdict = self._verdict(activation.baseline, old, new, change.tries)
+            verdict = self._verdict(activation.baseline, old, new, self._best(settings, activation), change.tries)
         except RefusedError as refused:
             error = str(refused)
         return environment_check(
@@ -122,10 +122,26 @@ class _Judging:
         except RefusedError:
             return None
 
-    def _verdict(self, baseline: Target | None, old: Answers | None, new: Answers | None, tries: int) -> Verdict:
+    def _best(self, settings: Environment, activation: Activation) -> Best | None:
+        """The reference, where it is neither of the two that are compared anyway."""
+        if settings.reference is None:
+            return None
+        best = self.manifest.target(settings.reference)
+        others = (activation.baseline, activation.target)
+        same = any(best.same_files(one) for one in others)
+        return None if same else Best(settings.reference, self._baseline(best))
+
+    def _verdict(
+        self,
+        baseline: Target | None,
+        old: Answers | None,
+        new: Answers | None,
+        best: Best | None,
+        tries: int,
+    ) -> Verdict:
         if baseline is not None and old is None and new is not None:
             return judge_without_baseline(baseline.version or "", new, self.manifest.gates)
-        return judge(old, new, self.manifest.gates, tries=tries)
+        return judge(old, new, self.manifest.gates, tries=tries, best=best)
 
     def _declared(self, target: Target) -> DeclaredVersion:
         version = self.manifest.versions.get(target.version or "")

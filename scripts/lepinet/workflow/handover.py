@@ -47,6 +47,12 @@ class Judged(Value):
     target: Tested
     baseline: Tested | None
     """What was active before that commit; None when nothing was."""
+    reference: Tested | None
+    """The environment's reference, where it has one."""
+
+    @property
+    def tested(self) -> tuple[Tested, ...]:
+        return tuple(one for one in (self.target, self.baseline, self.reference) if one)
 
 
 class Grounds(Value):
@@ -76,7 +82,7 @@ class Handover(Value):
         Raises:
             RefusedError: it could not be tested, or was not asked for.
         """
-        tested = [one for judged in self.environments for one in (judged.target, judged.baseline) if one]
+        tested = [one for judged in self.environments for one in judged.tested]
         found = next((one for one in tested if target.same_files(one.target)), None)
         if found is None:
             raise RefusedError(f"{target} is not among the versions that were tested beforehand")
@@ -118,6 +124,7 @@ def make_handover(
                 commit=one.state.commit.id,
                 target=tested(one.target),
                 baseline=tested(one.baseline) if one.baseline else None,
+                reference=tested(best) if (best := _reference(standing.manifest, one.environment)) else None,
             )
             for one in activations
         ),
@@ -149,8 +156,8 @@ def read_handover(file: Path, grounds: Grounds, manifest: Manifest) -> Handover:
     other += [
         f"answers of {tested.target} on other images or files"
         for judged in handover.environments
-        for tested in (judged.target, judged.baseline)
-        if tested and tested.answers and not _is_about(tested.answers, tested.target, grounds)
+        for tested in judged.tested
+        if tested.answers and not _is_about(tested.answers, tested.target, grounds)
     ]
     if other:
         raise RefusedError(
@@ -159,6 +166,11 @@ def read_handover(file: Path, grounds: Grounds, manifest: Manifest) -> Handover:
             todo="judge this commit: lepinet reconcile --judge FILE",
         )
     return handover
+
+
+def _reference(manifest: Manifest, environment: str) -> Target | None:
+    name = manifest.environments[environment].reference
+    return manifest.target(name) if name else None
 
 
 def _is_declared(judged: Judged, manifest: Manifest) -> bool:

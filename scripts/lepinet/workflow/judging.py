@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from lepinet.endpoints import Progress
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Decision, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Best, Decision, Verdict, judge, judge_without_baseline
 from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Manifest
 from lepinet.reconcile.run import Judgement
@@ -64,11 +64,17 @@ class Judge:
         if active is None or answers is None:
             return judge(None, answers, gates)
         baseline = self._answers_of_active(active, answers.known_images_sha256)
-        return (
-            judge(baseline, answers, gates, tries=self.tries)
-            if baseline
-            else judge_without_baseline(active, answers, gates)
-        )
+        if baseline is None:
+            return judge_without_baseline(active, answers, gates)
+        best = self._best(active, answers.known_images_sha256)
+        return judge(baseline, answers, gates, tries=self.tries, best=best)
+
+    def _best(self, active: str, known_images: str) -> Best | None:
+        """The reference, where it is neither the active version nor the declared one."""
+        name = self.manifest.environments[self.activation.environment].reference
+        if name is None or name in {active, self.activation.target.version}:
+            return None
+        return Best(name, tested_answers(self.offline, self.registry, self.manifest.target(name), known_images))
 
     def _answers_of_active(self, active: str, known_images: str) -> Answers | None:
         """What the active version says of the same images."""

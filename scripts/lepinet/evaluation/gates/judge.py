@@ -11,6 +11,7 @@ from lepinet.evaluation.gates.flips import flips
 from lepinet.evaluation.gates.floors import floors
 from lepinet.evaluation.gates.improvement import improvement
 from lepinet.evaluation.gates.non_inferiority import non_inferiority
+from lepinet.evaluation.gates.reference import Best, reference
 from lepinet.evaluation.gates.species import species
 from lepinet.evaluation.gates.verdict import Decision, Gate, Judged, Reason, State, Verdict
 from lepinet.evaluation.metrics import measure
@@ -24,7 +25,14 @@ _TOLD = {
 """Whose reasons an answer gives, in this order."""
 
 
-def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates, *, tries: int = 1) -> Verdict:
+def judge(
+    baseline: Answers | None,
+    candidate: Answers | None,
+    gates: Gates,
+    *,
+    tries: int = 1,
+    best: Best | None = None,
+) -> Verdict:
     """What the known images say of making the candidate active in place of the baseline.
 
     Args:
@@ -32,6 +40,7 @@ def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates, *, 
         candidate: None, or no images in it: there are no known images.
         gates: the limits.
         tries: the candidate's place among those tried against this baseline on these images, 1 for the first.
+        best: the environment's reference, where it has one beside the baseline.
 
     Raises:
         RefusedError: both were tested on different known images.
@@ -52,6 +61,7 @@ def judge(baseline: Answers | None, candidate: Answers | None, gates: Gates, *, 
         return _identical(f"{new} answers exactly as {old} does", comparison.paired.size, absolute, gates)
     judged = (
         *non_inferiority(comparison.paired, gates, old=old, new=new, tries=tries),
+        *(reference(best, candidate, gates, tries=tries) if best else ()),
         *improvement(comparison.paired, gates, old=old, new=new, tries=tries),
         *absolute,
         *species(comparison, gates),
