@@ -138,6 +138,7 @@ def test_what_was_tried_once_may_come_later_and_what_was_there_may_come_back() -
         ("production: {active: v1.0.0, registry: embedded", "production: {active: v1.0.0, registry: postgres"),
         ("registry: embedded, endpoint: local}\nversions", "registry: embedded, endpoint: none}\nversions"),
         ("versions:", "  phones: {registry: embedded, endpoint: none}\nversions:"),
+        ("production: {active: v1.0.0, registry", "production: {active: v1.0.0, reference: v1.0.0, registry"),
     ],
 )
 def test_what_a_change_is_judged_by_changes_on_its_own(ground: tuple[str, str]) -> None:
