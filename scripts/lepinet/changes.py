@@ -12,6 +12,7 @@ from itertools import pairwise, zip_longest
 
 from lepinet.commit import Commit
 from lepinet.errors import UsageError
+from lepinet.files import read_small
 from lepinet.git import Repository
 from lepinet.manifest.history import Activation, ChangeClass, State, activations, try_number
 from lepinet.manifest.load import FILE, load, locate
@@ -179,10 +180,7 @@ def _content(repository: Repository, commit: str) -> bytes:
 
 
 def _working_tree(repository: Repository) -> bytes:
-    try:
-        return (repository.root / FILE).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{FILE} cannot be read: {error.strerror}", where=str(repository.root)) from None
+    return read_small(repository.root / FILE)
 
 
 def _material(repository: Repository, commit: str, manifest: Manifest) -> Material:

@@ -15,9 +15,13 @@ class LepinetError(Exception):
         self.todo = todo
         """What the reader can do next, as a command where there is one."""
 
-    def __str__(self) -> str:
+    def lines(self) -> tuple[str, ...]:
+        """What and where, then what to do; each may hold text that somebody else wrote."""
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{head}\n{self.todo}" if self.todo else head
+        return (head, self.todo) if self.todo else (head,)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
 
 
 class RefusedError(LepinetError):

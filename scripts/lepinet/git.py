@@ -142,6 +142,11 @@ class Repository:
     def fetch_main(self) -> str:
         """The commit that main is at now, by origin where there is one; a rewritten main is taken as it is."""
         name = self.main()
+        if not name.startswith(_REMOTE) and "origin" in self._text("remote").split():
+            raise UsageError(
+                "origin's main is not known here, and the local one need not be what was merged",
+                todo="git fetch origin && git remote set-head origin --auto",
+            )
         if name.startswith(_REMOTE):
             branch = name.removeprefix(_REMOTE)
             self._run(

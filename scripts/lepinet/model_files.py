@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from lepinet.errors import RefusedError, UsageError
 from lepinet.files import inside, open_regular, read_small
 
 _CHUNK = 1 << 20
+_LONGEST_LABEL = 200
 _ONNX_NAMES = ("onnx/model.onnx", "model.onnx")
 
 
@@ -116,10 +119,19 @@ def _labels(config: dict[str, Any], where: Path) -> tuple[str, ...]:
     names = tuple(label for label in labels if isinstance(label, str) and label.strip())
     if len(names) != len(table):
         raise RefusedError(f"id2label should name the outputs 0 to {len(table) - 1}, each once", where=str(where))
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RefusedError(f"id2label gives two outputs the name {twice!r}", where=str(where))
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise RefusedError(f"id2label gives two outputs the name {name!r}", where=str(where))
+    unusable = next((name for name in names if len(name) > _LONGEST_LABEL or _unprintable(name)), None)
+    if unusable is not None:
+        what = f"id2label has a name that is too long or holds control characters: {unusable[:40]!r}"
+        raise RefusedError(what, where=str(where))
     return names
+
+
+def _unprintable(name: str) -> bool:
+    """Controls and halves of characters, which no database or terminal takes; joiners belong to Sinhala and Tamil."""
+    return any(unicodedata.category(character) in {"Cc", "Cs"} for character in name)
 
 
 def _independent(config: dict[str, Any], labels: tuple[str, ...], where: Path) -> bool:

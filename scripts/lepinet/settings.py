@@ -42,10 +42,12 @@ class Settings:
     def home(self) -> Path:
         """Where this machine keeps what is no repository's business: LEPINET_HOME, else the user's data folder.
 
+        Never from `.env`: a checkout that names the place could bring answers of its own with it.
+
         Raises:
             UsageError: the user has no home folder, and LEPINET_HOME is not set.
         """
-        named = self.get("LEPINET_HOME")
+        named = self.environ.get("LEPINET_HOME", "").strip()
         data = self.environ.get("XDG_DATA_HOME") or "~/.local/share"
         try:
             return Path(named or Path(data, "lepinet")).expanduser().absolute()

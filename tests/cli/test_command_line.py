@@ -154,6 +154,44 @@ def test_a_mistake_is_no_traceback(arguments: list[str], says: str, repository: 
     assert "Traceback" not in done.stderr
 
 
+def test_a_manifest_that_is_a_link_shows_nothing_of_what_it_leads_to(repository: Path) -> None:
+    secret = repository / "secret"
+    secret.write_text("topsecret: value\n")
+    (repository / "models.yaml").unlink()
+    (repository / "models.yaml").symlink_to(secret)
+    for command in (["validate"], ["check", "--base", "HEAD"], ["validate", "--base", "HEAD"]):
+        done = lepinet(*command, folder=repository)
+        assert done.returncode == 1
+        assert "is a link" in done.stderr
+        assert "topsecret" not in done.stdout + done.stderr
+
+
+def test_a_checkout_says_neither_where_data_lie_nor_who_acts(repository: Path) -> None:
+    (repository / ".env").write_text("LEPINET_HOME=answers\nGITHUB_ACTOR=the-ceo\n")
+    assert lepinet("db", "migrate", folder=repository).returncode == 0
+    assert not (repository / "answers").exists()
+
+
+def test_no_text_of_others_begins_a_line_or_moves_the_cursor(repository: Path) -> None:
+    done = lepinet("status", "-e", "x\n::error file=a::forged\x1b[2J", folder=repository, GITHUB_ACTIONS="true")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("::error file=a")] == []
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(repository: Path) -> None:
+    (repository / "home").write_text("a file, where a folder should be")
+    done = lepinet("db", "migrate", folder=repository)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+
+
+def test_paths_need_no_models_yaml_that_can_be_read(repository: Path) -> None:
+    (repository / "models.yaml").write_text("nonsense: [")
+    arguments = ["compare", "--old", str(MODELS / "v1.0.0"), "--new", str(MODELS / "v1.0.0")]
+    assert lepinet(*arguments, "--known-images", str(FEW), folder=repository).returncode == 0
+
+
 def test_an_endpoint_that_does_not_run_is_an_outside_failure(repository: Path) -> None:
     assert lepinet("db", "migrate", folder=repository).returncode == 0
     done = lepinet("plan", folder=repository)

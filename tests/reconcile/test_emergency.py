@@ -95,3 +95,44 @@ def test_an_emergency_whose_proof_fails_says_that_the_pin_stays(live: World) -> 
     assert "lepinet unpin" in failed.out
     assert "Make git agree" not in failed.out
     assert serves(live, "v1.1.0")
+
+
+def test_an_emergency_in_the_middle_of_a_run_goes_back_to_what_was_live(live: World) -> None:
+    """Not to what that run was moving to, which has proved nothing."""
+    live.declare("v1.2.0")
+    live.move("v1.2.0")
+    live.wait(lambda: live.observe().ready)
+
+    def answers_otherwise(path: str, answer: bytes) -> bytes:
+        said = json.loads(answer)
+        if path == "/predict" and said["model"]["version"] == "v1.0.0":
+            said |= {"confidence": 0.5, "top": [said["top"][0] | {"confidence": 0.5}]}
+        return json.dumps(said).encode()
+
+    assert live.watched(Watch(), *NOW, alter=answers_otherwise).code == 1
+    assert serves(live, "v1.1.0")
+
+
+def test_an_emergency_looks_at_no_photo_before_it_has_pinned(live: World) -> None:
+    metadata = live.folder / "photos" / "metadata.csv"
+    metadata.write_text("file_name,species_id\nx.jpg\n")
+    try:
+        done = live.run(*NOW)
+    finally:
+        metadata.unlink()
+    assert live.sql("select pinned_version_id is not null from public.environments") == [(True,)], done
+
+
+def test_what_git_is_told_not_to_see_is_not_shipped(live: World) -> None:
+    manifest = live.folder / "models.yaml"
+    git(live.folder, "update-index", "--assume-unchanged", "models.yaml")
+    committed = manifest.read_text()
+    manifest.write_text(committed.replace("active: v1.1.0", "active: v1.0.0"))
+    try:
+        hidden = live.run("reconcile")
+    finally:
+        manifest.write_text(committed)
+        git(live.folder, "update-index", "--no-assume-unchanged", "models.yaml")
+    assert hidden.code == 1
+    assert "is not what is committed" in hidden.err
+    assert serves(live, "v1.1.0")

@@ -55,6 +55,15 @@ def test_a_row_learns_what_it_did_not_know_and_forgets_nothing(registry: Registr
     assert registry.log_version("v1.1.0", "Bhanura/lepinet-model").revision == OLD
 
 
+def test_a_row_that_nobody_can_read_stops_no_other(registry: Registry, owner: psycopg.Connection[Any]) -> None:
+    owner.execute(
+        "insert into public.model_versions (version_name, file_path, links, created_at, accuracy_score)"
+        " values ('odd', 'somewhere', '[1, 2]', 'infinity', 'NaN')"
+    )
+    (row,) = [row for row in registry.snapshot("production").versions if row.version_name == "odd"]
+    assert (row.links, row.created_at, row.accuracy_score) == (None, None, None)
+
+
 @pytest.mark.parametrize("other", [("Bhanura/lepinet-model", NEW), ("Bhanura/other-model", OLD)])
 def test_a_name_belongs_to_its_files_for_ever(registry: Registry, other: tuple[str, str]) -> None:
     logged = registry.log_version("v1.1.0", "Bhanura/lepinet-model", revision=OLD)

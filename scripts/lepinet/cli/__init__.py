@@ -81,7 +81,8 @@ def lepinet() -> None:
 
 def main() -> None:
     """Run the command line, and end the process with the design's exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     try:
         code = lepinet.main(standalone_mode=False)
     except LepinetError as error:
@@ -97,6 +98,13 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = NO
+    except UnicodeError:
+        code = _explain(UsageError("an option, a name or a file holds bytes that are no text (UTF-8)"))
+    except OSError as error:
+        place = str(error.filename) if error.filename else None
+        code = _explain(
+            OutsideError(error.strerror or str(error), where=place, todo="is it there, and may you use it?")
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -118,12 +126,18 @@ def _missing(error: ModuleNotFoundError) -> UsageError:
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     del signum, frame
+    # The first one ends the run; while it gives back its lease, which has time limits, another must not interrupt that.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _explain(error: LepinetError) -> int:
-    click.echo(str(error), err=True)
-    from lepinet.cli.output import annotate, on_github  # noqa: PLC0415 -- only a failing run needs it
+    from lepinet.cli.output import annotate, on_github, say  # noqa: PLC0415 -- only a failing run needs it
+
+    # Names and texts of others stand in messages: none may begin a line of its own, or move the cursor.
+    for line in str(error).split("\n") if hasattr(error, "problems") else error.lines():
+        say(line)
 
     if on_github():
         annotate(error)

@@ -9,7 +9,7 @@ import click
 
 from lepinet.cli import options
 from lepinet.cli.output import Progress, colour, say_unlisted, show_json
-from lepinet.errors import UsageError
+from lepinet.errors import LepinetError
 from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
 from lepinet.evaluation.metrics import measure
@@ -69,8 +69,8 @@ def _workspace(*, needed: bool) -> Workspace | None:
     """The workspace here; paths say enough without one."""
     try:
         workspace = open_workspace()
-        workspace.content  # noqa: B018 -- raises where there is no models.yaml
-    except UsageError:
+        workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
+    except LepinetError:
         if needed:
             raise
         return None

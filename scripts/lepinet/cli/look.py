@@ -44,7 +44,9 @@ def versions(*, as_json: bool) -> int:
 @click.option("--at", "day", metavar="DAY", type=click.DateTime(["%Y-%m-%d"]), help="What began or ended on that day.")
 @click.option("--version", metavar="V", help="Only deployments of this version.")
 @click.option("--steps", is_flag=True, help="Each deployment's steps as well.")
-@click.option("--most", default=50, show_default=True, metavar="N", type=click.IntRange(1), help="So many at the most.")
+@click.option(
+    "--most", default=50, show_default=True, metavar="N", type=click.IntRange(1, 100_000), help="So many at the most."
+)
 @options.as_json
 def history(
     *, environment: str | None, day: datetime | None, version: str | None, steps: bool, most: int, as_json: bool

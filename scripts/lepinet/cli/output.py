@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,14 @@ import click
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.manifest.problems import Problem
+from lepinet.report.escape import for_terminal
 
 if TYPE_CHECKING:
     from lepinet.evaluation.cases import KnownImages
+
+
+_LONGEST = 5000
+"""Characters of one line; reasons may have so many."""
 
 
 def colour() -> bool:
@@ -30,8 +36,15 @@ def on_github() -> bool:
 
 
 def say(text: str) -> None:
-    """Tell a person what happens; never mixed into a result."""
-    click.echo(text, err=True)
+    """Tell a person what happens; never mixed into a result. A run goes on when nobody reads it any more."""
+    with suppress(OSError):
+        click.echo(for_terminal(text, _LONGEST), err=True)
+
+
+def show(text: str) -> None:
+    """A line of a result, while there is more to do: who stops reading stops no deployment."""
+    with suppress(OSError):
+        click.echo(for_terminal(text, _LONGEST))
 
 
 def say_unlisted(known: KnownImages | None) -> None:
@@ -73,7 +86,8 @@ class Progress:
         self._shown = now
         left = (now - self._begun) / done * (total - done) if done else 0
         eta = f", about {left:.0f} s left" if left >= 1 else ""
-        click.echo(f"\r\x1b[K{self._what}: {done} of {total}{eta}", err=True, nl=done >= total)
+        with suppress(OSError):
+            click.echo(f"\r\x1b[K{self._what}: {done} of {total}{eta}", err=True, nl=done >= total)
 
 
 def annotate(error: LepinetError) -> None:

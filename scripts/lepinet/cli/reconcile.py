@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import NO, OUTSIDE, options
-from lepinet.cli.output import Progress, say, show_json, write_text
+from lepinet.cli.output import Progress, say, show, show_json, write_text
 from lepinet.reconcile.run import Ending, Outcome
 from lepinet.workflow import declared
 from lepinet.workflow.workspace import open_workspace
@@ -31,7 +31,7 @@ def plan(*, environment: str | None, as_json: bool) -> int:
         return 0
     for it in plans:
         for line in it.lines():
-            click.echo(f"{it.environment}: {line}")
+            show(f"{it.environment}: {line}")
     return 0
 
 
@@ -79,12 +79,14 @@ def reconcile(
             raise click.UsageError("--judge only tests and writes; of the other options it takes -e alone")
         return _judge(judge, environment, as_json=as_json)
     outcomes = []
-    for outcome in deploy.reconcile_all(open_workspace(), environment, asked, deploy.Telling(say, Progress)):
-        outcomes.append(outcome)
-        if not as_json:
-            click.echo(f"{outcome.environment}: {outcome.sentence}")
-    if as_json:
-        show_json([outcome_json(outcome) for outcome in outcomes])
+    try:
+        for outcome in deploy.reconcile_all(open_workspace(), environment, asked, deploy.Telling(say, Progress)):
+            outcomes.append(outcome)
+            if not as_json:
+                show(f"{outcome.environment}: {outcome.sentence}")
+    finally:
+        if as_json:  # what was done is told, whatever befell the next environment
+            show_json([outcome_json(outcome) for outcome in outcomes])
     return max((EXIT_CODES[outcome.ending] for outcome in outcomes), default=0)
 
 

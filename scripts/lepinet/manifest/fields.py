@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, LiteralString
 
@@ -42,6 +42,10 @@ class Shape:
         return {**handler(schema), "pattern": self.pattern, "maxLength": self.longest}
 
 
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+"""What every clock, database and calendar on the way can say."""
+
+
 def _exact(value: object) -> object:
     """A number with a point arrives as `Decimal`, exact to the last digit of its text; a whole number is one too."""
     if isinstance(value, Decimal):
@@ -65,6 +69,8 @@ def _moment(value: object) -> object:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise PydanticCustomError("moment", "but must be a time with its offset, such as 2026-11-20T10:00:00Z")
+    if not _EARLIEST <= moment <= _LATEST:
+        raise PydanticCustomError("moment", "but must lie between 1970 and 2999")
     return moment
 
 

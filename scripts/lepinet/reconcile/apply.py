@@ -7,7 +7,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from lepinet.endpoints import EndpointState
-from lepinet.errors import OutsideError, UnfinishedError
+from lepinet.errors import OutsideError, RefusedError, UnfinishedError
 from lepinet.reconcile.deployment import Deployment, FailedError
 from lepinet.reconcile.lease import Lease, Place
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
@@ -96,7 +96,8 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
                 accept_history=run.accept_history,
             )
         except RegistryRefusal as refusal:
-            if refusal.hint not in {"read again", "superseded"} or time.monotonic() > deadline:
+            # Superseded by a generation and not by a commit: a hand wrote it, and asking again changes nothing.
+            if refusal.hint != "read again" or time.monotonic() > deadline:
                 raise
             continue
         if claim.granted:
@@ -166,9 +167,14 @@ def _act(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judg
         return _stopped(plan)
     try:
         proof = deployment.reach(plan.aim)
+        deployment.flip(plan.aim, judgement if plan.aim == declared.target else None, proof)
+    except RegistryRefusal:
+        raise
     except FailedError as failed:
         return deployment.fail(plan.aim, plan.way_back, failed)
-    deployment.flip(plan.aim, judgement if plan.aim == declared.target else None, proof)
+    except RefusedError as refused:
+        # Such as figures that the database does not take: visitors must not be left with what cannot be recorded.
+        return deployment.fail(plan.aim, plan.way_back, FailedError(Failure.PROOF, refused.what))
     # A hand may have moved the endpoint since the proof: then what was flipped is not what answers.
     state = _observe(run)
     if state and not plan.aim.same_files(state.target):

@@ -21,8 +21,11 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
         RegistryRefusal: the registry knows no such version or environment; nothing was done.
     """
     deployment, claimant = uuid4(), uuid4()
-    before = run.registry.snapshot(environment).environment
-    served = _served(run)
+    found = run.registry.snapshot(environment)
+    before = found.environment
+    active = next((row.target for row in found.versions if row.version_name == before.active), None)
+    # What an unfinished run was moving to has proved nothing: back is where the database says.
+    way_back = active or _served(run)
     run.registry.begin_emergency(
         deployment,
         environment,
@@ -33,7 +36,7 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
         claimant=claimant,
         claimant_label=run.actor,
         lease_seconds=run.timings.lease,
-        way_back=served,
+        way_back=way_back,
     )
     run.tell(f"{environment}: pinned to {target.version}")
     with Lease(run.registry, environment, claimant, run.timings) as lease:
@@ -46,7 +49,7 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
             proof = own.reach(target)
             own.flip(target, None, proof)
         except FailedError as failed:
-            outcome = own.fail(target, served, failed)
+            outcome = own.fail(target, way_back, failed)
             pinned = (
                 f"{environment} is still pinned to {target.version}: pin another version with rollback --now, "
                 f"or lift the pin: lepinet unpin -e {environment} --reason …"

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from lepinet.registry.records import Claim, DeploymentRow, Failure, PastDeployment, PerformanceLog, Snapshot, VersionRow
+from pydantic import ValidationError
+
+from lepinet.errors import OutsideError
+from lepinet.registry.records import (
+    Claim,
+    DeploymentRow,
+    Failure,
+    PastDeployment,
+    PerformanceLog,
+    Record,
+    Snapshot,
+    VersionRow,
+)
 from lepinet.target import Target
+
+R = TypeVar("R", bound=Record)
 
 
 class Transport(Protocol):
@@ -34,7 +48,7 @@ class Registry:
         self._call = transport.call
 
     def snapshot(self, environment: str) -> Snapshot:
-        return Snapshot.model_validate(self._call("registry_snapshot", environment=environment))
+        return _read(Snapshot, self._call("registry_snapshot", environment=environment))
 
     def log_version(
         self,
@@ -54,7 +68,8 @@ class Registry:
         Raises:
             RegistryRefusal: the name is taken by other files.
         """
-        return VersionRow.model_validate(
+        return _read(
+            VersionRow,
             self._call(
                 "log_model_version",
                 version_name=version_name,
@@ -66,13 +81,13 @@ class Registry:
                 links=links,
                 metrics=metrics,
                 created_at=created_at.isoformat() if created_at else None,
-            )
+            ),
         )
 
     def active_version(self, environment: str | None = None) -> VersionRow | None:
         """The environment's active version; without one, that of the row with `is_active`. None when there is none."""
         row = self._call("active_version", environment=environment)
-        return VersionRow.model_validate(row) if row else None
+        return _read(VersionRow, row) if row else None
 
     def log_performance(self, log: PerformanceLog, environment: str | None = None) -> None:
         self._call("log_model_performance", environment=environment, **log.model_dump(mode="json"))
@@ -104,7 +119,8 @@ class Registry:
             RegistryRefusal: 409 with hint `read again` (another commit was recorded meanwhile) or `superseded`;
                 403 when the environment belongs to another repository.
         """
-        return Claim.model_validate(
+        return _read(
+            Claim,
             self._call(
                 "claim",
                 environment=environment,
@@ -117,7 +133,7 @@ class Registry:
                 lease_seconds=lease_seconds,
                 declares=declares,
                 accept_history=accept_history,
-            )
+            ),
         )
 
     def renew(self, environment: str, claimant: UUID, lease_seconds: float) -> None:
@@ -144,7 +160,8 @@ class Registry:
         verdict: dict[str, Any] | None,
         conditions: str | None,
     ) -> DeploymentRow:
-        return DeploymentRow.model_validate(
+        return _read(
+            DeploymentRow,
             self._call(
                 "begin_deployment",
                 id=str(deployment),
@@ -156,7 +173,7 @@ class Registry:
                 reason=reason,
                 verdict=verdict,
                 conditions=conditions,
-            )
+            ),
         )
 
     def record_step(self, event: UUID, deployment: UUID, step: str, text: str) -> None:
@@ -166,20 +183,22 @@ class Registry:
         self, deployment: UUID, claimant: UUID, logs: Sequence[PerformanceLog] = (), *, proved: bool = True
     ) -> DeploymentRow:
         """Flip the environment to the deployment's version and write its logs, in one transaction."""
-        return DeploymentRow.model_validate(
+        return _read(
+            DeploymentRow,
             self._call(
                 "activate_model_version",
                 deployment=str(deployment),
                 claimant=str(claimant),
                 proved=proved,
                 logs=_logs(logs),
-            )
+            ),
         )
 
     def fail_deployment(
         self, deployment: UUID, claimant: UUID, failure: Failure, error: str, logs: Sequence[PerformanceLog] = ()
     ) -> DeploymentRow:
-        return DeploymentRow.model_validate(
+        return _read(
+            DeploymentRow,
             self._call(
                 "fail_deployment",
                 deployment=str(deployment),
@@ -187,7 +206,7 @@ class Registry:
                 failure=failure.value,
                 error=error,
                 logs=_logs(logs),
-            )
+            ),
         )
 
     def begin_emergency(
@@ -212,7 +231,8 @@ class Registry:
             RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository, 404 when the
                 registry does not know the version.
         """
-        return Claim.model_validate(
+        return _read(
+            Claim,
             self._call(
                 "begin_emergency",
                 id=str(deployment),
@@ -225,7 +245,7 @@ class Registry:
                 claimant_label=claimant_label,
                 lease_seconds=lease_seconds,
                 way_back=_files(way_back),
-            )
+            ),
         ).snapshot
 
     def unpin(self, environment: str, reason: str, *, repository: str) -> Snapshot:
@@ -234,9 +254,7 @@ class Registry:
         Raises:
             RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository.
         """
-        return Snapshot.model_validate(
-            self._call("unpin", environment=environment, reason=reason, repository=repository)
-        )
+        return _read(Snapshot, self._call("unpin", environment=environment, reason=reason, repository=repository))
 
     def history(
         self,
@@ -254,7 +272,19 @@ class Registry:
             before=str(before) if before else None,
             page=page,
         )
-        return tuple(PastDeployment.model_validate(row) for row in rows)
+        return tuple(_read(PastDeployment, row) for row in rows)
+
+
+def _read(kind: type[R], answer: Any) -> R:
+    try:
+        return kind.model_validate(answer)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise OutsideError(
+            f"the registry holds what this LepiNet cannot read: {place}: {first['msg']}",
+            todo="was a row changed by hand? Put it right in the SQL editor; a newer LepiNet may read it too.",
+        ) from None
 
 
 def _files(target: Target | None) -> dict[str, Any] | None:

@@ -199,8 +199,10 @@ def _is_ready(place: Place, pid: int) -> bool:
 
 
 def _pid_file(place: Place) -> list[str]:
+    """Its lines; none where there is no such file, or one that a loss of power has filled with rubbish."""
     with suppress(FileNotFoundError):
-        return (place.data / "postmaster.pid").read_text().splitlines()
+        lines = (place.data / "postmaster.pid").read_text(encoding="ascii", errors="replace").splitlines()
+        return lines if lines and lines[0].strip().isdecimal() else []
     return []
 
 

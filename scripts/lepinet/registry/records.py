@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from lepinet.target import Target
 
@@ -18,21 +18,35 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    """What somebody wrote by hand and nobody can read counts as not said: one row must not stop all runs."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+Moment = Annotated[datetime | None, WrapValidator(_or_none)]
+Share = Annotated[float | None, Field(ge=0, le=1), WrapValidator(_or_none)]
+Texts = Annotated[dict[str, str] | None, WrapValidator(_or_none)]
+Data = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
+
+
 class VersionRow(Record):
-    """A row of `model_versions`."""
+    """A row of `model_versions`, which trainers and hands write too."""
 
     id: UUID
     version_name: str
     file_path: str
     revision: str | None = None
     training_image_count: int | None = None
-    accuracy_score: float | None = None
+    accuracy_score: Share = None
     notes: str | None = None
-    links: dict[str, str] | None = None
-    metrics: dict[str, Any] | None = None
+    links: Texts = None
+    metrics: Data = None
     is_active: bool | None = None
-    created_at: datetime | None = None
-    activated_at: datetime | None = None
+    created_at: Moment = None
+    activated_at: Moment = None
 
     @property
     def target(self) -> Target | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from textwrap import shorten
 
@@ -23,7 +23,7 @@ from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
 from lepinet.target import Target
 from lepinet.workflow.declared import declared, declaring
-from lepinet.workflow.evaluate import Counted, answers_of, bench, something_to_ask
+from lepinet.workflow.evaluate import Bench, Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
 from lepinet.workflow.workspace import Workspace, actor
@@ -112,12 +112,25 @@ def _must_be_main(workspace: Workspace, commit: str) -> None:
             f"the working tree is not what is committed: {shown}",
             todo="commit, stash or remove that; reconcile ships commits",
         )
+    blob = git.object_id(commit, FILE)
+    if blob is None or _lines(git.blobs([blob])[blob]) != _lines(workspace.content):
+        raise RefusedError(
+            f"{FILE} is not what is committed, although git does not say so", todo="git update-index --really-refresh"
+        )
+    if git.object_id(commit, workspace.manifest.known_images) and not workspace.known_images:
+        raise RefusedError(
+            f"{workspace.manifest.known_images} is committed and not checked out", todo="git sparse-checkout disable"
+        )
     main = git.fetch_main()
     if not git.on_first_parent_line(commit, main):
         raise RefusedError(
             f"HEAD ({commit[:7]}) is not on main's first-parent line: reconcile ships what was merged",
             todo="git switch main, or merge this branch first",
         )
+
+
+def _lines(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n")
 
 
 def _place(git: Repository, recorded: str, commit: str) -> Place:
@@ -157,8 +170,12 @@ def _run(
 
 
 def _tested_here(workspace: Workspace, counted: CountedFor) -> Offline:
-    tested = bench(workspace, None)
-    return lambda target: answers_of(target, tested, counted(f"testing {target.version or target}"))
+    @cache
+    def tested() -> Bench:
+        # Read when the first answer is asked for: an emergency pins before it looks at any photo.
+        return bench(workspace, None)
+
+    return lambda target: answers_of(target, tested(), counted(f"testing {target.version or target}"))
 
 
 def _known_target(workspace: Workspace, registry: Registry, environment: str, version: str) -> Target:

@@ -124,6 +124,8 @@ class Workspace:
         from lepinet.evaluation.cases import read_known_images  # noqa: PLC0415 -- see above
 
         folder = self.root / self.manifest.known_images
+        if any(part.is_symlink() for part in (folder, *folder.parents) if part.is_relative_to(self.root)):
+            raise RefusedError("is a link: photos behind it are in no commit", where=self.manifest.known_images)
         return read_known_images(folder, self.species) if folder.is_dir() else None
 
     def folder(self, target: Target) -> Path:
@@ -162,5 +164,5 @@ def open_workspace(folder: Path | None = None, timings: Timings | None = None) -
 
 def actor(workspace: Workspace) -> str:
     """Who runs this, for the history: GitHub's actor, else the user's name, else the one that git knows."""
-    named = (workspace.settings.get(name) for name in ("GITHUB_ACTOR", "USER", "LOGNAME"))
+    named = (workspace.settings.environ.get(name) for name in ("GITHUB_ACTOR", "USER", "LOGNAME"))
     return next(filter(None, named), None) or workspace.git.user_name() or f"uid {os.getuid()}"
