@@ -32,7 +32,7 @@ TESTS = Path(__file__).parents[1]
 V1_1_0 = TESTS / "models/v1.1.0"
 PATIENCE = 20
 """Seconds that a test waits for what takes a fraction of one."""
-SHORT = Timings(prediction=0.4)
+SHORT = Timings(prediction=0.5)
 """A model may still take ten times as long to load; the slow photo takes far longer."""
 
 
@@ -330,7 +330,7 @@ def test_a_process_that_dies_while_it_answers_names_the_signal(colours: Path) ->
 def test_a_process_that_hangs_is_ended(colours: Path) -> None:
     with ModelProcess(colours, timings=SHORT) as model:
         os.kill(model.pid, signal.SIGSTOP)
-        with pytest.raises(ModelError, match=r"the model took longer than 0\.4 s"):
+        with pytest.raises(ModelError, match=r"the model took longer than 0\.5 s"):
             model.answer([photo("red")])
         assert ended(model.pid)
 
@@ -342,7 +342,7 @@ def test_the_photo_that_ends_the_process_is_named_and_the_others_are_answered(co
         cases.append((tmp_path / name, "red", "red"))
     answers = ask(colours, known_images(cases), timings=SHORT, jobs=1)
     assert [answer.predicted_id for answer in answers.answers] == ["red", None, "green", "blue"]
-    assert [answer.error for answer in answers.answers] == [None, "the model took longer than 0.4 s", None, None]
+    assert [answer.error for answer in answers.answers] == [None, "the model took longer than 0.5 s", None, None]
 
 
 def test_a_model_that_ends_with_every_photo_is_given_up(colours: Path) -> None:
@@ -365,10 +365,10 @@ def said(answers: Answers) -> dict[str, object]:
 
 def test_answers_do_not_depend_on_cores_batches_or_order() -> None:
     known = read_known_images(TESTS / "known_images")
-    small = sorted(known.images, key=lambda image: image.path.stat().st_size)[:40]
+    small = sorted(known.images, key=lambda image: image.path.stat().st_size)[:24]
     known = replace(known, images=tuple(small))
     one_core = ask(V1_1_0, known, jobs=1)
-    assert len(said(one_core)) == 40
+    assert len(said(one_core)) == 24
     assert said(ask(V1_1_0, known, jobs=2)) == said(one_core)
     reverse = ask(V1_1_0, replace(known, images=known.images[::-1]), jobs=2)
     assert said(reverse) == said(one_core)
