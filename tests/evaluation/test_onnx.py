@@ -48,13 +48,13 @@ def model(colours: Path) -> Iterator[ModelProcess]:
         yield model
 
 
-def ended(pid: int) -> bool:
-    """Waits for it."""
+def ended(pid: int, within: float = PATIENCE) -> bool:
+    """Waits for it so many seconds."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
-    found, _, _ = select.select([process], [], [], PATIENCE)
+    found, _, _ = select.select([process], [], [], within)
     os.close(process)
     return bool(found)
 
@@ -183,15 +183,23 @@ def test_the_process_knows_no_secret_and_is_limited(
 
 
 def test_the_process_ends_with_its_parent(colours: Path) -> None:
-    """However that ends, and while the model is busy."""
+    """However that ends, and while the model is busy with a photo that takes it some seconds."""
     code = """
 import sys
 from pathlib import Path
+from threading import Thread
 from evaluation.colour_model import slow_photo
 from lepinet.evaluation.predictors.onnx import ModelProcess
+
+def processor_time():
+    return int(Path(f"/proc/{model.pid}/stat").read_text().split()[13])
+
 model = ModelProcess(Path(sys.argv[1]))
+before = processor_time()
+Thread(target=model.answer, args=([slow_photo()],)).start()
+while processor_time() < before + 10:
+    pass
 print(model.pid, flush=True)
-model.answer([slow_photo()])
 """
     paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-c", code, str(colours)]
@@ -199,7 +207,7 @@ model.answer([slow_photo()])
         assert parent.stdout
         pid = int(parent.stdout.readline())
         parent.kill()
-    assert ended(pid)
+    assert ended(pid, within=1)
 
 
 def test_closing_ends_the_process_and_whoever_waits(colours: Path) -> None:
