@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
@@ -30,7 +30,15 @@ class AnswerCache:
     Any number of processes may use the same folder.
     """
 
-    def __init__(self, folder: Path, model_sha256: str) -> None:
+    def __init__(self, folder: Path, model_sha256: str, labels: Collection[str]) -> None:
+        """Nothing is read yet.
+
+        Args:
+            folder: where answers are kept.
+            model_sha256: digest of the model's files.
+            labels: the model's; an answer with another one is none of its answers.
+        """
+        self._labels = frozenset(labels)
         self._path = folder / "answers.sqlite3"
         # Whatever may change an answer: the model's files with its preprocessing, this code, the libraries.
         parts = (model_sha256, str(PREDICTOR_VERSION), *(version(package) for package in _RUNTIME))
@@ -47,8 +55,8 @@ class AnswerCache:
             marks = ",".join("?" * len(some))
             query = f"select image, top from answers where model = ? and image in ({marks})"  # noqa: S608 - marks only
             for image, top in self._run(query, [(self._model, *some)]):
-                with contextlib.suppress(ValueError, TypeError):
-                    found[image] = RawAnswer(tuple(Guess(*guess) for guess in json.loads(top)))
+                with contextlib.suppress(ValueError, TypeError, RecursionError):
+                    found[image] = RawAnswer(_guesses(top, self._labels))
         return found
 
     def put(self, answers: Mapping[str, RawAnswer]) -> None:
@@ -88,3 +96,11 @@ class AnswerCache:
             self._database.execute(_SCHEMA)
         with self._database:
             return [line for row in rows for line in self._database.execute(statement, row)]
+
+
+def _guesses(top: str, labels: Collection[str]) -> tuple[Guess, ...]:
+    """Raises ValueError or TypeError for what this model cannot have answered."""
+    guesses = tuple(Guess(label, confidence) for label, confidence, _ in json.loads(top))
+    if not guesses or not all(guess.label in labels and 0 <= guess.confidence <= 1 for guess in guesses):
+        raise ValueError
+    return guesses

@@ -60,7 +60,7 @@ class KnownImages:
         """Files of the folder that look like photos and belong to no species: in no line of the list, in no folder."""
         if self.folder is None:
             return ()
-        listed = {image.file_name for image in self.images}
+        listed = {os.path.normpath(image.file_name) for image in self.images}
         there = (path for path in self.folder.rglob("*") if path.suffix.lower() in _PHOTOS)
         names = (path.relative_to(self.folder).as_posix() for path in there)
         return tuple(sorted(name for name in names if name not in listed and not name.startswith(".")))
@@ -84,8 +84,7 @@ def read_species(path: Path) -> tuple[Species, ...]:
     """The list of species: a CSV file with species_id (text: 001 stays 001), species_name, scientific_name.
 
     Raises:
-        UsageError: there is no such file.
-        RefusedError: a line that is not understood, with file and line.
+        RefusedError: there is no such file, or a line is not understood, with file and line.
     """
     found: dict[str, Species] = {}
     for line, row in _table(path, needed=("species_id", "species_name")):
@@ -227,7 +226,7 @@ def _look_at(find: Callable[[str], Path], row: _Row) -> KnownImage:
 def _finder(folder: Path | None) -> Callable[[str], Path]:
     """Gives the real path of a photo by its name, or refuses one that leads out of the folder."""
     if folder is None:
-        return lambda name: Path(os.path.realpath(name))
+        return _anywhere
     root = Path(os.path.realpath(folder))
 
     @cache
@@ -240,9 +239,17 @@ def _finder(folder: Path | None) -> Callable[[str], Path]:
         if name.startswith("/") or last in {"", ".", ".."}:
             return inside(root, name)
         path = subfolder(parent) / last
-        return inside(root, name) if path.is_symlink() else path
+        # Unlike the path's own method, this takes any name: what is wrong with it shows when it is opened.
+        return inside(root, name) if os.path.islink(path) else path  # noqa: PTH114 - see above
 
     return find
+
+
+def _anywhere(name: str) -> Path:
+    try:
+        return Path(os.path.realpath(name))
+    except (OSError, ValueError) as error:
+        raise RefusedError(f"is no usable file name ({error})", where=name) from None
 
 
 def _sha256(path: Path) -> str:

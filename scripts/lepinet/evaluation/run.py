@@ -64,7 +64,7 @@ def answers_of_folder(
     labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
     photos = _distinct(known)
     with ExitStack() as stack:
-        kept = stack.enter_context(AnswerCache(cache, sha256)) if cache else None
+        kept = stack.enter_context(AnswerCache(cache, sha256, files.labels)) if cache else None
         raw = kept.get(list(photos)) if kept else {}
         missing = {digest: path for digest, path in photos.items() if digest not in raw}
         processes, threads = _share(jobs or _cores(), files.onnx.stat().st_size, len(missing))

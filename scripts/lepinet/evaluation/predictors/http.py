@@ -103,8 +103,7 @@ class EndpointPredictor:
         except LepinetError as error:
             return RawAnswer(error=error.what)
         try:
-            async with asyncio.timeout(self._timings.prediction):
-                answer = await self._ask_until_answered(client, name, data)
+            answer = await self._ask_until_answered(client, name, data)
         except _NoAnswerError as error:
             return self._gave_up(str(error))
         except TimeoutError:
@@ -116,15 +115,20 @@ class EndpointPredictor:
         """Ask again after growing pauses, or those that the server names, as often as `Timings` allows."""
         pause = self._timings.retry
         for _ in range(self._timings.retries):
-            if self._closed or time.monotonic() > self._end:
-                limit = f"not all photos were answered within {self._timings.known_images:g} s"
-                raise OutsideError(limit, where=self.name)
+            self._check_time()
             try:
                 return await self._ask(client, name, data)
             except _NoAnswerError as error:
-                await asyncio.sleep(pause if error.pause is None else error.pause)
+                wanted = pause if error.pause is None else error.pause
+                await asyncio.sleep(min(wanted, max(self._end - time.monotonic(), 0)))
             pause *= 2
+        self._check_time()
         return await self._ask(client, name, data)
+
+    def _check_time(self) -> None:
+        if self._closed or time.monotonic() >= self._end:
+            limit = f"not all photos were answered within {self._timings.known_images:g} s"
+            raise OutsideError(limit, where=self.name)
 
     def _gave_up(self, reason: str) -> RawAnswer:
         self._silent += 1
@@ -133,11 +137,14 @@ class EndpointPredictor:
         return RawAnswer(error=reason)
 
     async def _ask(self, client: httpx.AsyncClient, name: str, data: bytes) -> RawAnswer:
-        """One request."""
+        """One request, of which a whole answer comes in time."""
         begun = time.perf_counter()
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         try:
-            async with client.stream("POST", self._url, files={"image": (name, data, kind)}) as response:
+            async with (
+                asyncio.timeout(self._timings.prediction),
+                client.stream("POST", self._url, files={"image": (name, data, kind)}) as response,
+            ):
                 body = await _body(response)
         except httpx.HTTPError as error:
             raise _NoAnswerError(f"no connection ({error or type(error).__name__})") from None

@@ -73,6 +73,8 @@ class RestartingModel:
 
     def _running(self) -> ModelProcess:
         if not self._closed and (self._process is None or not self._process.alive):
+            if self._process:
+                self._process.close()
             self._process = ModelProcess(self._folder, threads=self._threads, timings=self._timings)
         if self._closed or self._process is None:
             self.close()
