@@ -8,8 +8,8 @@ import unicodedata
 
 _JOINERS = {"\u200c", "\u200d"}  # Sinhala and Tamil are not written without them
 _HIDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~!$&]|:(?=\S)|(?<=www)\.|^[-+=]|^[0-9]+[.)]", re.IGNORECASE)
-_ADDRESSED = re.compile(r"[@#](?=\w)")
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~!$&]|:(?=\S)|(?<=www)\.|^[-+=]|^#(?!\w)|^[0-9]+[.)]", re.IGNORECASE)
+_ADDRESSED = re.compile(r"[@#](?=\w)|\bGH-(?=[0-9])", re.IGNORECASE)
 
 
 def for_terminal(text: str, longest: int = 300) -> str:
@@ -21,11 +21,11 @@ def for_terminal(text: str, longest: int = 300) -> str:
 def for_markdown(text: str, longest: int = 300) -> str:
     """One line that GitHub shows as it stands: no markup, no HTML, no cell ends, no link, nobody notified.
 
-    GitHub looks for names (@) and numbers (#) after it has read the Markdown, so a backslash does not keep them from
-    becoming links; a space of no width does.
+    GitHub looks for names (@) and numbers (#, GH-) after it has read the Markdown, so a backslash does not keep them
+    from becoming links; a space of no width does.
     """
     line = for_terminal(text, longest)
-    return _ADDRESSED.sub(r"\\\g<0>&#8203;", _MARKDOWN.sub(_backslashed, line))
+    return _ADDRESSED.sub(r"\g<0>&#8203;", _MARKDOWN.sub(_backslashed, line))
 
 
 def for_attribute(text: str, longest: int = 300) -> str:

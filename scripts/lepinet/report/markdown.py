@@ -174,7 +174,7 @@ def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[s
     if changed:
         yield ""
         yield from changed
-    yield "\n</details>"
+    yield "\n</details>\n"
 
 
 def _species(part: EnvironmentCheck, rows: int) -> Iterator[str]:
@@ -235,7 +235,7 @@ def _know_more(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
         if isinstance(needed, int) and isinstance(size, int) and needed > size > 0:
             yield (
                 f"- **Know more:** about {needed - size:,} more photos ({needed:,} in all) would be enough, "
-                f"were both equally good. They go into `{known_images}`."
+                f"were both equally good. They go into {text(known_images)}."
             )
 
 
