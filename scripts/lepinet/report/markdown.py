@@ -26,6 +26,7 @@ LIMIT = 65_536
 """Characters that GitHub takes in a comment."""
 _ROWS = (100, 30, 10, 3, 0)
 """So many rows a table may have; fewer when the report would be too long."""
+_CLOSED = "\n\n</details>"
 _CUT = "\n\n… cut here: GitHub takes no longer comment. All of it: `lepinet check --json`\n"
 
 
@@ -35,13 +36,14 @@ def check(document: CheckDocument) -> str:
         report = "\n".join(_report(document, rows))
         if len(report) <= LIMIT:
             return report
-    return report[: LIMIT - len(_CUT)].rpartition("\n")[0] + _CUT
+    kept = report[: LIMIT - len(_CUT) - len(_CLOSED)].rpartition("\n")[0]
+    return kept + _CLOSED * (kept.count("<details>") - kept.count("</details>")) + _CUT
 
 
 def _report(document: CheckDocument, rows: int) -> Iterator[str]:
     if document.problems:
-        yield from _invalid(document)
-    elif not document.environments:
+        yield from _invalid(document, rows)
+    elif not document.environments or any(new.error for new in document.registered):
         yield f"### LepiNet · {document.answer}"
         yield f"**{text(wording.sentence(document.sentence))}**"
     for part in document.environments:
@@ -53,13 +55,15 @@ def _report(document: CheckDocument, rows: int) -> Iterator[str]:
     yield ""
 
 
-def _invalid(document: CheckDocument) -> Iterator[str]:
+def _invalid(document: CheckDocument, rows: int) -> Iterator[str]:
     yield f"### LepiNet · models.yaml: **{CheckAnswer.INVALID}**"
     yield f"**{text(wording.sentence(document.sentence))}**"
-    for problem in document.problems:
+    for problem in document.problems[:rows]:
         shown = str(problem)
         fence = "`" * max(3, max(map(len, "".join(c if c == "`" else " " for c in shown).split()), default=0) + 1)
         yield f"\n{fence}text\n{shown}\n{fence}"
+    if len(document.problems) > rows:
+        yield f"\n{len(document.problems) - rows} more problems are not shown here: `lepinet validate` names all."
 
 
 def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
