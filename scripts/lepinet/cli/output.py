@@ -14,6 +14,7 @@ import click
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.manifest.problems import Problem
+from lepinet.report.escape import for_terminal
 
 if TYPE_CHECKING:
     from lepinet.evaluation.cases import KnownImages
@@ -37,7 +38,7 @@ def say(text: str) -> None:
 def say_unlisted(known: KnownImages | None) -> None:
     """Tell of photos that lie among the known images and are not used: nobody counts what is missing."""
     if unlisted := known.unlisted() if known else ():
-        shown = ", ".join(unlisted[:3]) + (", …" if len(unlisted) > len(unlisted[:3]) else "")
+        shown = ", ".join(map(for_terminal, unlisted[:3])) + (", …" if len(unlisted) > len(unlisted[:3]) else "")
         say(f"{len(unlisted)} photos in {known and known.folder} belong to no species and are not used: {shown}")
 
 
