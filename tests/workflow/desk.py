@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -18,6 +19,10 @@ from unittest.mock import patch
 
 from lepinet.cli import main
 from lepinet.model_files import folder_revision
+from lepinet.registry.calls import Connection
+from lepinet.registry.embedded import EmbeddedServer
+from lepinet.settings import Settings
+from lepinet.workflow.workspace import Workspace, open_workspace
 
 TESTS = Path(__file__).parents[1]
 _WHO = {f"GIT_{role}_{what}": "asha@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -86,6 +91,18 @@ class Desk:
     def variables(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         return {**ours, **_WHO, **_QUIET, "LEPINET_HOME": str(self.home), "USER": "asha"}
+
+    @property
+    def workspace(self) -> Workspace:
+        """As a command of this process sees it."""
+        found = open_workspace(self.folder)
+        return Workspace(found.git, Settings(self.variables), found.timings)
+
+    @contextmanager
+    def database(self) -> Iterator[Connection]:
+        """The registry's owner at its SQL editor."""
+        with EmbeddedServer(self.workspace.data / "registry") as server, server.connect() as connection:
+            yield connection
 
     def git(self, *arguments: str) -> str:
         return self.run("git", *arguments)
