@@ -87,6 +87,18 @@ class Desk:
             signal.signal(signal.SIGTERM, before)
         raise AssertionError("a command ends with an exit code")
 
+    def process(self, *arguments: str, **environment: str) -> Ended:
+        """The command in a process of its own, where the environment must be there from its start."""
+        done = subprocess.run(
+            [sys.executable, "-c", "from lepinet.cli import main; main()", *arguments],
+            cwd=self.folder,
+            env=self.variables | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
     @property
     def variables(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}

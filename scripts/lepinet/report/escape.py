@@ -18,6 +18,11 @@ def for_terminal(text: str, longest: int = 300) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
+def columns_for_terminal(line: str) -> str:
+    """As `for_terminal`, for a line that is put together already: whole, and with the spaces that it has."""
+    return "".join(map(_shown, line))
+
+
 def for_markdown(text: str, longest: int = 300) -> str:
     """One line that GitHub shows as it stands: no markup, no HTML, no cell ends, no link, nobody notified.
 

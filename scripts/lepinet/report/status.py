@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from lepinet.endpoints import EndpointState
 from lepinet.reconcile.plan import Plan
 from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, PastDeployment, Snapshot
+from lepinet.report.escape import columns_for_terminal as shown
 from lepinet.target import Target
 
 
@@ -63,7 +64,7 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
     width = max((len(one.environment) for one in environments), default=0) + 2
     blocks = [_block(one, width, now) for one in environments]
     waiting = {note for one in environments if one.plan for note in one.plan.notes if note.startswith("waiting: ")}
-    blocks += [f"{'waiting':<{width}}{note.removeprefix('waiting: ')}" for note in sorted(waiting)]
+    blocks += [shown(f"{'waiting':<{width}}{note.removeprefix('waiting: ')}") for note in sorted(waiting)]
     needed = [one.environment for one in environments if one.needs_a_person]
     open_ = [one.environment for one in environments if not one.in_step and not one.needs_a_person]
     if needed:
@@ -76,8 +77,7 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
 
 
 def _block(one: EnvironmentStatus, width: int, now: datetime) -> str:
-    lines = [_headline(one, now), *_agreement(one)]
-    head, *rest = lines
+    head, *rest = map(shown, (_headline(one, now), *_agreement(one)))
     return "\n".join([f"{one.environment:<{width}}{head}", *(" " * width + line for line in rest)])
 
 
@@ -148,14 +148,14 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
             lines.append(f"    {row.error}")
         if steps:
             lines += [f"    {event.at.astimezone():%H:%M:%S} {event.step}: {event.text}" for event in row.events]
-    return "\n".join(lines) or "no deployment to show"
+    return "\n".join(map(shown, lines)) or "no deployment to show"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they must be, two spaces apart."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        shown("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()) for row in rows
     )
 
 
