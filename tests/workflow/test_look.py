@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,11 @@ def by_hand(desk: Desk, version: str) -> Iterator[None]:
     activate(version)
     yield
     activate("v1.1.0")
+
+
+def quiet(ended: Ended) -> None:
+    """Nothing in it that a terminal would act on, or that hides or turns what stands there."""
+    assert {sign for sign in ended.out + ended.err if unicodedata.category(sign) in {"Cc", "Cf"}} <= {"\n"}
 
 
 def rows(ended: Ended) -> list[tuple[str, str]]:
@@ -224,7 +230,22 @@ def test_steps_are_shown_where_they_are_wanted(desk: Desk) -> None:
 
 def test_what_others_wrote_moves_no_cursor(desk: Desk) -> None:
     for command in (["status"], ["history", "--steps"], ["versions"], ["plan"]):
-        said = desk.lepinet(*command)
-        hiding = {sign for sign in said.out + said.err if unicodedata.category(sign) in {"Cc", "Cf"}}
-        assert hiding <= {"\n"}, command
+        quiet(desk.lepinet(*command))
     assert "Activate v1.1.0" in desk.lepinet("status").out
+
+
+def test_an_emergency_says_why_and_moves_no_cursor(tmp_path: Path) -> None:
+    alone = lay(tmp_path)
+    succeeds(alone, "db", "migrate")
+    succeeds(alone, "reconcile")
+    succeeds(alone, "rollback", "v1.1.0", "-e", "production", "--now", "--reason", "at once \x1b[2J\x1b]0;title\x07")
+    (alone.folder / "\x1b[2Jmine.txt").write_text("not committed\n")
+    for command, code in ((["status"], 1), (["plan"], 0), (["history", "--steps"], 0), (["reconcile"], 1)):
+        ended = alone.lepinet(*command)
+        assert ended.code == code, ended.err
+        quiet(ended)
+    status = alone.lepinet("status").out
+    assert "production is pinned to v1.1.0: at once" in status
+    assert "· EMERGENCY" in status
+    assert status.endswith("production: a person is needed.\n")
+    assert "production  v1.1.0  succeeded EMERGENCY · asha · " in alone.lepinet("history").out

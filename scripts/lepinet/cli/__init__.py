@@ -122,9 +122,9 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _explain(error: LepinetError) -> int:
-    click.echo(str(error), err=True)
-    from lepinet.cli.output import annotate, on_github  # noqa: PLC0415 -- only a failing run needs it
+    from lepinet.cli.output import annotate, on_github, say  # noqa: PLC0415 -- only a failing run needs it
 
+    say(str(error))
     if on_github():
         annotate(error)
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))

@@ -14,7 +14,7 @@ import click
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.manifest.problems import Problem
-from lepinet.report.escape import for_terminal
+from lepinet.report.escape import for_terminal, lines_for_terminal
 
 if TYPE_CHECKING:
     from lepinet.evaluation.cases import KnownImages
@@ -32,7 +32,7 @@ def on_github() -> bool:
 
 def say(text: str) -> None:
     """Tell a person what happens; never mixed into a result."""
-    click.echo(text, err=True)
+    click.echo(lines_for_terminal(text), err=True)
 
 
 def say_unlisted(known: KnownImages | None) -> None:

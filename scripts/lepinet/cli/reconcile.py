@@ -9,6 +9,7 @@ import click
 from lepinet.cli import NO, OUTSIDE, options
 from lepinet.cli.output import Progress, say, show_json, write_text
 from lepinet.reconcile.run import Ending, Outcome
+from lepinet.report.escape import lines_for_terminal
 from lepinet.workflow import declared
 from lepinet.workflow.workspace import open_workspace
 
@@ -31,7 +32,7 @@ def plan(*, environment: str | None, as_json: bool) -> int:
         return 0
     for it in plans:
         for line in it.lines():
-            click.echo(f"{it.environment}: {line}")
+            click.echo(lines_for_terminal(f"{it.environment}: {line}"))
     return 0
 
 
@@ -82,7 +83,7 @@ def reconcile(
     for outcome in deploy.reconcile_all(open_workspace(), environment, asked, deploy.Telling(say, Progress)):
         outcomes.append(outcome)
         if not as_json:
-            click.echo(f"{outcome.environment}: {outcome.sentence}")
+            click.echo(lines_for_terminal(f"{outcome.environment}: {outcome.sentence}"))
     if as_json:
         show_json([outcome_json(outcome) for outcome in outcomes])
     return max((EXIT_CODES[outcome.ending] for outcome in outcomes), default=0)

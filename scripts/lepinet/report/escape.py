@@ -23,6 +23,11 @@ def columns_for_terminal(line: str) -> str:
     return "".join(map(_shown, line))
 
 
+def lines_for_terminal(text: str) -> str:
+    """As `columns_for_terminal`, of several lines."""
+    return "\n".join(map(columns_for_terminal, text.split("\n")))
+
+
 def for_markdown(text: str, longest: int = 300) -> str:
     """One line that GitHub shows as it stands: no markup, no HTML, no cell ends, no link, nobody notified.
 
