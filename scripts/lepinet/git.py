@@ -181,10 +181,13 @@ class Repository:
         return answer.stdout.decode().strip() or None
 
     def free_branch(self, name: str) -> str:
-        """The name, or the first one after it with a number behind that no local branch has."""
+        """The name, or the first one after it with a number behind that no branch has, here or as known of origin."""
         numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        places = ("refs/heads/", _REMOTE)
         return next(
-            one for one in numbered if self._try("show-ref", "--verify", "--quiet", f"refs/heads/{one}").returncode
+            one
+            for one in numbered
+            if all(self._try("show-ref", "--verify", "--quiet", f"{place}{one}").returncode for place in places)
         )
 
     def user_name(self) -> str | None:

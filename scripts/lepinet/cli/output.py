@@ -15,14 +15,10 @@ import click
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.manifest.problems import Problem
-from lepinet.report.escape import for_terminal
+from lepinet.report.escape import columns_for_terminal
 
 if TYPE_CHECKING:
     from lepinet.evaluation.cases import KnownImages
-
-
-_LONGEST = 5000
-"""Characters of one line; reasons may have so many."""
 
 
 def colour() -> bool:
@@ -38,13 +34,13 @@ def on_github() -> bool:
 def say(text: str) -> None:
     """Tell a person what happens; never mixed into a result. A run goes on when nobody reads it any more."""
     with suppress(OSError):
-        click.echo(for_terminal(text, _LONGEST), err=True)
+        click.echo(columns_for_terminal(text), err=True)
 
 
 def show(text: str) -> None:
     """A line of a result, while there is more to do: who stops reading stops no deployment."""
     with suppress(OSError):
-        click.echo(for_terminal(text, _LONGEST))
+        click.echo(columns_for_terminal(text))
 
 
 def say_unlisted(known: KnownImages | None) -> None:

@@ -8,8 +8,8 @@ import unicodedata
 
 _JOINERS = {"\u200c", "\u200d"}  # Sinhala and Tamil are not written without them
 _HIDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~!$&]|:(?=\S)|(?<=www)\.|^[-+=]|^[0-9]+[.)]", re.IGNORECASE)
-_ADDRESSED = re.compile(r"[@#](?=\w)")
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~!$&]|:(?=\S)|(?<=www)\.|^[-+=]|^#(?!\w)|^[0-9]+[.)]", re.IGNORECASE)
+_ADDRESSED = re.compile(r"[@#](?=\w)|\bGH-(?=[0-9])", re.IGNORECASE)
 
 
 def for_terminal(text: str, longest: int = 300) -> str:
@@ -18,14 +18,19 @@ def for_terminal(text: str, longest: int = 300) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
+def columns_for_terminal(line: str) -> str:
+    """As `for_terminal`, for a line that is put together already: whole, and with the spaces that it has."""
+    return "".join(map(_shown, line))
+
+
 def for_markdown(text: str, longest: int = 300) -> str:
     """One line that GitHub shows as it stands: no markup, no HTML, no cell ends, no link, nobody notified.
 
-    GitHub looks for names (@) and numbers (#) after it has read the Markdown, so a backslash does not keep them from
-    becoming links; a space of no width does.
+    GitHub looks for names (@) and numbers (#, GH-) after it has read the Markdown, so a backslash does not keep them
+    from becoming links; a space of no width does.
     """
     line = for_terminal(text, longest)
-    return _ADDRESSED.sub(r"\\\g<0>&#8203;", _MARKDOWN.sub(_backslashed, line))
+    return _ADDRESSED.sub(r"\g<0>&#8203;", _MARKDOWN.sub(_backslashed, line))
 
 
 def for_attribute(text: str, longest: int = 300) -> str:

@@ -26,6 +26,7 @@ LIMIT = 65_536
 """Characters that GitHub takes in a comment."""
 _ROWS = (100, 30, 10, 3, 0)
 """So many rows a table may have; fewer when the report would be too long."""
+_CLOSED = "\n\n</details>"
 _CUT = "\n\n… cut here: GitHub takes no longer comment. All of it: `lepinet check --json`\n"
 
 
@@ -35,13 +36,14 @@ def check(document: CheckDocument) -> str:
         report = "\n".join(_report(document, rows))
         if len(report) <= LIMIT:
             return report
-    return report[: LIMIT - len(_CUT)].rpartition("\n")[0] + _CUT
+    kept = report[: LIMIT - len(_CUT) - len(_CLOSED)].rpartition("\n")[0]
+    return kept + _CLOSED * (kept.count("<details>") - kept.count("</details>")) + _CUT
 
 
 def _report(document: CheckDocument, rows: int) -> Iterator[str]:
     if document.problems:
-        yield from _invalid(document)
-    elif not document.environments:
+        yield from _invalid(document, rows)
+    elif not document.environments or any(new.error for new in document.registered):
         yield f"### LepiNet · {document.answer}"
         yield f"**{text(wording.sentence(document.sentence))}**"
     for part in document.environments:
@@ -53,13 +55,15 @@ def _report(document: CheckDocument, rows: int) -> Iterator[str]:
     yield ""
 
 
-def _invalid(document: CheckDocument) -> Iterator[str]:
+def _invalid(document: CheckDocument, rows: int) -> Iterator[str]:
     yield f"### LepiNet · models.yaml: **{CheckAnswer.INVALID}**"
     yield f"**{text(wording.sentence(document.sentence))}**"
-    for problem in document.problems:
+    for problem in document.problems[:rows]:
         shown = str(problem)
         fence = "`" * max(3, max(map(len, "".join(c if c == "`" else " " for c in shown).split()), default=0) + 1)
         yield f"\n{fence}text\n{shown}\n{fence}"
+    if len(document.problems) > rows:
+        yield f"\n{len(document.problems) - rows} more problems are not shown here: `lepinet validate` names all."
 
 
 def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
@@ -174,7 +178,7 @@ def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[s
     if changed:
         yield ""
         yield from changed
-    yield "\n</details>"
+    yield "\n</details>\n"
 
 
 def _species(part: EnvironmentCheck, rows: int) -> Iterator[str]:
@@ -235,7 +239,7 @@ def _know_more(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
         if isinstance(needed, int) and isinstance(size, int) and needed > size > 0:
             yield (
                 f"- **Know more:** about {needed - size:,} more photos ({needed:,} in all) would be enough, "
-                f"were both equally good. They go into `{known_images}`."
+                f"were both equally good. They go into {text(known_images)}."
             )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from lepinet.endpoints import EndpointState
 from lepinet.reconcile.plan import Plan
 from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, PastDeployment, Snapshot
-from lepinet.report.escape import for_terminal as text
+from lepinet.report.escape import columns_for_terminal as shown
 from lepinet.target import Target
 
 
@@ -64,7 +64,7 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
     width = max((len(one.environment) for one in environments), default=0) + 2
     blocks = [_block(one, width, now) for one in environments]
     waiting = {note for one in environments if one.plan for note in one.plan.notes if note.startswith("waiting: ")}
-    blocks += [f"{'waiting':<{width}}{text(note.removeprefix('waiting: '))}" for note in sorted(waiting)]
+    blocks += [shown(f"{'waiting':<{width}}{note.removeprefix('waiting: ')}") for note in sorted(waiting)]
     needed = [one.environment for one in environments if one.needs_a_person]
     open_ = [one.environment for one in environments if not one.in_step and not one.needs_a_person]
     if needed:
@@ -77,8 +77,7 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
 
 
 def _block(one: EnvironmentStatus, width: int, now: datetime) -> str:
-    lines = [_headline(one, now), *_agreement(one)]
-    head, *rest = lines
+    head, *rest = map(shown, (_headline(one, now), *_agreement(one)))
     return "\n".join([f"{one.environment:<{width}}{head}", *(" " * width + line for line in rest)])
 
 
@@ -91,15 +90,15 @@ def _headline(one: EnvironmentStatus, now: datetime) -> str:
         return f"nothing is live yet; git declares {_name(one.declared)}"
     if live is None or live.ended_at is None or live.version != active:
         return f"{active}  not by a deployment"
-    because = f' "{text(live.reason)}"' if live.reason else ""
+    because = f' "{live.reason}"' if live.reason else ""
     since = f"{live.ended_at.astimezone():%d %b %H:%M %z}"
     kind = " · EMERGENCY" if live.kind == "emergency" else ""
-    return f"{active}  live {_ago(now - live.ended_at)} (since {since}) · {text(live.actor)}{because}{kind}"
+    return f"{active}  live {_ago(now - live.ended_at)} (since {since}) · {live.actor}{because}{kind}"
 
 
 def _agreement(one: EnvironmentStatus) -> list[str]:
     if one.trouble:
-        return [text(line, 1000) for line in one.trouble.splitlines()]
+        return one.trouble.splitlines()
     if one.snapshot is None:
         return []
     active = one.snapshot.environment.active or "nothing"
@@ -112,7 +111,7 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
         state = "DRIFT" if one.plan and one.plan.stop and "by hand" in one.plan.stop else "not in step"
         lines = [f"git {_name(one.declared)} · database {active} · {served}  {state}"]
     if one.plan and one.plan.stop:
-        lines.append(text(one.plan.stop, 1000))
+        lines.append(one.plan.stop)
     if one.way_back:
         lines.append(f"way back: {one.way_back} · lepinet rollback {one.way_back} -e {one.environment} --reason …")
     return lines
@@ -123,12 +122,12 @@ def versions(known: Sequence[KnownVersion]) -> str:
     rows = [("version", "active in", "accuracy", "images", "created", "files")]
     rows += [
         (
-            text(one.name),
+            one.name,
             ", ".join(one.active_in) or ("" if one.in_manifest else "waiting"),
             "" if one.accuracy_score is None else f"{one.accuracy_score:.2%}",
             "" if one.training_image_count is None else f"{one.training_image_count:,}",
             f"{one.created_at:%Y-%m-%d}" if one.created_at else "",
-            text(str(Target(one.file_path, one.revision)) if one.revision else one.file_path),
+            str(Target(one.file_path, one.revision)) if one.revision else one.file_path,
         )
         for one in known
     ]
@@ -140,27 +139,23 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
     lines = []
     for row in deployments:
         commit = f" · {row.commit[:7]}" if row.commit else ""
-        because = f' · "{text(row.reason)}"' if row.reason else ""
+        because = f' · "{row.reason}"' if row.reason else ""
         kind = " EMERGENCY" if row.kind == "emergency" else ""
         when = f"{row.begun_at.astimezone():%Y-%m-%d %H:%M:%S}"
         came_of_it = "held" if row.failure is Failure.VERDICT else row.status
-        lines.append(
-            f"{when}  {row.environment}  {text(row.version)}  {came_of_it}{kind} · {text(row.actor)}{commit}{because}"
-        )
+        lines.append(f"{when}  {row.environment}  {row.version}  {came_of_it}{kind} · {row.actor}{commit}{because}")
         if row.error:
-            lines.append(f"    {text(row.error, 1000)}")
+            lines.append(f"    {row.error}")
         if steps:
-            lines += [
-                f"    {event.at.astimezone():%H:%M:%S} {event.step}: {text(event.text, 1000)}" for event in row.events
-            ]
-    return "\n".join(lines) or "no deployment to show"
+            lines += [f"    {event.at.astimezone():%H:%M:%S} {event.step}: {event.text}" for event in row.events]
+    return "\n".join(map(shown, lines)) or "no deployment to show"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they must be, two spaces apart."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        shown("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()) for row in rows
     )
 
 

@@ -91,7 +91,7 @@ def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
 
 
 def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
-    if not document.environments:
+    if not document.environments or any(version.error for version in document.registered):
         yield paint.bold(text(wording.sentence(document.sentence), 1000))
     for problem in document.problems:
         yield ""
@@ -116,7 +116,8 @@ def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
     if part.comparison and part.baseline:
         yield from _side_by_side(part.comparison, text(part.baseline.name), text(candidate))
     elif part.test:
-        yield from _rows((row.label, row.new) for row in wording.figures_alone(part.test))
+        rows = [(row.label, row.new) for row in wording.figures_alone(part.test)]
+        yield from _rows([(wording.counted_images(part.test), text(candidate)), *rows])
     unanswered = ((one.file_name, one.error) for one in part.unanswered)
     yield from _list("not answered, and counted as wrong", unanswered)
     size = part.test.sample_size if part.test else 0

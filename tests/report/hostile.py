@@ -1,0 +1,37 @@
+"""Text that would do something on GitHub or on a terminal, were it shown as it is."""
+
+from __future__ import annotations
+
+NAMES = (
+    "a|b",
+    "a\\|b\\",
+    "`code`",
+    "```",
+    "**bold** _slanted_ ~~struck~~",
+    "<img src=x onerror=alert(1)>",
+    "</details></td></table>",
+    "<!-- hidden",
+    "@asha",
+    "team @org/reviewers, look",
+    "#1",
+    "# heading",
+    "GH-1",
+    "- item",
+    "1. item",
+    "> quote",
+    "===",
+    "[a link](https://evil.example)",
+    "![a picture](https://evil.example/x.png)",
+    "[x]: https://evil.example",
+    "https://evil.example",
+    "WWW.evil.example",
+    "asha@example.org",
+    "&lt;b&gt; &#124;",
+    "$x$ and [^1]",
+    "two\nlines\r\n\r\n# three",
+    "a tab\tand\u2028a line",
+    "\x1b[2J\x1b]0;title\x07",
+    "\x9b31m",
+    "\u202egpj.exe\u2066",
+    "\u200bnothing\ufeff",
+)

@@ -1,0 +1,108 @@
+"""The JSON of test, compare and check: as its schema says, and the same for whoever reads it back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from pydantic import BaseModel
+
+from evaluation.answering import Counts, answers_of
+from lepinet.evaluation.results import Results, results_of
+from lepinet.manifest.history import ChangeClass
+from lepinet.report.documents import CheckAnswer, CheckDocument, ComparisonDocument, RegisteredVersion
+from lepinet.report.schemas import DOCUMENTS, schema_text
+from report.hostile import NAMES
+from report.reports import (
+    FINE,
+    LOST,
+    NOW,
+    SMOKE,
+    TOO_FEW,
+    comparison,
+    document,
+    environment,
+    problem,
+    registered,
+    results,
+)
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
+HOSTILE = {name: Counts(2, 1, 1, 1) for name in NAMES}
+BROKEN = RegisteredVersion(version="v2.4.0", error="its files are not there")
+
+CHECKS = {
+    "fine": (document(environment(FINE)), CheckAnswer.PROMOTE),
+    "held": (document(environment(LOST)), CheckAnswer.HOLD),
+    "undecided": (document(environment(TOO_FEW)), CheckAnswer.UNDECIDED),
+    "undecided and blocked": (document(environment(TOO_FEW, blocks=True)), CheckAnswer.HOLD),
+    "first": (document(environment(SMOKE, first=True)), CheckAnswer.PROMOTE),
+    "by decision": (document(environment(LOST, override="Season opens")), CheckAnswer.PROMOTE),
+    "rollback": (document(environment(LOST, change=ChangeClass.ROLLBACK)), CheckAnswer.NOTHING),
+    "broken rollback": (
+        document(environment(FINE, change=ChangeClass.ROLLBACK, error="it does not load")),
+        CheckAnswer.HOLD,
+    ),
+    "broken by decision": (document(environment(FINE, error="it does not load", override="so what")), CheckAnswer.HOLD),
+    "registered": (document(registered=[registered(FINE)]), CheckAnswer.NOTHING),
+    "registered broken": (document(environment(FINE), registered=[BROKEN]), CheckAnswer.HOLD),
+    "one of two held": (document(environment(FINE, name="staging"), environment(LOST)), CheckAnswer.HOLD),
+    "invalid": (document(problems=[problem()]), CheckAnswer.INVALID),
+    "nothing": (document(), CheckAnswer.NOTHING),
+    "hostile": (document(environment(HOSTILE, unanswered=NAMES[0], notes=NAMES[1])), CheckAnswer.HOLD),
+}
+
+
+def valid(command: str, written: BaseModel) -> Any:
+    """What the command prints for this, which its schema takes."""
+    schema = json.loads((SCHEMAS / f"{command}.json").read_text(encoding="utf-8"))
+    checker = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    printed = json.loads(json.dumps(written.model_dump(mode="json"), ensure_ascii=False))
+    assert [error.message for error in checker.iter_errors(printed)] == []
+    return printed
+
+
+@pytest.mark.parametrize("command", DOCUMENTS)
+def test_the_schemas_of_the_repository_are_current(command: str) -> None:
+    assert (SCHEMAS / f"{command}.json").read_text(encoding="utf-8") == schema_text(command)
+
+
+@pytest.mark.parametrize("case", CHECKS)
+def test_a_check_is_as_its_schema_says_and_has_one_answer(case: str) -> None:
+    written, answer = CHECKS[case]
+    printed = valid("check", written)
+    assert printed["answer"] == answer
+    assert printed["sentence"]
+    assert CheckDocument.model_validate_json(json.dumps(printed)) == written
+
+
+@pytest.mark.parametrize("table", [FINE, LOST, TOO_FEW, SMOKE, HOSTILE, {}])
+def test_a_comparison_is_as_its_schema_says(table: dict[str, Counts]) -> None:
+    printed = valid("compare", comparison(table))
+    flips = [sum(counts.negative for counts in table.values()), sum(counts.positive for counts in table.values())]
+    assert [len(printed["negative_flips"]), len(printed["positive_flips"])] == flips
+    assert (printed["difference_interval"] is None) == (not table)
+    assert ComparisonDocument.model_validate_json(json.dumps(printed))
+
+
+@pytest.mark.parametrize("table", [FINE, LOST, SMOKE, HOSTILE])
+def test_a_test_is_as_its_schema_says(table: dict[str, Counts]) -> None:
+    written = results(table, unanswered="it is no photo")
+    printed = valid("test", written)
+    assert printed["sample_size"] == sum(map(sum, table.values()))
+    assert Results.model_validate_json(json.dumps(printed)) == written
+
+
+def test_a_test_without_images_is_as_its_schema_says() -> None:
+    assert valid("test", results_of(answers_of("v1.0.0", []), NOW))["accuracy"] is None
+
+
+def test_a_schema_takes_no_document_that_lacks_a_key() -> None:
+    printed = valid("check", CHECKS["held"][0])
+    del printed["environments"][0]["blocks"]
+    schema = json.loads((SCHEMAS / "check.json").read_text(encoding="utf-8"))
+    with pytest.raises(jsonschema.ValidationError, match="blocks"):
+        jsonschema.validate(printed, schema)

@@ -1,0 +1,251 @@
+"""`status`, `versions` and `history` of two environments whose registry has seen a few merges."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lepinet.model_files import folder_revision
+from workflow.desk import Desk, Ended, lay
+
+HOSTILE = "Activate v1.1.0 \x1b[2J\x1b]0;title\x07 \u202efor all\u2066"
+TRAINED = datetime(2026, 11, 20, 10, tzinfo=UTC)
+BEGUN, ENDED, LATER = (f"{datetime(2026, 11, day, 12, tzinfo=UTC).astimezone():%Y-%m-%d}" for day in (20, 21, 22))
+"""Days as they are counted where the tests run."""
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A repository, and what status said on the way."""
+
+    desk: Desk
+    without_tables: Ended
+    before: Ended
+    before_json: Ended
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    """Newest first: staging back on v1.0.0; production v1.1.0, then v1.0.0; staging v1.1.0, on the 20th and 21st."""
+    desk = lay(tmp_path_factory.mktemp("look"))
+    without_tables = desk.lepinet("status")
+    succeeds(desk, "db", "migrate")
+    log(desk, "v1.1.0", training_image_count=1248, accuracy_score=0.9265, created_at=TRAINED)
+    before, before_json = desk.lepinet("status"), desk.lepinet("status", "--json")
+    succeeds(desk, "reconcile")
+    with desk.database() as owner:
+        owner.execute(
+            "update public.model_deployments set begun_at = '2026-11-20 12:00Z', ended_at = '2026-11-21 12:00Z'"
+            " where environment = 'staging'"
+        )
+    desk.set_active("production", "v1.1.0")
+    desk.commit(HOSTILE)
+    succeeds(desk, "reconcile")
+    desk.set_active("staging", "v1.0.0")
+    desk.commit("Roll staging back to v1.0.0: wrong names")
+    succeeds(desk, "reconcile")
+    log(desk, "v1.2.0", training_image_count=1500, accuracy_score=0.93, notes="\x1b[2J")
+    return Lived(desk, without_tables, before, before_json)
+
+
+@pytest.fixture(scope="module")
+def desk(lived: Lived) -> Desk:
+    return lived.desk
+
+
+def succeeds(desk: Desk, *arguments: str) -> None:
+    ended = desk.lepinet(*arguments)
+    assert ended.code == 0, ended.err
+
+
+def log(desk: Desk, name: str, **figures: object) -> None:
+    """As a trainer does."""
+    folder = desk.folder / "models" / name
+    revision = folder_revision(folder) if folder.is_dir() else "1" * 40
+    path = f"models/{name}" if folder.is_dir() else "Bhanura/lepinet-model"
+    with desk.workspace.registry("production") as registry:
+        registry.log_version(name, path, revision=revision, **figures)  # type: ignore[arg-type]  # as they are named
+
+
+@contextmanager
+def by_hand(desk: Desk, version: str) -> Iterator[None]:
+    """Production's row is another one, as the old guide has it, and then again what it was."""
+
+    def activate(name: str) -> None:
+        with desk.database() as owner:
+            owner.execute("update public.model_versions set is_active = false where is_active")
+            owner.execute("update public.model_versions set is_active = true where version_name = %s", [name])
+
+    activate(version)
+    yield
+    activate("v1.1.0")
+
+
+def quiet(ended: Ended) -> None:
+    """Nothing in it that a terminal would act on, or that hides or turns what stands there."""
+    assert {sign for sign in ended.out + ended.err if unicodedata.category(sign) in {"Cc", "Cf"}} <= {"\n"}
+
+
+def rows(ended: Ended) -> list[tuple[str, str]]:
+    """Environment and version of each line of a history."""
+    assert ended.code == 0, ended.err
+    return [(row["environment"], row["version"]) for row in ended.json]
+
+
+def test_a_registry_without_tables_says_what_makes_them(lived: Lived) -> None:
+    assert lived.without_tables.code == 1
+    assert "the database cannot be asked" in lived.without_tables.out
+    assert "lepinet db migrate" in lived.without_tables.out
+    assert lived.without_tables.out.endswith("staging, production: a person is needed.\n")
+
+
+def test_nothing_is_live_yet(lived: Lived) -> None:
+    assert lived.before.code == 0
+    assert "production  nothing is live yet; git declares v1.0.0" in lived.before.out
+    assert lived.before.out.endswith("Not live yet: staging, production. Next: lepinet reconcile\n")
+    production = lived.before_json.json[1]
+    assert (production["environment"], production["declared"], production["active"]) == ("production", "v1.0.0", None)
+    assert (production["in_step"], production["needs_a_person"]) == (False, False)
+
+
+def test_in_step(desk: Desk) -> None:
+    ended = desk.lepinet("status")
+    assert ended.code == 0, ended.out
+    assert "production  v1.1.0  live less than a minute (since " in ended.out
+    assert f"git = database  {desk.workspace.manifest.target('v1.1.0')}  in step" in ended.out
+    assert "way back: v1.0.0 · lepinet rollback v1.0.0 -e production --reason …" in ended.out
+    assert '· asha "Roll staging back to v1.0.0: wrong names"' in ended.out
+    assert ended.out.splitlines()[-2:] == ["waiting     v1.2.0, logged and not in models.yaml", "Nothing needs you."]
+    for one in desk.lepinet("status", "--json").json:
+        assert (one["in_step"], one["needs_a_person"], one["why"]) == (True, False, None)
+        assert one["declared"] == one["active"]
+
+
+def test_one_environment_alone(desk: Desk) -> None:
+    assert "production" not in desk.lepinet("status", "-e", "staging").out
+    nowhere = desk.lepinet("status", "-e", "nowhere")
+    assert nowhere.code == 2
+    assert "it has staging, production" in nowhere.err
+
+
+def test_a_hand_at_work_is_drift_and_needs_a_person(desk: Desk) -> None:
+    with by_hand(desk, "v1.0.0"):
+        ended = desk.lepinet("status")
+        assert ended.code == 1
+        assert "git v1.1.0 · database v1.0.0 · no endpoint  DRIFT" in ended.out
+        assert "the database says v1.0.0 by hand. Keep it: lepinet rollback v1.0.0 -e production" in ended.out
+        assert "undo it: lepinet reconcile -e production --mend" in ended.out
+        assert ended.out.endswith("production: a person is needed.\n")
+        told = desk.lepinet("status", "--json")
+        assert told.code == 1
+        assert [one["needs_a_person"] for one in told.json] == [False, True]
+        assert desk.lepinet("status", "-e", "staging").code == 0, "it is another environment's"
+    assert desk.lepinet("status").code == 0
+
+
+def test_a_merge_that_is_not_reconciled_yet_needs_no_person(desk: Desk) -> None:
+    desk.set_active("production", "v1.0.0")
+    ended = desk.lepinet("status", "-e", "production")
+    desk.git("checkout", "--quiet", "models.yaml")
+    assert ended.code == 0
+    assert "git v1.0.0 · database v1.1.0 · no endpoint  not in step" in ended.out
+    assert ended.out.endswith("Not live yet: production. Next: lepinet reconcile\n")
+
+
+def test_versions_have_their_figures_from_the_registry_where_the_file_has_none(desk: Desk) -> None:
+    first, second, third = desk.lepinet("versions", "--json").json
+    assert (first["name"], first["active_in"], first["accuracy_score"]) == ("v1.0.0", ["staging"], None)
+    assert (second["name"], second["active_in"]) == ("v1.1.0", ["production"])
+    assert (second["accuracy_score"], second["training_image_count"]) == (0.9265, 1248)
+    assert datetime.fromisoformat(second["created_at"]) == TRAINED
+    assert (third["name"], third["in_manifest"], third["active_in"]) == ("v1.2.0", False, [])
+    table = [line.split() for line in desk.lepinet("versions").out.splitlines()]
+    assert table[2][:5] == ["v1.1.0", "production", "92.65%", "1,248", "2026-11-20"]
+    assert table[3][:4] == ["v1.2.0", "waiting", "93.00%", "1,500"]
+
+
+def test_the_file_wins_over_the_registry(desk: Desk) -> None:
+    desk.alter(r"(v1\.1\.0: \{file_path: models/v1\.1\.0, )", r"\1training_image_count: 7, accuracy_score: 0, ")
+    told = desk.lepinet("versions", "--json").json[1]
+    desk.git("checkout", "--quiet", "models.yaml")
+    assert (told["training_image_count"], told["accuracy_score"]) == (7, 0)
+
+
+def test_history_of_all_environments_is_newest_first(desk: Desk) -> None:
+    told = desk.lepinet("history", "--json")
+    assert rows(told) == [
+        ("staging", "v1.0.0"),
+        ("production", "v1.1.0"),
+        ("production", "v1.0.0"),
+        ("staging", "v1.1.0"),
+    ]
+    begun = [row["begun_at"] for row in told.json]
+    assert begun == sorted(begun, reverse=True)
+    lines = desk.lepinet("history").out.splitlines()
+    assert len(lines) == 4
+    head = desk.git("rev-parse", "--short=7", "HEAD")
+    newest = f'  staging  v1.0.0  succeeded · asha · {head} · "Roll staging back to v1.0.0: wrong names"'
+    assert lines[0].endswith(newest)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--most", "2"], [("staging", "v1.0.0"), ("production", "v1.1.0")]),
+        (["--most", "1", "-e", "production"], [("production", "v1.1.0")]),
+        (["--version", "v1.0.0"], [("staging", "v1.0.0"), ("production", "v1.0.0")]),
+        (["--version", "v1.1.0", "-e", "staging"], [("staging", "v1.1.0")]),
+        (["--at", BEGUN], [("staging", "v1.1.0")]),
+        (["--at", ENDED], [("staging", "v1.1.0")]),
+        (["--at", LATER], []),
+    ],
+)
+def test_a_part_of_the_history(desk: Desk, arguments: list[str], expected: list[tuple[str, str]]) -> None:
+    assert rows(desk.lepinet("history", "--json", *arguments)) == expected
+
+
+def test_a_day_is_that_of_who_asks(desk: Desk) -> None:
+    """What ended at noon in London ended on the next day where the day begins 14 hours earlier."""
+    done = desk.process("history", "--at", "2026-11-22", "--json", TZ="Pacific/Kiritimati")
+    assert rows(done) == [("staging", "v1.1.0")]
+
+
+def test_an_empty_history_says_so(desk: Desk) -> None:
+    assert desk.lepinet("history", "--at", "2020-01-01").out == "no deployment to show\n"
+    assert desk.lepinet("history", "--at", "2020-01-01", "--json").json == []
+
+
+def test_steps_are_shown_where_they_are_wanted(desk: Desk) -> None:
+    (row,) = desk.lepinet("history", "--most", "1", "--json").json
+    assert row["events"]
+    said = desk.lepinet("history", "--most", "1", "--steps").out.splitlines()
+    assert len(said) == 1 + len(row["events"])
+
+
+def test_what_others_wrote_moves_no_cursor(desk: Desk) -> None:
+    for command in (["status"], ["history", "--steps"], ["versions"], ["plan"]):
+        quiet(desk.lepinet(*command))
+    assert "Activate v1.1.0" in desk.lepinet("status").out
+
+
+def test_an_emergency_says_why_and_moves_no_cursor(tmp_path: Path) -> None:
+    alone = lay(tmp_path)
+    succeeds(alone, "db", "migrate")
+    succeeds(alone, "reconcile")
+    succeeds(alone, "rollback", "v1.1.0", "-e", "production", "--now", "--reason", "at once \x1b[2J\x1b]0;title\x07")
+    (alone.folder / "\x1b[2Jmine.txt").write_text("not committed\n")
+    for command, code in ((["status"], 1), (["plan"], 0), (["history", "--steps"], 0), (["reconcile"], 1)):
+        ended = alone.lepinet(*command)
+        assert ended.code == code, ended.err
+        quiet(ended)
+    status = alone.lepinet("status").out
+    assert "production is pinned to v1.1.0: at once" in status
+    assert "· EMERGENCY" in status
+    assert status.endswith("production: a person is needed.\n")
+    assert "production  v1.1.0  succeeded EMERGENCY · asha · " in alone.lepinet("history").out
