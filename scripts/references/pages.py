@@ -33,7 +33,7 @@ def models_yaml() -> str:
 
 def commands() -> str:
     """Every command with its options, from the command line itself."""
-    context = click.Context(program, info_name="lepinet", terminal_width=80)
+    context = click.Context(program, info_name="lepinet", **program.context_settings | {"terminal_width": 80})
     lines = ["# Commands", "", _GENERATED, "", "```text", program.get_help(context), "```"]
     for name in COMMANDS:
         command = program.get_command(context, name)
