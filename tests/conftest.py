@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,17 @@ left_out: Counter[str] = Counter()
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     left_out.update(Path(item.path).relative_to(Path(__file__).parent).as_posix() for item in items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["left_out"] = dict(left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Each of several processes leaves out the same tests."""
+    left_out.update({name: count for name, count in node.workeroutput["left_out"].items() if name not in left_out})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
