@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, annotate_problems, colour, on_github, say_unlisted, show_json, write_text
+from lepinet.cli.output import Progress, annotate_problems, colour, on_github, say_unlisted, show_document, write_text
 from lepinet.report import markdown, terminal
 from lepinet.report.documents import CheckAnswer
 from lepinet.workflow import check as checking
@@ -32,7 +32,7 @@ def check(*, base: str | None, report: Path | None, as_json: bool) -> int:
     if on_github():
         annotate_problems(document.problems)
     if as_json:
-        show_json(document.model_dump(mode="json"))
+        show_document(document)
     else:
         click.echo(terminal.check(document, colour=colour()))
     blocked = any(one.blocks for one in document.environments) or any(one.error for one in document.registered)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, colour, say_unlisted, show_json
+from lepinet.cli.output import Progress, colour, say_unlisted, show_document
 from lepinet.errors import LepinetError
 from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
@@ -34,7 +34,7 @@ def test(*, model: str | None, endpoint: str | None, known_images: str | None, f
     say_unlisted(tested.known)
     results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
     if as_json:
-        show_json(results.model_dump(mode="json"))
+        show_document(results)
     else:
         click.echo(terminal.test(results, colour=colour()))
     if workspace is None or known_images is not None:
@@ -59,7 +59,7 @@ def compare(*, old: str, new: str, known_images: str | None, as_json: bool) -> i
 
     document, verdict = compare_models(old, new, asked, Progress)
     if as_json:
-        show_json(document.model_dump(mode="json"))
+        show_document(document)
     else:
         click.echo(terminal.comparison(document, colour=colour()))
     return 0 if verdict.answer is Decision.PROMOTE else 1

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.manifest.problems import Problem
@@ -65,6 +67,19 @@ def write_text(file: Path, text: str) -> None:
 
 def show_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def show_document(document: BaseModel) -> None:
+    """A document as JSON, written by its model at once: as Python data, thousands of photos would be there twice.
+
+    Raises:
+        UsageError: it holds what is no text, such as the name of a file that is not UTF-8.
+    """
+    try:
+        text = document.model_dump_json(indent=2)
+    except PydanticSerializationError as error:
+        raise UsageError(f"cannot be written as JSON: {error}", todo="rename the file whose name is no UTF-8") from None
+    click.echo(text)
 
 
 class Progress:
