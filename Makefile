@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help docs demo test test-all lint bench reference lock clean
+.PHONY: help docs demo test test-slow test-all lint bench reference lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      the whole story on this machine, in about a minute"
 	@echo "make test      the tests that need nothing else"
-	@echo "make test-all  all of them, the slow ones too"
+	@echo "make test-all  the slow ones too; make test-slow, those alone"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make bench     speed and memory, as ratios"
 	@echo "make reference  our answers beside the transformers pipeline's"
@@ -27,18 +27,20 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(READY)
 
-# The tests of one file share what is slow to start; the slow ones measure races and want the machine for themselves.
-ON_ALL_CORES := -n logical --dist loadfile
+# The quick tests of one file share what is slow to start; each of the slow ones is worth a start of its own.
+QUICK_TESTS := -n logical --dist loadfile -m "not slow"
+SLOW_TESTS := -n logical --dist load -m slow
 
 demo: $(READY)
 	$(BIN)/lepinet demo
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ON_ALL_CORES) -m "not slow"
+	$(BIN)/python -m pytest $(QUICK_TESTS)
 
-test-all: $(READY)
-	$(BIN)/python -m pytest $(ON_ALL_CORES) -m "not slow"
-	$(BIN)/python -m pytest -m slow
+test-all: test test-slow
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest $(SLOW_TESTS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -24,7 +24,7 @@ from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.records import PerformanceLog
 from lepinet.registry.refusals import READ_AGAIN, RegistryRefusal
 
-WRITERS, READERS, LOOKS, FLIPS = 50, 4, 10_000, 50
+WRITERS, READERS, LOOKS, FLIPS = 50, 4, 10_000, 100
 LEASE = 0.3
 REPOSITORY = "a" * 40
 
@@ -77,7 +77,7 @@ class Race:
                     outcome = self.run(registry, environment, self._newest, killed=chance.random() < 0.2)
                 except RegistryRefusal as refused:
                     outcome = refused.hint or refused.what.partition(":")[0]
-                    self.over.wait(0.05)  # fifty that ask again at once would leave nobody time to look
+                    self.over.wait(chance.random())  # fifty that ask again at once would leave nobody time to look
                 came_of_it[outcome] += 1
         return came_of_it
 
@@ -129,7 +129,7 @@ class Race:
     def read(self) -> int:
         """Looks as often as is its share, and on until there was something to see; how often it looked."""
         number, generation = 0, 0
-        deadline = time.monotonic() + 1200  # only a hang takes so long
+        deadline = time.monotonic() + 600  # only a hang takes so long
         with self.connect() as connection:
             for look in count():
                 enough = look >= LOOKS // READERS and self.flips >= FLIPS

@@ -61,9 +61,14 @@ class KnownImages:
         if self.folder is None:
             return ()
         listed = {os.path.normpath(image.file_name) for image in self.images}
-        there = (path for path in self.folder.rglob("*") if path.suffix.lower() in _PHOTOS)
-        names = (path.relative_to(self.folder).as_posix() for path in there)
-        return tuple(sorted(name for name in names if name not in listed and not name.startswith(".")))
+        found = []
+        for where, folders, files in os.walk(self.folder):
+            folders[:] = [folder for folder in folders if not folder.startswith(".")]
+            below = os.path.relpath(where, self.folder)
+            prefix = "" if below == "." else f"{below.replace(os.sep, '/')}/"
+            photos = (file for file in files if os.path.splitext(file)[1].lower() in _PHOTOS)  # noqa: PTH122 -- faster
+            found += [name for file in photos if (name := prefix + file) not in listed and not file.startswith(".")]
+        return tuple(sorted(found))
 
     def species(self) -> tuple[Species, ...]:
         """The species on these photos, sorted by id."""

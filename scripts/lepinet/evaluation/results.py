@@ -12,7 +12,7 @@ from lepinet import __version__
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score, Value
 from lepinet.evaluation.cases import digest_of_images
-from lepinet.evaluation.metrics import measure
+from lepinet.evaluation.metrics import Metrics, measure
 from lepinet.files import read_small
 
 _LARGEST = 256 << 20
@@ -149,7 +149,10 @@ def summarise(answers: Answers, timestamp: datetime) -> Summary:
         answers: what the model said.
         timestamp: when, with its time zone.
     """
-    metrics = measure(answers)
+    return _summary(answers, measure(answers), timestamp)
+
+
+def _summary(answers: Answers, metrics: Metrics, timestamp: datetime) -> Summary:
     expected = {answer.expected_id for answer in answers.answers}
     return Summary(
         tool_version=__version__,
@@ -171,8 +174,8 @@ def summarise(answers: Answers, timestamp: datetime) -> Summary:
 
 def results_of(answers: Answers, timestamp: datetime) -> Results:
     """The whole document; arguments as `summarise`."""
-    figures = dict(summarise(answers, timestamp))
     metrics = measure(answers)
+    figures = dict(_summary(answers, metrics, timestamp))
     species = (
         SpeciesResult(
             id=one.id,
