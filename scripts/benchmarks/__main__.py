@@ -100,7 +100,7 @@ def all_cores(scratch: Scratch) -> Iterator[Row]:
     if len(os.sched_getaffinity(0)) == 1:
         yield Row(name, None, 1.7, at_least=True, note="this machine has one core")
         return
-    folder = photos.write(scratch.folder / "cores", 300, _LARGE)
+    folder = photos.write(scratch.folder / "cores", 1000, _LARGE)
     every, one = in_turn(scratch.test(folder), scratch.test(folder, cores=1))
     yield Row(name, ratio(walls(one), walls(every)), 1.7, at_least=True)
 
