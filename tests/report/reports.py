@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from evaluation.answering import Counts, two_models
 from lepinet.evaluation.answers import Answer, Answers
-from lepinet.evaluation.gates import judge
+from lepinet.evaluation.gates import Terms, judge
 from lepinet.evaluation.results import Results, results_of, summarise
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import Gates
@@ -69,7 +69,7 @@ def environment(
         notes: of v2.0.0.
         unanswered: an error that v2.0.0 has on the first image.
     """
-    limits = gates or Gates()
+    limits = gates or Gates(when_undecided="block" if blocks else "ask")
     before, after = two_models(table)
     if unanswered:
         after = _failing(after, unanswered)
@@ -81,9 +81,8 @@ def environment(
         candidate=declared("v2.0.0", notes),
         old=old,
         new=new,
-        verdict=judge(old, new, limits) if new else None,
-        confidence=limits.confidence,
-        undecided_blocks=blocks,
+        verdict=judge(old, new, Terms(limits)) if new else None,
+        terms=Terms(limits),
         plan=PLAN,
         override=override,
         timestamp=NOW,
@@ -115,7 +114,7 @@ def registered(table: Mapping[str, Counts], version: str = "v2.1.0") -> Register
 def comparison(table: Mapping[str, Counts], gates: Gates | None = None) -> ComparisonDocument:
     limits = gates or Gates()
     old, new = two_models(table)
-    return comparison_document(old, new, judge(old, new, limits), limits.confidence, NOW)
+    return comparison_document(old, new, judge(old, new, Terms(limits)), Terms(limits), NOW)
 
 
 def results(table: Mapping[str, Counts], unanswered: str | None = None) -> Results:
