@@ -90,3 +90,19 @@ def test_log_factorials_are_the_gamma_function() -> None:
     assert binomial.log_factorials(3000)[[0, 1, 2, 170, 3000]] == pytest.approx(
         [math.lgamma(k + 1) for k in (0, 1, 2, 170, 3000)], rel=1e-13
     )
+
+
+@given(st.data(), st.floats(0, 1))
+@settings(deadline=None)
+def test_single_chances_are_scipys(data: st.DataObject, share: float) -> None:
+    n = data.draw(trials)
+    k = np.array([data.draw(st.integers(-2, n + 2)), 0, n])
+    assert binomial.pmf(k, np.array(n), np.array(share)) == pytest.approx(
+        stats.binom.pmf(k, n, share), rel=1e-9, abs=1e-13
+    )
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.75, 1 - 1 / 64, 1 - 1 / 4096])
+def test_a_bound_on_a_round_share_is_found(confidence: float) -> None:
+    """One of one: the lower bound is the tail itself, which the halving meets exactly."""
+    assert binomial.lower_bound(1, 1, confidence) == pytest.approx(1 - confidence, rel=1e-12)
