@@ -58,9 +58,9 @@ def pmf(successes: Counts, trials: Counts, share: Floats) -> Floats:
 
 def at_most(successes: int, trials: int, share: float) -> float:
     """P(X <= successes); 0 below none, 1 from `trials` on."""
-    if successes < 0:
-        return 0.0
-    return float(cdf(np.array([successes]), np.array([trials]), np.array([float(share)]))[0])
+    if successes >= trials:
+        return 1.0
+    return min(1.0, float(pmf(np.arange(successes + 1), np.array(trials), np.array(share)).sum()))
 
 
 def at_least(successes: int, trials: int, share: float) -> float:
