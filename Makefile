@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help docs demo test test-slow test-all lint bench reference lock clean
+.PHONY: help docs demo test test-slow test-all lint bench calibration reference lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test-all  the slow ones too; make test-slow, those alone"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make bench     speed and memory, as ratios"
+	@echo "make calibration  how often the verdict is right, in docs/calibration.md"
 	@echo "make reference  our answers beside the transformers pipeline's"
 	@echo "make docs      the pages of docs/ that are made from the code"
 	@echo "make lock      resolve the dependencies again"
@@ -50,6 +51,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# A quarter of an hour on two cores; the page is the same for the same seed and versions.
+calibration: $(READY)
+	$(BIN)/python -m calibration
 
 # torch and what only its CUDA build wants stay out: on Linux its CPU build is on the official CPU index alone.
 WITHOUT_TORCH := $(foreach package,torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
