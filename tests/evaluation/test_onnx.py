@@ -22,9 +22,8 @@ from evaluation.colour_model import EDGE, LABELS, colour_model, photo, set_prepr
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
-from lepinet.evaluation.predictors import ModelError
-from lepinet.evaluation.predictors.onnx import ModelProcess
-from lepinet.evaluation.predictors.restarting import RestartingModel
+from lepinet.evaluation.confined import ConfinedError
+from lepinet.evaluation.predictors.onnx import ModelProcess, restarting_model
 from lepinet.evaluation.run import answers_of_folder
 from lepinet.timings import Timings
 
@@ -215,7 +214,7 @@ def test_closing_ends_the_process_and_whoever_waits(colours: Path) -> None:
         model = ModelProcess(colours)
         waiting = other.submit(model.answer, [slow_photo()])
         model.close()
-        with pytest.raises(ModelError):
+        with pytest.raises(ConfinedError):
             waiting.result(PATIENCE)
     model.close()
     assert not model.alive
@@ -316,7 +315,7 @@ def test_no_folder_is_the_users_mistake(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_says_so_and_another_takes_its_place(colours: Path) -> None:
     before = children()
-    with RestartingModel(colours) as model:
+    with restarting_model(colours) as model:
         assert model.answer([photo("red")])[0].top[0].label == "red"
         (pid,) = children() - before
         os.kill(pid, signal.SIGKILL)
@@ -330,7 +329,7 @@ def test_a_process_that_dies_while_it_answers_names_the_signal(colours: Path) ->
     with ThreadPoolExecutor(1) as other, ModelProcess(colours) as model:
         waiting = other.submit(model.answer, [photo("red"), slow_photo()])
         os.kill(model.pid, signal.SIGKILL)
-        with pytest.raises(ModelError, match=r"the model's process ended \(SIGKILL\)"):
+        with pytest.raises(ConfinedError, match=r"the model's process ended \(SIGKILL\)"):
             waiting.result(PATIENCE)
         assert not model.alive
 
@@ -338,7 +337,7 @@ def test_a_process_that_dies_while_it_answers_names_the_signal(colours: Path) ->
 def test_a_process_that_hangs_is_ended(colours: Path) -> None:
     with ModelProcess(colours, timings=SHORT) as model:
         os.kill(model.pid, signal.SIGSTOP)
-        with pytest.raises(ModelError, match=r"the model took longer than 0\.5 s"):
+        with pytest.raises(ConfinedError, match=r"the model took longer than 0\.5 s"):
             model.answer([photo("red")])
         assert ended(model.pid)
 
@@ -355,7 +354,7 @@ def test_the_photo_that_ends_the_process_is_named_and_the_others_are_answered(co
 
 def test_a_model_that_ends_with_every_photo_is_given_up(colours: Path) -> None:
     with (
-        RestartingModel(colours, timings=SHORT) as model,
+        restarting_model(colours, timings=SHORT) as model,
         pytest.raises(RefusedError, match="so it went with 5 photos one after the other"),
     ):
         model.answer([slow_photo()] * 100)
