@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 from PIL import Image
 
 from evaluation.colour_model import EDGE, LABELS, colour_model, photo, set_preprocessing, slow_photo
+from evaluation.processes import PATIENCE, children, ended, limits_of
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
@@ -29,8 +29,6 @@ from lepinet.timings import Timings
 
 TESTS = Path(__file__).parents[1]
 V1_1_0 = TESTS / "models/v1.1.0"
-PATIENCE = 20
-"""Seconds that a test waits for what takes a fraction of one."""
 SHORT = Timings(prediction=0.5)
 """A model may still take ten times as long to load; the slow photo takes far longer."""
 
@@ -45,22 +43,6 @@ def model(colours: Path) -> Iterator[ModelProcess]:
     """For tests that leave it alive."""
     with ModelProcess(colours) as model:
         yield model
-
-
-def ended(pid: int, within: float = PATIENCE) -> bool:
-    """Waits for it so many seconds."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    found, _, _ = select.select([process], [], [], within)
-    os.close(process)
-    return bool(found)
-
-
-def children() -> set[int]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for task in tasks for pid in task.read_text().split()}
 
 
 def test_scores_are_probabilities_best_first(model: ModelProcess) -> None:
@@ -173,8 +155,7 @@ def test_the_process_knows_no_secret_and_is_limited(
             opened = [str(file.readlink()) for file in (process / "fd").iterdir()]
             assert not any("secret" in name for name in opened)
             assert (process / "cwd").resolve() != tmp_path
-            limits = (process / "limits").read_text().splitlines()
-    soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
+            soft = limits_of(model.pid)
     assert soft["Max file size"] == soft["Max core file size"] == "0"
     assert int(soft["Max open files"]) <= 64
     assert int(soft["Max address space"]) < 3 << 30
