@@ -79,7 +79,8 @@ def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) 
     if not size:
         return f"none of the known images shows a species that {old} can name"
     if size < SMOKE_TEST:
-        return f"a smoke test of {size} known images shows that {new} answers; whether it is as good as {old} takes a few hundred"
+        known = f"{size} known image{'s' if size > 1 else ''}"
+        return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old} takes a few hundred"
     if worst < margin:
         return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
     bound = _bound(worst, margin)
