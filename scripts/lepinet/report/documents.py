@@ -46,6 +46,17 @@ class PairedCounts(Value):
     both_wrong: int
 
 
+class Flip(Value):
+    """A known image that one model gets right and the other wrong."""
+
+    file_name: str
+    expected_id: str
+    expected_name: str
+    old: Score | None
+    """What the old model says first; null when it did not answer."""
+    new: Score | None
+
+
 class ComparisonDocument(Value):
     """Two models on the same known images.
 
@@ -68,21 +79,13 @@ class ComparisonDocument(Value):
     negative_flips: tuple[str, ...]
     """File names that the old model gets right and the new one wrong."""
     positive_flips: tuple[str, ...]
+    newly_wrong: tuple[Flip, ...]
+    """The negative flips, with what both models say of them."""
+    newly_right: tuple[Flip, ...]
     species: tuple[SpeciesRecall, ...]
     gates: tuple[Gate, ...]
     verdict: Decision
     reasons: tuple[Reason, ...]
-
-
-class Flip(Value):
-    """A known image that one model gets right and the other wrong."""
-
-    file_name: str
-    expected_id: str
-    expected_name: str
-    old: Score | None
-    """What the old model says first; null when it did not answer."""
-    new: Score | None
 
 
 class DeclaredVersion(Value):
@@ -111,8 +114,6 @@ class EnvironmentCheck(Value):
     """Known images that the candidate did not answer."""
     comparison: ComparisonDocument | None
     """Null without a baseline's answers."""
-    newly_wrong: tuple[Flip, ...] = ()
-    newly_right: tuple[Flip, ...] = ()
     verdict: Verdict | None
     """Null where none is asked for: a rollback shows its comparison, and nothing in it blocks."""
     blocks: bool
@@ -181,6 +182,7 @@ def comparison_document(
     """
     comparison = compare(old, new)
     paired = comparison.paired
+    before, now = ({answer.file_name: answer for answer in answers.answers} for answers in (old, new))
     return ComparisonDocument(
         old=summarise(old, timestamp),
         new=summarise(new, timestamp),
@@ -191,26 +193,13 @@ def comparison_document(
         paired=PairedCounts(**vars(paired)),
         negative_flips=comparison.negative_flips,
         positive_flips=comparison.positive_flips,
+        newly_wrong=tuple(_flip(before[name], now[name]) for name in comparison.negative_flips),
+        newly_right=tuple(_flip(before[name], now[name]) for name in comparison.positive_flips),
         species=tuple(_recall(change) for change in _all_species(comparison)),
         gates=verdict.gates,
         verdict=verdict.answer,
         reasons=verdict.reasons,
     )
-
-
-def flips(old: Answers, new: Answers) -> tuple[tuple[Flip, ...], tuple[Flip, ...]]:
-    """The images that are newly wrong and those that are newly right, of the species that the old model can name.
-
-    Raises:
-        RefusedError: the answers are about different known images.
-    """
-    comparison = compare(old, new)
-    before, now = ({answer.file_name: answer for answer in answers.answers} for answers in (old, new))
-
-    def shown(file_names: tuple[str, ...]) -> tuple[Flip, ...]:
-        return tuple(_flip(before[name], now[name]) for name in file_names)
-
-    return shown(comparison.negative_flips), shown(comparison.positive_flips)
 
 
 def _recall(change: SpeciesChange) -> SpeciesRecall:

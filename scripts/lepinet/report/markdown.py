@@ -71,7 +71,8 @@ def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterat
     yield f"### LepiNet · {text(candidate)} → {text(part.name)}: **{wording.answer_of(part)}**"
     yield from _why(part)
     yield from _figures(part)
-    yield from _flips("newly wrong: look here first", part.newly_wrong, part, known_images, rows)
+    if part.comparison:
+        yield from _flips("newly wrong: look here first", part.comparison.newly_wrong, part, known_images, rows)
     yield from _details(part, known_images, rows)
     yield from _choice(part, known_images)
     if part.plan and not part.error:
@@ -108,7 +109,8 @@ def _nothing_against_it(part: EnvironmentCheck) -> bool:
     """Only the number of images keeps it back: nothing is to watch, and no more photos are newly wrong than right."""
     reasons = part.verdict.reasons if part.verdict else ()
     alone = [reason.code for reason in reasons] == ["too_few_images"]
-    return alone and not part.unanswered and len(part.newly_wrong) <= len(part.newly_right)
+    flips = part.comparison.paired if part.comparison else None
+    return alone and not part.unanswered and (flips is None or flips.negative <= flips.positive)
 
 
 def _figures(part: EnvironmentCheck) -> Iterator[str]:
@@ -121,7 +123,7 @@ def _figures(part: EnvironmentCheck) -> Iterator[str]:
         return
     old = text(part.baseline.name) if part.baseline else ""
     rows = [(row.label, row.old, row.new, row.change) for row in wording.figures(part.comparison)]
-    flipped = f"**{len(part.newly_wrong)}** / {len(part.newly_right)}"
+    flipped = f"**{part.comparison.paired.negative}** / {part.comparison.paired.positive}"
     rows.insert(2, ("**newly wrong** / newly right", "", flipped, ""))
     yield from _table((f"{title}, {len(part.comparison.species)} species", f"{old} (active)", new, ""), rows)
     if apart := wording.set_apart(part.comparison):
@@ -165,7 +167,8 @@ def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[s
         return
     summary = [f"Gates: {wording.gates_counted(gates)}"] if gates else []
     summary += [f"{len(part.comparison.species)} species"] if part.comparison else []
-    summary += [f"{len(part.newly_right)} newly right"] if part.newly_right else []
+    newly_right = part.comparison.newly_right if part.comparison else ()
+    summary += [f"{len(newly_right)} newly right"] if newly_right else []
     summary += [f"what changed since {part.baseline.name}"] if changed and part.baseline else []
     yield f"\n<details><summary>{html.escape(' · '.join(summary))}</summary>"
     if gates:
@@ -174,7 +177,7 @@ def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[s
     if part.comparison:
         yield f"\n{wording.statistics(part.comparison)}"
     yield from _species(part, rows)
-    yield from _flips("newly right", part.newly_right, part, known_images, rows)
+    yield from _flips("newly right", newly_right, part, known_images, rows)
     if changed:
         yield ""
         yield from changed

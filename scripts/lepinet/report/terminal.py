@@ -83,7 +83,7 @@ def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
     old, new = text(document.old.model.name), text(document.new.model.name)
     yield from _answer(wording.DECISIONS[document.verdict], document.verdict, f"{old} → {new}", document.reasons, paint)
     yield from _side_by_side(document, old, new)
-    yield from _list("newly wrong", ((name,) for name in document.negative_flips))
+    yield from _newly_wrong(document)
     moved = (one for one in wording.by_change(document) if one.old_recall != one.new_recall)
     yield from _list("species that changed, right before and now", (_species(document, one) for one in moved))
     yield from _gates(document.gates, paint)
@@ -120,8 +120,8 @@ def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
         yield from _rows([(wording.counted_images(part.test), text(candidate)), *rows])
     unanswered = ((one.file_name, one.error) for one in part.unanswered)
     yield from _list("not answered, and counted as wrong", unanswered)
-    size = part.test.sample_size if part.test else 0
-    yield from _list("newly wrong", (_flip(flip, size) for flip in part.newly_wrong))
+    if part.comparison:
+        yield from _newly_wrong(part.comparison)
     yield from _gates(found.gates if found else (), paint)
     if part.plan and not part.error:
         yield "after the merge"
@@ -151,6 +151,10 @@ def _side_by_side(document: ComparisonDocument, old: str, new: str) -> Iterator[
 def _species(document: ComparisonDocument, one: SpeciesRecall) -> tuple[str, ...]:
     old, new = (round(recall * one.support) for recall in (one.old_recall, one.new_recall))
     return one.name, f"{old} → {new} of {one.support}", wording.label_of(document, one.id)
+
+
+def _newly_wrong(document: ComparisonDocument) -> Iterator[str]:
+    yield from _list("newly wrong", (_flip(flip, document.new.sample_size) for flip in document.newly_wrong))
 
 
 def _flip(flip: Flip, size: int) -> tuple[str, ...]:
