@@ -206,6 +206,17 @@ def test_compare_needs_no_configuration(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["verdict"] == "promote"
 
 
+def test_a_report_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    model = str(MODELS / "v1.0.0")
+    arguments = ["compare", "--old", model, "--new", model, "--known-images", str(FEW)]
+    done = lepinet(*arguments, "--junit", "reports/junit.xml", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "<testcase " in (tmp_path / "reports" / "junit.xml").read_text(encoding="utf-8")
+    done = lepinet(*arguments, "--junit", "reports/junit.xml/below.xml", folder=tmp_path)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+
+
 def test_test_of_an_unknown_version_names_those_that_are_known(repository: Path) -> None:
     done = lepinet("test", "v9.9.9", "--known-images", str(FEW), folder=repository)
     assert done.returncode == 2

@@ -87,7 +87,7 @@ def _why(part: EnvironmentCheck) -> Iterator[str]:
     if part.error:
         yield f"**{text(wording.sentence(part.error), 1000)}**"
         return
-    reasons = part.verdict.reasons if part.verdict else part.comparison.reasons if part.comparison else ()
+    reasons = wording.reasons_of(part)
     clear = " Nothing is known to be wrong with it." if _nothing_against_it(part) else ""
     if part.change_class is ChangeClass.ROLLBACK:
         yield "**A version that was active here before; it loads and answers, and nothing below blocks.**"
@@ -161,7 +161,7 @@ def _photo(known_images: str, file_name: str) -> str:
 
 
 def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
-    gates = part.verdict.gates if part.verdict else part.comparison.gates if part.comparison else ()
+    gates = wording.gates_of(part)
     changed = tuple(_changed(part.baseline, part.candidate))
     if not gates and not changed:
         return

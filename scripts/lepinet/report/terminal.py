@@ -105,10 +105,9 @@ def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
 
 def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
     candidate = part.candidate.name if part.candidate else "no version"
-    found = part.verdict or part.comparison
     decision = Decision.HOLD if part.error else part.verdict.answer if part.verdict else Decision.PROMOTE
     title = f"{text(candidate)} → {part.name}"
-    yield from _answer(wording.answer_of(part), decision, title, found.reasons if found else (), paint)
+    yield from _answer(wording.answer_of(part), decision, title, wording.reasons_of(part), paint)
     if part.error:
         yield text(wording.sentence(part.error), 1000)
     if part.override:
@@ -122,7 +121,7 @@ def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
     yield from _list("not answered, and counted as wrong", unanswered)
     if part.comparison:
         yield from _newly_wrong(part.comparison)
-    yield from _gates(found.gates if found else (), paint)
+    yield from _gates(wording.gates_of(part), paint)
     if part.plan and not part.error:
         yield "after the merge"
         yield from (f"  {text(line)}" for line in part.plan)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lepinet.evaluation.answers import Score
-from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, State
+from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State
 from lepinet.evaluation.results import Summary
 from lepinet.manifest.history import ChangeClass
 from lepinet.report.documents import ComparisonDocument, EnvironmentCheck, SpeciesRecall
@@ -51,6 +51,16 @@ def answer_of(part: EnvironmentCheck) -> str:
     if part.blocks and part.verdict.answer is Decision.UNDECIDED:
         return "undecided, and so held"
     return DECISIONS[part.verdict.answer]
+
+
+def gates_of(part: EnvironmentCheck) -> tuple[Gate, ...]:
+    """Of the verdict; of a rollback, whose verdict blocks nothing, those of its comparison."""
+    return part.verdict.gates if part.verdict else part.comparison.gates if part.comparison else ()
+
+
+def reasons_of(part: EnvironmentCheck) -> tuple[Reason, ...]:
+    """As `gates_of`; the most important first."""
+    return part.verdict.reasons if part.verdict else part.comparison.reasons if part.comparison else ()
 
 
 def sentence(text: str) -> str:
