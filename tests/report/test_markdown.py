@@ -129,7 +129,7 @@ def test_a_rollback_shows_its_comparison_and_is_never_held() -> None:
 def test_a_version_that_cannot_be_tested_is_held_with_the_reason() -> None:
     report = lines(check(document(environment(FINE, error="onnx/model.onnx is no ONNX model", notes="more photos"))))
     assert report[0].endswith("**hold**")
-    assert report[1] == "**Onnx/model.onnx is no ONNX model.**"
+    assert report[1] == "**onnx/model.onnx is no ONNX model.**"
     assert "After the merge" not in "".join(report)
 
 

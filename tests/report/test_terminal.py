@@ -89,7 +89,7 @@ def test_registered_versions_are_listed_and_a_broken_one_is_said_first() -> None
 
 def test_an_invalid_file_is_shown_with_its_lines() -> None:
     said = check(document(problems=[problem()]))
-    assert said[0].startswith("Models.yaml cannot be merged: production.active is v2.0")
+    assert said[0].startswith("models.yaml cannot be merged: production.active is v2.0")
     assert said[2:] == str(problem()).splitlines()
 
 

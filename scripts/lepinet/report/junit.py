@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from lepinet import __version__
 from lepinet.evaluation.gates import Decision, Gate, State
 from lepinet.evaluation.results import Result, Results, Unanswered
-from lepinet.report import wording
+from lepinet.report import answer, wording
 from lepinet.report.documents import CheckDocument, ComparisonDocument, EnvironmentCheck
 from lepinet.report.escape import for_xml as text
 
@@ -37,12 +37,12 @@ def comparison(document: ComparisonDocument, *, undecided_blocks: bool) -> str:
     blocking = {State.FAILED, State.UNDECIDED} if undecided_blocks else {State.FAILED}
     held = document.verdict is Decision.HOLD
     cases = _gates(document.gates, "compare", blocking, held=held, why=document.reasons[0].sentence)
-    title = f"{document.old.model.name} → {document.new.model.name}"
     about = {
         "known images": document.new.known_images.sha256,
         "old model": document.old.model.sha256,
         "new model": document.new.model.sha256,
     }
+    title = answer.of_comparison(document).title
     return _written([_Suite(title, document.new.timestamp, cases, _told(document.gates), about)])
 
 
@@ -58,11 +58,9 @@ def check(document: CheckDocument) -> str:
     )
     suites = [_Suite("models.yaml", document.timestamp, broken or (_Case("models.yaml", "valid"),), (), about)]
     for part in document.environments:
-        candidate = part.candidate.name if part.candidate else "no version"
-        gates = wording.gates_of(part)
-        title = f"{candidate} → {part.name}"
-        told = (f"{wording.answer_of(part)}{f': {part.override}' if part.override else ''}", *_told(gates))
-        suites.append(_Suite(title, document.timestamp, tuple(_environment(part, gates)), told))
+        said, gates = answer.of_environment(part), wording.gates_of(part)
+        told = (f"{said.word}{f': {part.override}' if part.override else ''}", *_told(gates))
+        suites.append(_Suite(said.title, document.timestamp, tuple(_environment(part, gates)), told))
     if document.registered:
         cases = tuple(
             _Case("registered", new.version, "error" if new.error else None, "untested", new.error or "")

@@ -6,17 +6,13 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from lepinet.evaluation.gates import Decision
-from lepinet.manifest.history import ChangeClass
-from lepinet.report import wording
+from lepinet.report import answer, wording
 from lepinet.report.documents import (
     CheckAnswer,
     CheckDocument,
     ComparisonDocument,
-    DeclaredVersion,
     EnvironmentCheck,
     Flip,
-    RegisteredVersion,
     SpeciesRecall,
 )
 from lepinet.report.escape import for_attribute
@@ -26,6 +22,8 @@ LIMIT = 65_536
 """Characters that GitHub takes in a comment."""
 _ROWS = (100, 30, 10, 3, 0)
 """So many rows a table may have; fewer when the report would be too long."""
+_FURTHER = 4
+"""So many reasons beside the first."""
 _CLOSED = "\n\n</details>"
 _CUT = "\n\n… cut here: GitHub takes no longer comment. All of it: `lepinet check --json`\n"
 
@@ -67,50 +65,28 @@ def _invalid(document: CheckDocument, rows: int) -> Iterator[str]:
 
 
 def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
-    candidate = part.candidate.name if part.candidate else "no version"
-    yield f"### LepiNet · {text(candidate)} → {text(part.name)}: **{wording.answer_of(part)}**"
-    yield from _why(part)
-    yield from _figures(part)
-    if part.comparison:
-        yield from _flips("newly wrong: look here first", part.comparison.newly_wrong, part, known_images, rows)
-    yield from _details(part, known_images, rows)
-    yield from _choice(part, known_images)
-    if part.plan and not part.error:
-        yield f"\nAfter the merge: {'; '.join(map(text, part.plan))}."
-    if part.baseline:
-        yield f"To go back: *Revert* below, or `lepinet rollback -e {part.name}`."
-    yield ""
-
-
-def _why(part: EnvironmentCheck) -> Iterator[str]:
-    """One sentence, then what else speaks against it."""
-    if part.error:
-        yield f"**{text(wording.sentence(part.error), 1000)}**"
-        return
-    reasons = wording.reasons_of(part)
-    clear = " Nothing is known to be wrong with it." if _nothing_against_it(part) else ""
-    if part.change_class is ChangeClass.ROLLBACK:
-        yield "**A version that was active here before; it loads and answers, and nothing below blocks.**"
-    for number, reason in enumerate(reasons[:5]):
-        line = text(wording.sentence(reason.sentence))
-        bold = number == 0 and part.verdict is not None
-        yield f"**{line}{clear}**" if bold else f"- {line}"
-    if len(reasons) > 5:
-        yield f"- … and {len(reasons) - 5} more, under *Gates*"
+    said = answer.of_environment(part)
+    yield f"### LepiNet · {text(said.title)}: **{said.word}**"
+    yield f"**{text(said.sentence, 1000)}**"
+    yield from (f"- {text(line)}" for line in said.further[:_FURTHER])
+    if len(said.further) > _FURTHER:
+        yield f"- … and {len(said.further) - _FURTHER} more, under *Gates*"
     if part.override:
         yield f"\nIt ships by decision: {text(part.override, 1000)}"
     if part.unanswered:
         named = "; ".join(f"{text(one.file_name)} ({text(one.error)})" for one in part.unanswered[:5])
         more = f"; and {len(part.unanswered) - 5} more" if len(part.unanswered) > 5 else ""
         yield f"\nNot answered, and counted as wrong: {named}{more}."
-
-
-def _nothing_against_it(part: EnvironmentCheck) -> bool:
-    """Only the number of images keeps it back: nothing is to watch, and no more photos are newly wrong than right."""
-    reasons = part.verdict.reasons if part.verdict else ()
-    alone = [reason.code for reason in reasons] == ["too_few_images"]
-    flips = part.comparison.paired if part.comparison else None
-    return alone and not part.unanswered and (flips is None or flips.negative <= flips.positive)
+    yield from _figures(part)
+    if part.comparison:
+        yield from _flips("newly wrong: look here first", part.comparison.newly_wrong, part, known_images, rows)
+    yield from _details(part, known_images, rows)
+    yield from _choices(part, known_images)
+    if part.plan and not part.error:
+        yield f"\nAfter the merge: {'; '.join(map(text, part.plan))}."
+    if part.baseline:
+        yield f"To go back: *Revert* below, or `lepinet rollback -e {part.name}`."
+    yield ""
 
 
 def _figures(part: EnvironmentCheck) -> Iterator[str]:
@@ -162,7 +138,7 @@ def _photo(known_images: str, file_name: str) -> str:
 
 def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
     gates = wording.gates_of(part)
-    changed = tuple(_changed(part.baseline, part.candidate))
+    changed = answer.changes(part.baseline, part.candidate)
     if not gates and not changed:
         return
     summary = [f"Gates: {wording.gates_counted(gates)}"] if gates else []
@@ -180,7 +156,7 @@ def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[s
     yield from _flips("newly right", newly_right, part, known_images, rows)
     if changed:
         yield ""
-        yield from changed
+        yield from (f"- {text(line, 600)}" for line in changed)
     yield "\n</details>\n"
 
 
@@ -200,60 +176,15 @@ def _species_row(document: ComparisonDocument, one: SpeciesRecall) -> tuple[str,
     return f"{text(one.name, 80)}{f' ({note})' if note else ''}", str(one.support), *rights
 
 
-def _changed(old: DeclaredVersion | None, new: DeclaredVersion | None) -> Iterator[str]:
-    if old is None or new is None:
-        return
-    if new.notes:
-        yield f"- {text(new.name)}: {text(new.notes, 600)}"
-    if new.training_image_count is not None:
-        before = f", before {old.training_image_count:,}" if old.training_image_count is not None else ""
-        yield f"- trained on {new.training_image_count:,} images{before}"
-    if new.accuracy_score is not None:
-        before = f", before {old.accuracy_score:g}" if old.accuracy_score is not None else ""
-        yield f"- right in its trainer's own test: {new.accuracy_score:g}{before}"
-    files, before = (f"{text(one.file_path)} @ {_short(one.revision)}" for one in (new, old))
-    yield f"- files: {files}, before {before}"
-
-
-def _short(revision: str) -> str:
-    return revision.removeprefix("sha256:")[:7]
-
-
-def _choice(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
-    if part.verdict is None or part.candidate is None:
-        return
-    stays = f"{text(part.baseline.name)} stays; " if part.baseline else ""
-    new = part.candidate.name
-    yield "\n**Your choice**"
-    if part.blocks:
-        override = f'`lepinet activate {new} -e {part.name} --override "reason"`'
-        yield f"- **Ship it anyway:** {override}. The history keeps your name, the reason and this page."
-    else:
-        yield "- **Ship it:** approve and merge. The history keeps your name and this page."
-    yield from _know_more(part, known_images)
-    yield f"- **Not now:** close. {stays}{text(new)} remains registered."
-
-
-def _know_more(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
-    if part.verdict is None or part.verdict.answer is not Decision.UNDECIDED:
-        return
-    for reason in part.verdict.reasons:
-        needed, size = (reason.figures.get(key) for key in ("images_needed", "images"))
-        if isinstance(needed, int) and isinstance(size, int) and needed > size > 0:
-            yield (
-                f"- **Know more:** about {needed - size:,} more photos ({needed:,} in all) would be enough, "
-                f"were both equally good. They go into {text(known_images)}."
-            )
+def _choices(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
+    if choices := answer.choices(part, known_images):
+        yield "\n**Your choice**"
+    for choice in choices:
+        command = f"`{choice.command}`. " if choice.command else ""
+        yield f"- **{choice.name}:** {command}{text(choice.text, 1000)}"
 
 
 def _registered(document: CheckDocument) -> Iterator[str]:
     for new in document.registered:
-        yield f"\n**{text(new.version)}** is registered, and active nowhere yet. {_tested(new)}"
-
-
-def _tested(new: RegisteredVersion) -> str:
-    if new.error:
-        return f"It cannot be tested, which keeps this change back: {text(new.error, 1000)}"
-    if new.test is None or not new.test.sample_size:
-        return "There are no known images to test it on."
-    return f"It loads and answers: {wording.right_of(new.test)}."
+        state = text(answer.of_registered(new), 1000)
+        yield f"\n**{text(new.version)}** is registered, and active nowhere yet. {state}"

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State
+from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, State
 from lepinet.evaluation.results import Result, Results, Summary, Unanswered
-from lepinet.report import wording
+from lepinet.report import answer, wording
+from lepinet.report.answer import Answer
 from lepinet.report.documents import CheckDocument, ComparisonDocument, EnvironmentCheck, Flip, SpeciesRecall
 from lepinet.report.escape import for_terminal as text
 
@@ -81,7 +82,7 @@ def _figures_of(summary: Summary) -> Iterator[tuple[str, ...]]:
 
 def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
     old, new = text(document.old.model.name), text(document.new.model.name)
-    yield from _answer(wording.DECISIONS[document.verdict], document.verdict, f"{old} → {new}", document.reasons, paint)
+    yield from _answer(answer.of_comparison(document), paint)
     yield from _side_by_side(document, old, new)
     yield from _newly_wrong(document)
     moved = (one for one in wording.by_change(document) if one.old_recall != one.new_recall)
@@ -105,11 +106,7 @@ def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
 
 def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
     candidate = part.candidate.name if part.candidate else "no version"
-    decision = Decision.HOLD if part.error else part.verdict.answer if part.verdict else Decision.PROMOTE
-    title = f"{text(candidate)} → {part.name}"
-    yield from _answer(wording.answer_of(part), decision, title, wording.reasons_of(part), paint)
-    if part.error:
-        yield text(wording.sentence(part.error), 1000)
+    yield from _answer(answer.of_environment(part), paint)
     if part.override:
         yield f"It ships by decision: {text(part.override, 1000)}"
     if part.comparison and part.baseline:
@@ -128,13 +125,13 @@ def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
     yield ""
 
 
-def _answer(word: str, decision: Decision, title: str, reasons: Sequence[Reason], paint: _Paint) -> Iterator[str]:
+def _answer(said: Answer, paint: _Paint) -> Iterator[str]:
     states = {Decision.PROMOTE: State.PASSED, Decision.HOLD: State.FAILED, Decision.UNDECIDED: State.UNDECIDED}
-    yield f"{paint.bold(title)}: {paint.state(states[decision], word)}"
-    for reason in reasons[:5]:
-        yield text(wording.sentence(reason.sentence))
-    if len(reasons) > 5:
-        yield f"… and {len(reasons) - 5} more reasons (--json has all)"
+    yield f"{paint.bold(text(said.title))}: {paint.state(states[said.decision], said.word)}"
+    yield text(said.sentence, 1000)
+    yield from (text(line) for line in said.further[:4])
+    if len(said.further) > 4:
+        yield f"… and {len(said.further) - 4} more reasons (--json has all)"
 
 
 def _side_by_side(document: ComparisonDocument, old: str, new: str) -> Iterator[str]:

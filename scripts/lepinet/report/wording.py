@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from lepinet.evaluation.answers import Score
 from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State
 from lepinet.evaluation.results import Summary
-from lepinet.manifest.history import ChangeClass
 from lepinet.report.documents import ComparisonDocument, EnvironmentCheck, SpeciesRecall
 
 STATES = {
@@ -38,21 +37,6 @@ class Row:
     change: str
 
 
-def answer_of(part: EnvironmentCheck) -> str:
-    """A check's answer for one environment, in a few words."""
-    if part.error:
-        return "hold"
-    if part.change_class is ChangeClass.ROLLBACK:
-        return "rollback"
-    if part.verdict is None:
-        return "nothing to judge"
-    if part.override and part.verdict.answer is not Decision.PROMOTE:
-        return "ships by decision"
-    if part.blocks and part.verdict.answer is Decision.UNDECIDED:
-        return "undecided, and so held"
-    return DECISIONS[part.verdict.answer]
-
-
 def gates_of(part: EnvironmentCheck) -> tuple[Gate, ...]:
     """Of the verdict; of a rollback, whose verdict blocks nothing, those of its comparison."""
     return part.verdict.gates if part.verdict else part.comparison.gates if part.comparison else ()
@@ -64,8 +48,9 @@ def reasons_of(part: EnvironmentCheck) -> tuple[Reason, ...]:
 
 
 def sentence(text: str) -> str:
-    """With a capital letter where it begins with a word, and a full stop."""
-    text = text if text[:1] == "v" and text[1:2].isdigit() else text[:1].upper() + text[1:]
+    """With a capital letter where it begins with a word, not with a version or a file, and a full stop."""
+    first = text.partition(" ")[0].rstrip(",:;")
+    text = text[:1].upper() + text[1:] if first.isalpha() else text
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
