@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from evaluation.answering import Counts, answers_of, two_models
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Best, Decision, Gate, State, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Best, Decision, Gate, State, Terms, Verdict, judge, judge_without_baseline
 from lepinet.evaluation.gates.tries import alpha
+from lepinet.evaluation.speed import Speed
 from lepinet.manifest.model import Gates
 
 OFF = Gates(
@@ -23,11 +24,12 @@ OFF = Gates(
     min_top3_accuracy=None,
     max_negative_flips=None,
     max_species_recall_drop=None,
+    max_latency_ratio=None,
 )
 
 
 def verdict(table: Mapping[str, Counts], gates: Gates | None = None) -> Verdict:
-    return judge(*two_models(table), gates or Gates())
+    return judge(*two_models(table), Terms(gates or Gates()))
 
 
 def only(**limits: str) -> Gates:
@@ -48,7 +50,7 @@ def test_shown_not_worse_is_promoted() -> None:
     assert found.answer is Decision.PROMOTE
     assert codes(found) == ["shown_not_worse"]
     assert found.sentence == "shown not worse (limit 2 points)"
-    assert {one.state for one in found.gates} == {State.PASSED}
+    assert {one.state for one in found.gates} == {State.PASSED, State.NOT_MEASURED}
 
 
 def test_inside_the_margin_says_how_much_worse_at_most() -> None:
@@ -95,17 +97,17 @@ def test_a_smoke_test_never_speaks_in_percent_or_points_of_what_it_found(table: 
 def test_without_known_images_an_activation_is_held() -> None:
     baseline, _ = two_models({"Blue Tiger": Counts(3)})
     for candidate in (None, answers_of("v2.0.0", [])):
-        found = judge(baseline, candidate, Gates())
+        found = judge(baseline, candidate, Terms(Gates()))
         assert (found.answer, codes(found)) == (Decision.HOLD, ["no_images"])
 
 
 def test_a_first_version_is_judged_by_the_floors_alone() -> None:
     _, good = two_models({"Blue Tiger": Counts(90, 0, 0, 10)})
-    found = judge(None, good, Gates())
+    found = judge(None, good, Terms(Gates()))
     assert (found.answer, codes(found)) == (Decision.PROMOTE, ["no_baseline"])
     assert [one.name for one in found.gates] == ["min_accuracy", "min_top3_accuracy"]
     _, bad = two_models({"Blue Tiger": Counts(70, 0, 0, 30)})
-    found = judge(None, bad, Gates())
+    found = judge(None, bad, Terms(Gates()))
     assert (found.answer, found.sentence) == (Decision.HOLD, "70 of 100 right; 80 needed")
 
 
@@ -120,7 +122,7 @@ def test_without_the_baselines_answers_floors_hold_and_the_rest_is_undecided() -
 
 def test_an_identical_model_is_promoted_without_statistics() -> None:
     old, new = two_models({"Blue Tiger": Counts(3, 0, 0, 9)}, new_confidence=0.8)
-    found = judge(old, new, Gates())
+    found = judge(old, new, Terms(Gates()))
     assert (found.answer, codes(found)) == (Decision.PROMOTE, ["identical"])
     assert found.sentence == "v2.0.0 answers exactly as v1.0.0 does"
 
@@ -129,13 +131,13 @@ def test_a_photo_that_neither_model_could_be_asked_about_leaves_identical_models
     old, new = two_models({"001": Counts(12)}, new_confidence=0.8)
     broken = old.answers[0].model_copy(update={"top": (), "error": "it is truncated"})
     old, new = (each.model_copy(update={"answers": (broken, *each.answers[1:])}) for each in (old, new))
-    assert codes(judge(old, new, Gates())) == ["identical"]
+    assert codes(judge(old, new, Terms(Gates()))) == ["identical"]
 
 
 def test_a_later_try_on_the_same_photos_must_show_more() -> None:
     models = two_models({"001": Counts(260, 5, 7, 28)})
     gates = only(non_inferiority_margin="0.02")
-    first, fifth = (judge(*models, gates, tries=tries) for tries in (1, 5))
+    first, fifth = (judge(*models, Terms(gates, tries=tries)) for tries in (1, 5))
     assert (first.answer, fifth.answer) == (Decision.PROMOTE, Decision.UNDECIDED)
     assert "the 5th version tried on these photos must show more than the first" in fifth.sentence
     assert fifth.reasons[0].figures["try"] == 5
@@ -164,29 +166,29 @@ def three_models(old: str, best: str, new: str) -> tuple[Answers, Answers, Answe
 def test_a_candidate_must_not_be_worse_than_the_reference_either() -> None:
     old, best, new = three_models("+" * 250 + "-" * 50, "+" * 290 + "-" * 10, "+" * 251 + "-" * 49)
     gates = only(non_inferiority_margin="0.02")
-    assert judge(old, new, gates).answer is Decision.PROMOTE
-    found = judge(old, new, gates, best=Best("v1.1.0", best))
+    assert judge(old, new, Terms(gates)).answer is Decision.PROMOTE
+    found = judge(old, new, Terms(gates, best=Best("v1.1.0", best)))
     assert found.answer is Decision.HOLD
     assert found.sentence.startswith("against the reference v1.1.0: shown to be worse")
 
 
 def test_a_reference_that_is_outgrown_may_move() -> None:
     old, best, new = three_models("+" * 280 + "-" * 20, "+" * 280 + "-" * 20, "+" * 295 + "-" * 5)
-    found = judge(old, new, only(non_inferiority_margin="0.02"), best=Best("v1.1.0", best))
+    found = judge(old, new, Terms(only(non_inferiority_margin="0.02"), best=Best("v1.1.0", best)))
     assert found.answer is Decision.PROMOTE
     assert "`reference` may move to it, in a change of its own" in gate(found, "reference").sentence
 
 
 def test_a_reference_that_nobody_can_ask_leaves_it_undecided() -> None:
     old, _, new = three_models("+" * 280 + "-" * 20, "", "+" * 295 + "-" * 5)
-    found = judge(old, new, only(non_inferiority_margin="0.02"), best=Best("v1.1.0", None))
+    found = judge(old, new, Terms(only(non_inferiority_margin="0.02"), best=Best("v1.1.0", None)))
     assert (found.answer, codes(found)) == (Decision.UNDECIDED, ["reference_gone"])
 
 
 def test_what_is_shown_to_be_worse_is_so_at_every_try() -> None:
     models = two_models({"001": Counts(300, 40, 2, 60)})
     gates = only(non_inferiority_margin="0.02")
-    assert [judge(*models, gates, tries=tries).answer for tries in (1, 20)] == [Decision.HOLD, Decision.HOLD]
+    assert [judge(*models, Terms(gates, tries=tries)).answer for tries in (1, 20)] == [Decision.HOLD, Decision.HOLD]
 
 
 def test_all_tries_together_keep_the_promise() -> None:
@@ -212,7 +214,7 @@ def test_an_improvement_that_is_asked_for_must_be_shown(table: Counts, state: St
 
 def test_an_identical_model_is_no_improvement() -> None:
     identical = two_models({"001": Counts(12)}, new_confidence=0.8)
-    found = judge(*identical, OFF.model_copy(update={"require_improvement": True}))
+    found = judge(*identical, Terms(OFF.model_copy(update={"require_improvement": True})))
     assert (found.answer, codes(found)) == (Decision.HOLD, ["identical"])
 
 
@@ -223,7 +225,7 @@ def test_all_gates_switched_off_promote() -> None:
 
 def test_none_of_the_images_shows_what_the_baseline_can_name() -> None:
     old, new = two_models({"Blue Tiger": Counts(0, 0, 30, 0)}, old_names=[])
-    found = judge(old, new, Gates())
+    found = judge(old, new, Terms(Gates()))
     assert found.answer is Decision.UNDECIDED
     assert found.sentence == "none of the known images shows a species that v1.0.0 can name"
 
@@ -234,18 +236,18 @@ def test_none_of_the_images_shows_what_the_baseline_can_name() -> None:
 def test_a_floor_is_a_whole_number_of_images(floor: str, size: int, needed: int) -> None:
     """0.07 · 100 and 0.57 · 100 are more than 7 and less than 57 in floating point."""
     _, enough = two_models({"Blue Tiger": Counts(needed, 0, 0, size - needed)})
-    assert judge(None, enough, only(min_accuracy=floor)).answer is Decision.PROMOTE
+    assert judge(None, enough, Terms(only(min_accuracy=floor))).answer is Decision.PROMOTE
     if needed:
         _, short = two_models({"Blue Tiger": Counts(needed - 1, 0, 0, size - needed + 1)})
-        found = judge(None, short, only(min_accuracy=floor))
+        found = judge(None, short, Terms(only(min_accuracy=floor)))
         assert found.answer is Decision.HOLD
         assert found.sentence.startswith(f"{needed - 1} of {size} right; {needed} needed")
 
 
 def test_a_figure_near_its_floor_is_called_so() -> None:
     _, new = two_models({"Blue Tiger": Counts(250, 0, 0, 50)})
-    near = judge(None, new, only(min_accuracy="0.80"))
-    far = judge(None, new, only(min_accuracy="0.50"))
+    near = judge(None, new, Terms(only(min_accuracy="0.80")))
+    far = judge(None, new, Terms(only(min_accuracy="0.50")))
     assert gate(near, "min_accuracy").sentence == "250 of 300 right; 240 needed, near the floor"
     assert gate(far, "min_accuracy").sentence == "250 of 300 right; 150 needed"
 
@@ -254,7 +256,7 @@ def test_an_endpoint_that_tells_its_first_guess_alone_has_no_second_and_third() 
     _, new = two_models({"001": Counts(36, 0, 0, 4)})
     told = tuple(answer.model_copy(update={"top": answer.top[:1]}) for answer in new.answers)
     endpoint = new.model_copy(update={"answers": told, "nameable": None})
-    found = judge(None, endpoint, only(min_top3_accuracy="0.95"))
+    found = judge(None, endpoint, Terms(only(min_top3_accuracy="0.95")))
     assert gate(found, "min_top3_accuracy").state is State.NOT_MEASURED
     assert found.answer is Decision.PROMOTE
 
@@ -262,7 +264,7 @@ def test_an_endpoint_that_tells_its_first_guess_alone_has_no_second_and_third() 
 def test_images_of_new_species_count_in_the_floors() -> None:
     table = {"Blue Tiger": Counts(90, 0, 0, 10), "Nawab": Counts(0, 0, 0, 100)}
     old, new = two_models(table, old_names=["Blue Tiger"])
-    assert judge(old, new, only(min_accuracy="0.5")).sentence == "90 of 200 right; 100 needed, near the floor"
+    assert judge(old, new, Terms(only(min_accuracy="0.5"))).sentence == "90 of 200 right; 100 needed, near the floor"
 
 
 @pytest.mark.parametrize(
@@ -316,7 +318,7 @@ def test_a_species_with_four_images_is_too_few_to_judge() -> None:
 def test_a_species_that_has_no_label_any_more_is_lost_whatever_its_number() -> None:
     table = {"Common Jezebel": Counts(0, 1), "others": Counts(400)}
     old, new = two_models(table, new_names=["others"])
-    found = judge(old, new, Gates())
+    found = judge(old, new, Terms(Gates()))
     assert found.answer is Decision.HOLD
     assert found.sentence == "Common Jezebel, 1 of 1 right before, the new model has no such label"
 
@@ -423,3 +425,32 @@ def test_equally_good_models_are_rarely_held_by_what_stands_beside_the_margin() 
         table = {f"species {k:02}": Counts(a, b, c, d) for k, (b, c, a, d) in enumerate(flips)}
         held += verdict(table).answer is Decision.HOLD
     assert held / 150 <= 0.05 + 3 * (0.05 * 0.95 / 150) ** 0.5
+
+
+def times(old: float, new: float, jitter: float = 0.1) -> Speed:
+    """Forty photos, each a little slower or faster than the median."""
+    spread = [1 + jitter * (number / 39 - 0.5) for number in range(40)]
+    return Speed(old_ms=tuple(old * one for one in spread), new_ms=tuple(new * one for one in spread[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("speed", "state", "answer"),
+    [
+        (times(40, 59), State.PASSED, Decision.PROMOTE),
+        (times(40, 60.5, jitter=1.5), State.WATCH, Decision.PROMOTE),
+        (times(40, 70), State.FAILED, Decision.HOLD),
+        (None, State.NOT_MEASURED, Decision.PROMOTE),
+    ],
+    ids=["inside", "may be chance", "shown to be slower", "nobody timed it"],
+)
+def test_a_candidate_that_is_shown_to_be_slower_is_held(speed: Speed | None, state: State, answer: Decision) -> None:
+    old, new = two_models({"Blue Tiger": Counts(40, 1, 2, 1)})
+    found = judge(old, new, Terms(only(max_latency_ratio="1.5"), speed=speed))
+    assert [(gate.name, gate.state) for gate in found.gates] == [("max_latency_ratio", state)]
+    assert found.answer is answer
+
+
+def test_a_slow_candidate_says_how_slow() -> None:
+    old, new = two_models({"Blue Tiger": Counts(40, 1, 2, 1)})
+    found = judge(old, new, Terms(only(max_latency_ratio="1.5"), speed=times(40, 70)))
+    assert found.sentence == "a photo takes 1.75 times as long, 1.5 times allowed: median 70.0 ms, before 40.0 ms"

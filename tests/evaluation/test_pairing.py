@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
 from lepinet.evaluation.comparison import compare
-from lepinet.evaluation.gates import judge
+from lepinet.evaluation.gates import Terms, judge
 from lepinet.manifest.model import Gates
 
 SPECIES = ("Blue Tiger", "Common Crow", "Tailed Jay")
@@ -44,7 +44,7 @@ def test_order_of_the_images_does_not_matter(data: st.DataObject) -> None:
     baseline = answers("v1.0.0", before, listed)
     as_listed, sorted_anew = (answers("v1.1.0", now, order) for order in (listed, resorted))
     assert compare(baseline, sorted_anew) == compare(baseline, as_listed)
-    assert judge(baseline, sorted_anew, Gates()) == judge(baseline, as_listed, Gates())
+    assert judge(baseline, sorted_anew, Terms(Gates())) == judge(baseline, as_listed, Terms(Gates()))
 
 
 def test_flips_are_the_images_that_changed() -> None:

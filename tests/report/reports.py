@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from evaluation.answering import Counts, two_models
 from lepinet.evaluation.answers import Answer, Answers
-from lepinet.evaluation.gates import judge
+from lepinet.evaluation.gates import Terms, judge
 from lepinet.evaluation.results import Results, results_of, summarise
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import Gates
@@ -72,7 +72,7 @@ def environment(
         notes: of v2.0.0.
         unanswered: an error that v2.0.0 has on the first image.
     """
-    limits = gates or Gates()
+    limits = gates or Gates(when_undecided="block" if blocks else "ask")
     before, after = two_models(table)
     if unanswered:
         after = _failing(after, unanswered)
@@ -84,9 +84,8 @@ def environment(
         candidate=declared("v2.0.0", notes),
         old=old,
         new=new,
-        verdict=judge(old, new, limits) if new else None,
-        confidence=limits.confidence,
-        undecided_blocks=blocks,
+        verdict=judge(old, new, Terms(limits)) if new else None,
+        terms=Terms(limits),
         plan=PLAN,
         override=override,
         timestamp=NOW,
@@ -119,7 +118,7 @@ def comparison(table: Mapping[str, Counts], gates: Gates | None = None, *, same:
     """v1.0.0 and v2.0.0 side by side, by who was right how often; `same`: with the same scores."""
     limits = gates or Gates()
     old, new = two_models(table, new_confidence=0.8 if same else 0.9)
-    return comparison_document(old, new, judge(old, new, limits), limits.confidence, NOW)
+    return comparison_document(old, new, judge(old, new, Terms(limits)), Terms(limits), NOW)
 
 
 def results(table: Mapping[str, Counts], unanswered: str | None = None) -> Results:

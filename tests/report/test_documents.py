@@ -10,9 +10,12 @@ import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from evaluation.answering import Counts, answers_of
+from evaluation.answering import Counts, answers_of, two_models
+from lepinet.evaluation.gates import Best, Terms, judge
 from lepinet.evaluation.results import Results, results_of
-from lepinet.report.documents import CheckDocument, ComparisonDocument
+from lepinet.evaluation.speed import Speed
+from lepinet.manifest.model import Gates
+from lepinet.report.documents import CheckDocument, ComparisonDocument, comparison_document
 from lepinet.report.schemas import DOCUMENTS, schema_text
 from report.reports import (
     CHECKS,
@@ -59,6 +62,25 @@ def test_a_comparison_is_as_its_schema_says(table: dict[str, Counts]) -> None:
     assert [len(printed["negative_flips"]), len(printed["positive_flips"])] == flips
     assert (printed["difference_interval"] is None) == (not table)
     assert ComparisonDocument.model_validate_json(json.dumps(printed))
+
+
+def test_what_stands_behind_a_verdict_is_told() -> None:
+    old, new = two_models(TOO_FEW)
+    speed = Speed(old_ms=(40.0, 41.0, 42.0), new_ms=(80.0, 82.0, 84.0))
+    terms = Terms(
+        Gates(), tries=3, best=Best("v1.5.0", two_models({"Blue Tiger": Counts(94, 0, 0, 2)})[0]), speed=speed
+    )
+    printed = valid("compare", comparison_document(old, new, judge(old, new, terms), terms, NOW))
+    shown = printed["non_inferiority"]
+    assert (shown["try"], shown["alpha"]) == (3, pytest.approx(0.05 / 9))
+    assert shown["p"] == max(shown["p_asymptotic"], shown["p_exact"]) > shown["alpha"]
+    assert shown["lower_bound"] < printed["accuracy_difference"] < shown["upper_bound"]
+    assert shown["images_needed"] > printed["old"]["sample_size"]
+    assert shown["smallest_margin"] > shown["margin"]
+    assert (printed["times"]["ratio"], printed["times"]["sample_size"]) == (2.0, 3)
+    reference = printed["reference"]
+    assert (reference["name"], reference["non_inferiority"]["try"]) == ("v1.5.0", 3)
+    assert reference["accuracy_difference"] < printed["accuracy_difference"]
 
 
 @pytest.mark.parametrize("table", [FINE, LOST, SMOKE, HOSTILE])

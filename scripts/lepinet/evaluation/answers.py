@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Value(BaseModel):
     """Frozen, and refuses keys that nobody knows."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
 
 class Score(Value):

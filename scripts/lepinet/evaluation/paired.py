@@ -25,7 +25,8 @@ _GRID = 200
 _LEAST_RANGE = 0.24
 _RANGE_CONFIDENCE = 0.999
 _TINY = 1e-300
-_POWER = 0.8
+POWER = 0.8
+"""In so many of 100 cases, as a share, shall the images be enough."""
 _LEAST_FLIPS = 0.02
 """Equally good models that differ on fewer images than this are too rare to plan for."""
 _TIE = 1e-9
@@ -220,17 +221,24 @@ def mcnemar_worse(paired: Paired) -> float:
     return at_least(paired.negative, paired.negative + paired.positive, 0.5)
 
 
-def images_needed(paired: Paired, margin: float, alpha: float) -> int:
-    """How many images show in 8 of 10 cases that an equally good model is inside the margin.
+def images_needed(paired: Paired, margin: float, alpha: float, *, better: float = 0.0, power: float = POWER) -> int:
+    """How many images show in `power` of all cases that a new model is inside the margin.
 
     How often two such models differ is taken from the images at hand; the rest is the score test's own normal
     approximation, and never fewer than equal answers on all of them need.
+
+    Args:
+        paired: the images at hand.
+        margin: between 0 and 1.
+        alpha: the level at which it must be shown.
+        better: how much better the new model truly is, more than -`margin`; 0 for an equally good one.
+        power: 0.5 to 1, exclusive.
     """
-    n, m = paired.size, margin
-    flips = max(_LEAST_FLIPS, (paired.negative + paired.positive + 1) / (n + 2))
-    on_margin = (flips + math.sqrt(flips**2 + 4 * m * m * (1 - flips))) / 2 - m * m
-    by_power = _NORMAL.inv_cdf(1 - alpha) * math.sqrt(on_margin) + _NORMAL.inv_cdf(_POWER) * math.sqrt(flips)
-    return max(math.ceil(math.log(alpha) / math.log1p(-m)), math.ceil((by_power / m) ** 2))
+    flips = max(_LEAST_FLIPS, abs(better), (paired.negative + paired.positive + 1) / (paired.size + 2))
+    on_margin = float(_spread(np.float64((flips - better) / 2), np.float64((flips + better) / 2), 1, margin))
+    truly = math.sqrt(flips - better**2)
+    by_power = _NORMAL.inv_cdf(1 - alpha) * on_margin + _NORMAL.inv_cdf(power) * truly
+    return max(math.ceil(math.log(alpha) / math.log1p(-margin)), math.ceil((by_power / (margin + better)) ** 2))
 
 
 def smallest_margin(paired: Paired, alpha: float) -> float:

@@ -114,6 +114,11 @@ Confidence = Annotated[
     Field(ge=Decimal("0.5"), lt=1),
     BeforeValidator(_exact, json_schema_input_type=Annotated[float, Field(ge=0.5, lt=1)]),
 ]
+Ratio = Annotated[
+    Decimal,
+    Field(ge=1, le=100),
+    BeforeValidator(_exact, json_schema_input_type=Annotated[float, Field(ge=1, le=100)]),
+]
 Figure = Annotated[
     float, Field(ge=0, le=1), BeforeValidator(_figure, json_schema_input_type=Annotated[float, Field(ge=0, le=1)])
 ]

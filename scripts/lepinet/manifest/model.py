@@ -17,6 +17,7 @@ from lepinet.manifest.fields import (
     Link,
     Margin,
     Moment,
+    Ratio,
     RelativePath,
     Revision,
     Share,
@@ -134,7 +135,9 @@ class Gates(Value):
     max_species_recall_drop: Share | None = Field(
         Decimal("0.20"), description="How much of one species may be lost, of species with at least 5 known images."
     )
-
+    max_latency_ratio: Ratio | None = Field(
+        Decimal("1.5"), description="So many times as long as the active version may a photo take."
+    )
     require_improvement: bool = Field(
         default=False, description="Not worse is not enough: the candidate must be shown to be better."
     )

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Literal
+
+from pydantic import ConfigDict, Field
 
 from lepinet import __version__
 from lepinet.evaluation.answers import Answer, Answers, Score, Value
 from lepinet.evaluation.comparison import Comparison, SpeciesChange, compare
-from lepinet.evaluation.gates import Decision, Gate, Reason, Verdict
-from lepinet.evaluation.paired import interval, mcnemar, mcnemar_mid_p
+from lepinet.evaluation.gates import Decision, Gate, Reason, Terms, Verdict
+from lepinet.evaluation.gates.tries import alpha
+from lepinet.evaluation.paired import (
+    Paired,
+    exact_p,
+    images_needed,
+    interval,
+    lower_bound,
+    mcnemar,
+    mcnemar_mid_p,
+    non_inferiority,
+    smallest_margin,
+)
 from lepinet.evaluation.results import Summary, Unanswered, summarise
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.problems import Problem
@@ -46,6 +59,60 @@ class PairedCounts(Value):
     both_wrong: int
 
 
+class NonInferiorityDocument(Value):
+    """How sure the images make us that the new model is at most the margin worse."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    margin: float
+    confidence: float
+    """As models.yaml asks for it, one-sided."""
+    tries: int = Field(alias="try")
+    """The candidate's place among those tried on these images, 1 for the first."""
+    alpha: float
+    """The level of this try: 1 - confidence for the first, less for each further one."""
+    statistic: float
+    """Tango's z at the margin; positive speaks for the new model."""
+    p_asymptotic: float
+    p_exact: float
+    p: float
+    """The larger of both; shown when it is at most `alpha`."""
+    lower_bound: float
+    """Of new minus old, one-sided, at 1 - `alpha`."""
+    upper_bound: float
+    """Of new minus old, one-sided, at `confidence`; under -`margin` the new model is shown to be worse."""
+    images_needed: int
+    """So many would show an equally good model to be inside the margin in 8 of 10 cases."""
+    smallest_margin: float
+    """The smallest margin for which the images at hand are as many as that."""
+
+
+class ReferenceDocument(Value):
+    """The new model beside the best version shown so far, by the images of species that this one can name."""
+
+    name: str
+    accuracy_difference: float
+    """New minus reference, -1 to 1."""
+    difference_interval: tuple[float, float]
+    """Tango's, two-sided, at the confidence that the gates ask for."""
+    mcnemar: McNemar
+    paired: PairedCounts
+    non_inferiority: NonInferiorityDocument | None
+    """Null where the gate is off."""
+
+
+class TimesDocument(Value):
+    """How long both models took for the same photos, run side by side."""
+
+    old_ms: float
+    """Median, decoding and inference."""
+    new_ms: float
+    ratio: float
+    ratio_at_least: float
+    """At 95 % confidence, one-sided."""
+    sample_size: int
+
+
 class Flip(Value):
     """A known image that one model gets right and the other wrong."""
 
@@ -76,6 +143,12 @@ class ComparisonDocument(Value):
     """Exact, two-sided; the same as `mcnemar.exact`."""
     mcnemar: McNemar
     paired: PairedCounts
+    non_inferiority: NonInferiorityDocument | None
+    """Null without images, and where the gate is off."""
+    reference: ReferenceDocument | None
+    """Null where the environment has none but these two models, or its answers are not to be had."""
+    times: TimesDocument | None
+    """Null where nobody ran both side by side."""
     negative_flips: tuple[str, ...]
     """File names that the old model gets right and the new one wrong."""
     positive_flips: tuple[str, ...]
@@ -166,7 +239,7 @@ class CheckDocument(Value):
 
 
 def comparison_document(
-    old: Answers, new: Answers, verdict: Verdict, confidence: Decimal, timestamp: datetime
+    old: Answers, new: Answers, verdict: Verdict, terms: Terms, timestamp: datetime
 ) -> ComparisonDocument:
     """Two models side by side.
 
@@ -174,23 +247,26 @@ def comparison_document(
         old: the baseline's answers.
         new: the candidate's, on the same known images.
         verdict: what `judge` said of both.
-        confidence: of the interval, as the gates have it.
+        terms: what it was judged by.
         timestamp: when, with its time zone.
 
     Raises:
         RefusedError: they are about different known images.
     """
     comparison = compare(old, new)
-    paired = comparison.paired
+    paired, confidence = comparison.paired, float(terms.gates.confidence)
     before, now = ({answer.file_name: answer for answer in answers.answers} for answers in (old, new))
     return ComparisonDocument(
         old=summarise(old, timestamp),
         new=summarise(new, timestamp),
         accuracy_difference=paired.difference if paired.size else None,
-        difference_interval=interval(paired, float(confidence)) if paired.size else None,
+        difference_interval=interval(paired, confidence) if paired.size else None,
         mcnemar_p=mcnemar(paired),
-        mcnemar=McNemar(exact=mcnemar(paired), mid_p=mcnemar_mid_p(paired)),
+        mcnemar=_mcnemar(paired),
         paired=PairedCounts(**vars(paired)),
+        non_inferiority=_non_inferiority(paired, terms),
+        reference=_reference(new, terms),
+        times=_times(terms),
         negative_flips=comparison.negative_flips,
         positive_flips=comparison.positive_flips,
         newly_wrong=tuple(_flip(before[name], now[name]) for name in comparison.negative_flips),
@@ -199,6 +275,62 @@ def comparison_document(
         gates=verdict.gates,
         verdict=verdict.answer,
         reasons=verdict.reasons,
+    )
+
+
+def _mcnemar(paired: Paired) -> McNemar:
+    return McNemar(exact=mcnemar(paired), mid_p=mcnemar_mid_p(paired))
+
+
+def _non_inferiority(paired: Paired, terms: Terms) -> NonInferiorityDocument | None:
+    gates = terms.gates
+    if gates.non_inferiority_margin is None or not paired.size:
+        return None
+    margin, confidence, level = gates.non_inferiority_margin, float(gates.confidence), alpha(gates, terms.tries)
+    tested = non_inferiority(paired, Fraction(margin), level)
+    exact = exact_p(paired.negative, paired.positive, paired.size, Fraction(margin))
+    return NonInferiorityDocument(
+        margin=float(margin),
+        confidence=confidence,
+        tries=terms.tries,
+        alpha=level,
+        statistic=tested.statistic,
+        p_asymptotic=tested.p_asymptotic,
+        p_exact=exact,
+        p=max(tested.p_asymptotic, exact),
+        lower_bound=lower_bound(paired, 1 - level),
+        upper_bound=-lower_bound(paired.swapped(), confidence),
+        images_needed=images_needed(paired, float(margin), level),
+        smallest_margin=smallest_margin(paired, level),
+    )
+
+
+def _reference(new: Answers, terms: Terms) -> ReferenceDocument | None:
+    if terms.best is None or terms.best.answers is None:
+        return None
+    paired = compare(terms.best.answers, new).paired
+    if not paired.size:
+        return None
+    return ReferenceDocument(
+        name=terms.best.name,
+        accuracy_difference=paired.difference,
+        difference_interval=interval(paired, float(terms.gates.confidence)),
+        mcnemar=_mcnemar(paired),
+        paired=PairedCounts(**vars(paired)),
+        non_inferiority=_non_inferiority(paired, terms),
+    )
+
+
+def _times(terms: Terms) -> TimesDocument | None:
+    speed = terms.speed
+    if speed is None:
+        return None
+    return TimesDocument(
+        old_ms=speed.old_median,
+        new_ms=speed.new_median,
+        ratio=speed.ratio,
+        ratio_at_least=speed.lower_bound(),
+        sample_size=len(speed.new_ms),
     )
 
 

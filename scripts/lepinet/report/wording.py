@@ -11,14 +11,14 @@ from lepinet.evaluation.results import Summary
 from lepinet.report.documents import ComparisonDocument, EnvironmentCheck, SpeciesRecall
 
 STATES = {
-    State.FAILED: "failed",
-    State.UNDECIDED: "undecided",
-    State.WATCH: "to watch",
     State.PASSED: "passed",
+    State.WATCH: "to watch",
+    State.UNDECIDED: "undecided",
+    State.FAILED: "failed",
     State.TOO_FEW: "too few images",
     State.NOT_MEASURED: "not measured",
 }
-"""Worst first."""
+"""In the order in which they are counted."""
 
 DECISIONS = {
     Decision.PROMOTE: "fine to ship",
@@ -121,7 +121,7 @@ def figures_alone(summary: Summary) -> tuple[Row, ...]:
 
 def gates_counted(gates: Sequence[Gate]) -> str:
     """`6 passed, 1 to watch, 1 undecided`."""
-    counts = ((sum(gate.state is state for gate in gates), word) for state, word in reversed(STATES.items()))
+    counts = ((sum(gate.state is state for gate in gates), word) for state, word in STATES.items())
     return ", ".join(f"{count} {word}" for count, word in counts if count).replace(" too few", " with too few")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images
-from lepinet.evaluation.gates import Decision, Verdict, judge
+from lepinet.evaluation.gates import Decision, Terms, Verdict, judge
 from lepinet.evaluation.metrics import measure
 from lepinet.evaluation.run import answers_of_folder
 from lepinet.manifest.model import Gates
@@ -48,7 +48,7 @@ def compare_models(
     say("Loading models...", sys.stdout)
     old, new = (_answers(Path(path), known) for path in (old_model_path, new_model_path))
     here = manifest_here()
-    verdict = judge(old, new, here.manifest.gates if here else Gates())
+    verdict = judge(old, new, Terms(here.manifest.gates if here else Gates()))
     say(_shown(old, new, verdict), sys.stdout)
     return verdict.answer is Decision.PROMOTE
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from lepinet.changes import EnvironmentChange, change_between
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Best, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Best, Terms, Verdict, judge, judge_without_baseline
 from lepinet.evaluation.results import summarise
+from lepinet.evaluation.speed import Speed
 from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Environment, Manifest
 from lepinet.manifest.problems import ManifestError
 from lepinet.report.documents import CheckDocument, DeclaredVersion, EnvironmentCheck, RegisteredVersion
 from lepinet.target import Target
-from lepinet.workflow.evaluate import Bench, Counted, answers_of, bench
+from lepinet.workflow.evaluate import Bench, Counted, answers_of, bench, speed_of
 from lepinet.workflow.findings import check_document, declared_version, environment_check
 from lepinet.workflow.workspace import Workspace
 
@@ -75,11 +76,12 @@ class _Judging:
     def environment(self, change: EnvironmentChange, activation: Activation) -> EnvironmentCheck:
         """One environment whose active version changes."""
         settings = self.manifest.environments[change.environment]
-        gates = self.manifest.gates
+        terms = Terms(self.manifest.gates, change.tries)
         old, new, verdict, error = self._baseline(activation.baseline), None, None, None
         try:
             new = self._answers(activation.target)
-            verdict = self._verdict(activation.baseline, old, new, self._best(settings, activation), change.tries)
+            terms = replace(terms, best=self._best(settings, activation), speed=self._speed(activation, old, new))
+            verdict = self._verdict(activation.baseline, old, new, terms)
         except RefusedError as refused:
             error = str(refused)
         return environment_check(
@@ -90,8 +92,7 @@ class _Judging:
             old=old,
             new=new,
             verdict=verdict,
-            confidence=gates.confidence,
-            undecided_blocks=gates.when_undecided == "block",
+            terms=terms,
             plan=_plan(settings, activation, new),
             override=settings.override.reason if settings.override else None,
             timestamp=self.now,
@@ -131,17 +132,15 @@ class _Judging:
         same = any(best.same_files(one) for one in others)
         return None if same else Best(settings.reference, self._baseline(best))
 
-    def _verdict(
-        self,
-        baseline: Target | None,
-        old: Answers | None,
-        new: Answers | None,
-        best: Best | None,
-        tries: int,
-    ) -> Verdict:
+    def _speed(self, activation: Activation, old: Answers | None, new: Answers | None) -> Speed | None:
+        if activation.baseline is None or old is None or new is None:
+            return None
+        return speed_of(activation.baseline, activation.target, new, self.tested)
+
+    def _verdict(self, baseline: Target | None, old: Answers | None, new: Answers | None, terms: Terms) -> Verdict:
         if baseline is not None and old is None and new is not None:
             return judge_without_baseline(baseline.version or "", new, self.manifest.gates)
-        return judge(old, new, self.manifest.gates, tries=tries, best=best)
+        return judge(old, new, terms)
 
     def _declared(self, target: Target) -> DeclaredVersion:
         version = self.manifest.versions.get(target.version or "")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from textwrap import shorten
 
 from lepinet.changes import standing
 from lepinet.endpoints import Progress
 from lepinet.errors import RefusedError, UsageError
+from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.run import answers_of_endpoint
+from lepinet.evaluation.speed import Speed
 from lepinet.git import Repository
 from lepinet.manifest.load import FILE
 from lepinet.reconcile.apply import reconcile
@@ -23,7 +25,7 @@ from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
 from lepinet.target import Target
 from lepinet.workflow.declared import declared, declaring
-from lepinet.workflow.evaluate import Bench, Counted, answers_of, bench, something_to_ask
+from lepinet.workflow.evaluate import Bench, Counted, answers_of, bench, something_to_ask, speed_of
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
 from lepinet.workflow.workspace import Workspace, actor
@@ -69,7 +71,7 @@ def reconcile_all(
     _must_be_main(workspace, commit)
     stands = standing(workspace.git, commit)
     handed = read_handover(options.verdict, grounds_of(workspace), workspace.manifest) if options.verdict else None
-    offline = handed.offline if handed else _tested_here(workspace, telling.counted)
+    offline: Offline = handed or _TestedHere(workspace, telling.counted)
     for name in declaring(workspace, environment):
         activation = stands.activations[name]
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
@@ -90,13 +92,13 @@ def judge(workspace: Workspace, environment: str | None, counted: CountedFor) ->
     commit = workspace.git.head()
     _must_be_main(workspace, commit)
     environments = declaring(workspace, environment)
-    offline = _tested_here(workspace, counted)
+    offline = _TestedHere(workspace, counted)
     return make_handover(workspace, standing(workspace.git, commit), environments, offline)
 
 
 def emergency(workspace: Workspace, environment: str, version: str, reason: str, telling: Telling) -> Outcome:
     """Move endpoint and database to a version at once, and pin it. Neither a commit nor a clean tree is needed."""
-    commit, offline = workspace.git.head(), _tested_here(workspace, telling.counted)
+    commit, offline = workspace.git.head(), _TestedHere(workspace, telling.counted)
     with _run(workspace, environment, commit, Options(reason=reason), telling=telling, offline=offline) as run:
         return rollback_now(run, environment, _known_target(workspace, run.registry, environment, version), reason)
 
@@ -169,13 +171,28 @@ def _run(
         )
 
 
-def _tested_here(workspace: Workspace, counted: CountedFor) -> Offline:
-    @cache
-    def tested() -> Bench:
-        # Read when the first answer is asked for: an emergency pins before it looks at any photo.
-        return bench(workspace, None)
+@dataclass(frozen=True)
+class _TestedHere:
+    """Models run on this machine."""
 
-    return lambda target: answers_of(target, tested(), counted(f"testing {target.version or target}"))
+    workspace: Workspace
+    counted: CountedFor
+    _said: dict[Target, Answers | None] = field(default_factory=dict)
+
+    @cached_property
+    def _bench(self) -> Bench:
+        # Read when the first answer is asked for: an emergency pins before it looks at any photo.
+        return bench(self.workspace, None)
+
+    def answers(self, target: Target) -> Answers | None:
+        if target not in self._said:
+            counted = self.counted(f"testing {target.version or target}")
+            self._said[target] = answers_of(target, self._bench, counted)
+        return self._said[target]
+
+    def speed(self, old: Target, new: Target) -> Speed | None:
+        answers = self.answers(new)
+        return speed_of(old, new, answers, self._bench) if answers else None
 
 
 def _known_target(workspace: Workspace, registry: Registry, environment: str, version: str) -> Target:

@@ -12,10 +12,12 @@ from tempfile import TemporaryDirectory
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
-from lepinet.evaluation.gates import judge
+from lepinet.evaluation.gates import Terms, judge
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.results import Results, read_results, results_of
 from lepinet.evaluation.run import answers_of_endpoint, answers_of_folder
+from lepinet.evaluation.speed import Speed
+from lepinet.evaluation.timing import time_both
 from lepinet.manifest.model import Gates
 from lepinet.model_files import folder_revision
 from lepinet.report.documents import ComparisonDocument, comparison_document
@@ -89,6 +91,23 @@ def answers_of(target: Target, bench: Bench, counted: Counted | None = None) -> 
     return None
 
 
+def speed_of(old: Target, new: Target, answers: Answers, bench: Bench) -> Speed | None:
+    """How long two versions take for the same photos, run in turn; None when nobody can tell, or need not again.
+
+    Args:
+        old: the baseline.
+        new: the candidate.
+        answers: the candidate's: where they were kept from before, so was the verdict on its time.
+        bench: the known images.
+    """
+    if bench.workspace is None:
+        return None
+    try:
+        return _side_by_side(bench.workspace.folder(old), bench.workspace.folder(new), answers, bench)
+    except RefusedError:
+        return None
+
+
 @contextmanager
 def something_to_ask(known: KnownImages | None) -> Iterator[KnownImages]:
     """The known images; without any, one drawn photo, which shows at least that a model loads and answers."""
@@ -116,21 +135,30 @@ def compare(
     `bench` is asked for only when a model has to be run; `counted` makes the progress of each model.
     """
     before, after = (_either(what, bench, counted(what) if counted else None) for what in (old, new))
-    gates = _gates(old, new, bench)
-    verdict = judge(before, after, gates)
-    document = comparison_document(before, after, verdict, gates.confidence, datetime.now(UTC))
-    return SideBySide(document, undecided_blocks=gates.when_undecided == "block")
+    terms = Terms(_gates(old, new, bench), speed=_speed(old, new, after, bench))
+    document = comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
+    return SideBySide(document, undecided_blocks=terms.gates.when_undecided == "block")
 
 
 def _either(what: str, bench: Callable[[], Bench], counted: Counted | None) -> Answers:
-    if what.endswith(".json") and Path(what).is_file():
+    if _is_results(what):
         return read_results(Path(what)).answers()
     return _answers(what, bench(), counted=counted)
 
 
+def _is_results(what: str) -> bool:
+    return what.endswith(".json") and Path(what).is_file()
+
+
 def _gates(old: str, new: str, bench: Callable[[], Bench]) -> Gates:
-    both_files = all(what.endswith(".json") and Path(what).is_file() for what in (old, new))
-    return Gates() if both_files else bench().gates
+    return Gates() if _is_results(old) and _is_results(new) else bench().gates
+
+
+def _speed(old: str, new: str, after: Answers, bench: Callable[[], Bench]) -> Speed | None:
+    if _is_results(old) or _is_results(new):
+        return None
+    tested = bench()
+    return _side_by_side(_folder(old, tested), _folder(new, tested), after, tested)
 
 
 def _answers(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Answers:
@@ -144,11 +172,26 @@ def _answers(what: str | None, bench: Bench, *, endpoint: str | None = None, cou
         answers = answers_of(bench.workspace.manifest.target(what), bench, counted)
         if answers is not None:
             return answers
-    folder = Path(what)
-    if not folder.is_dir():
-        raise UsageError(f"{what} is neither a version of models.yaml nor a folder", todo=_known_names(bench))
+    folder = _folder(what, bench)
     identity = ModelIdentity(name=what, file_path=what, revision=folder_revision(folder))
     return _of_folder(folder, identity, bench.known, bench, counted)
+
+
+def _folder(what: str, bench: Bench) -> Path:
+    """Of a version, or as it is named."""
+    if bench.workspace and what in bench.workspace.manifest.versions:
+        return bench.workspace.folder(bench.workspace.manifest.target(what))
+    if not Path(what).is_dir():
+        raise UsageError(f"{what} is neither a version of models.yaml nor a folder", todo=_known_names(bench))
+    return Path(what)
+
+
+def _side_by_side(old: Path, new: Path, answers: Answers, bench: Bench) -> Speed | None:
+    """Both timed, when the new one was asked just now."""
+    asked = any(answer.latency_ms is not None for answer in answers.answers)
+    if not asked or bench.known is None or bench.gates.max_latency_ratio is None:
+        return None
+    return time_both(old, new, bench.known, bench.timings)
 
 
 def _of_folder(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Decision, Verdict
+from lepinet.evaluation.gates import Decision, Terms, Verdict
 from lepinet.evaluation.results import Unanswered, results_of, summarise
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import ModelVersion
@@ -60,8 +59,7 @@ def environment_check(
     old: Answers | None,
     new: Answers | None,
     verdict: Verdict | None,
-    confidence: Decimal,
-    undecided_blocks: bool,
+    terms: Terms,
     plan: Sequence[str],
     override: str | None,
     timestamp: datetime,
@@ -78,16 +76,16 @@ def environment_check(
         new: the candidate's; None without known images.
         verdict: what `judge` said of both; None when the candidate could not be tested. Of a rollback it is shown, but
             blocks nothing.
-        confidence: as the gates have it.
-        undecided_blocks: `when_undecided: block`.
+        terms: what it was judged by.
         plan: its lines.
         override: the reason of an override for this candidate.
         timestamp: when, with its time zone.
         error: why the candidate could not be tested; that blocks whatever the change is.
     """
-    comparison = comparison_document(old, new, verdict, confidence, timestamp) if old and new and verdict else None
+    comparison = comparison_document(old, new, verdict, terms, timestamp) if old and new and verdict else None
     unanswered = results_of(new, timestamp).results if new else ()
     judged = change_class is ChangeClass.ACTIVATE
+    undecided_blocks = terms.gates.when_undecided == "block"
     blocking = (Decision.HOLD, Decision.UNDECIDED) if undecided_blocks else (Decision.HOLD,)
     blocks = error is not None or bool(judged and override is None and verdict and verdict.answer in blocking)
     stays = f"{baseline.name} stays" if baseline else "nothing becomes active"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
@@ -14,14 +13,27 @@ from lepinet import __version__
 from lepinet.changes import Standing
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers, Value
+from lepinet.evaluation.speed import Speed
 from lepinet.files import read_small
-from lepinet.manifest.history import ChangeClass
+from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Manifest
 from lepinet.target import Target
 from lepinet.workflow.workspace import Workspace
 
-Offline = Callable[[Target], Answers | None]
-"""A version's own answers on the known images; None without known images. RefusedError: nobody can tell them."""
+
+class Offline(Protocol):
+    """What versions say and how long they take, without any endpoint."""
+
+    def answers(self, target: Target) -> Answers | None:
+        """A version's own answers on the known images; None without known images.
+
+        Raises:
+            RefusedError: nobody can tell them.
+        """
+
+    def speed(self, old: Target, new: Target) -> Speed | None:
+        """Both models' times; None where nobody ran them side by side."""
+
 
 _LARGEST = 256 << 20
 
@@ -49,6 +61,8 @@ class Judged(Value):
     """What was active before that commit; None when nothing was."""
     reference: Tested | None
     """The environment's reference, where it has one."""
+    speed: Speed | None = None
+    """Of baseline and target, where they were run side by side."""
 
     @property
     def tested(self) -> tuple[Tested, ...]:
@@ -76,7 +90,7 @@ class Handover(Value):
     grounds: Grounds
     environments: tuple[Judged, ...]
 
-    def offline(self, target: Target) -> Answers | None:
+    def answers(self, target: Target) -> Answers | None:
         """The answers of a version that was tested; no model is run for one that was not.
 
         Raises:
@@ -89,6 +103,13 @@ class Handover(Value):
         if found.error is not None:
             raise RefusedError(found.error)
         return found.answers
+
+    def speed(self, old: Target, new: Target) -> Speed | None:
+        """Of two versions that were tested as an environment's baseline and target."""
+        for judged in self.environments:
+            if judged.baseline and judged.baseline.target.same_files(old) and judged.target.target.same_files(new):
+                return judged.speed
+        return None
 
 
 def grounds_of(workspace: Workspace) -> Grounds:
@@ -110,24 +131,27 @@ def make_handover(
 
     def tested(target: Target) -> Tested:
         try:
-            return Tested(target=target, answers=offline(target))
+            return Tested(target=target, answers=offline.answers(target))
         except RefusedError as error:
             return Tested(target=target, answers=None, error=str(error))
 
-    activations = [standing.activations[name] for name in environments]
+    def judged(activation: Activation) -> Judged:
+        target, best = tested(activation.target), _reference(standing.manifest, activation.environment)
+        baseline = tested(activation.baseline) if activation.baseline else None
+        compared = activation.change is ChangeClass.ACTIVATE and baseline and baseline.answers and target.answers
+        return Judged(
+            environment=activation.environment,
+            change=activation.change,
+            commit=activation.state.commit.id,
+            target=target,
+            baseline=baseline,
+            reference=tested(best) if best else None,
+            speed=offline.speed(baseline.target, target.target) if baseline and compared else None,
+        )
+
     return Handover(
         grounds=grounds_of(workspace),
-        environments=tuple(
-            Judged(
-                environment=one.environment,
-                change=one.change,
-                commit=one.state.commit.id,
-                target=tested(one.target),
-                baseline=tested(one.baseline) if one.baseline else None,
-                reference=tested(best) if (best := _reference(standing.manifest, one.environment)) else None,
-            )
-            for one in activations
-        ),
+        environments=tuple(judged(standing.activations[name]) for name in environments),
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from lepinet.endpoints import Progress
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Best, Decision, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Best, Decision, Terms, Verdict, judge, judge_without_baseline
 from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Manifest
 from lepinet.reconcile.run import Judgement
@@ -37,7 +37,7 @@ class Judge:
         version = target.version or ""
         self.tell(f"{self.activation.environment}: testing {version} on the known images")
         try:
-            answers = self.offline(target)
+            answers = self.offline.answers(target)
         except RefusedError as error:
             # Whatever the change is, and whoever decided it: what cannot be loaded and asked does not ship.
             untested = f"{version} cannot be tested: {error.what}"
@@ -62,12 +62,14 @@ class Judge:
         active = snapshot.environment.active
         gates = self.manifest.gates
         if active is None or answers is None:
-            return judge(None, answers, gates)
-        baseline = self._answers_of_active(active, answers.known_images_sha256)
+            return judge(None, answers, Terms(gates))
+        target = self._target_of_active(active)
+        baseline = self._answers_of_active(active, target, answers.known_images_sha256)
         if baseline is None:
             return judge_without_baseline(active, answers, gates)
         best = self._best(active, answers.known_images_sha256)
-        return judge(baseline, answers, gates, tries=self.tries, best=best)
+        speed = self.offline.speed(target, self.activation.target) if target else None
+        return judge(baseline, answers, Terms(gates, self.tries, best, speed))
 
     def _best(self, active: str, known_images: str) -> Best | None:
         """The reference, where it is neither the active version nor the declared one."""
@@ -76,10 +78,16 @@ class Judge:
             return None
         return Best(name, tested_answers(self.offline, self.registry, self.manifest.target(name), known_images))
 
-    def _answers_of_active(self, active: str, known_images: str) -> Answers | None:
+    def _target_of_active(self, active: str) -> Target | None:
+        """The files of what the registry says is active; None where git does not know them."""
+        if active in self.manifest.versions:
+            return self.manifest.target(active)
+        baseline = self.activation.baseline
+        return baseline if baseline and baseline.version == active else None
+
+    def _answers_of_active(self, active: str, target: Target | None, known_images: str) -> Answers | None:
         """What the active version says of the same images."""
-        target = self.manifest.target(active) if active in self.manifest.versions else self.activation.baseline
-        if target is None or target.version != active:
+        if target is None:
             return stored_answers(self.registry, active, known_images)
         return tested_answers(self.offline, self.registry, target, known_images)
 
@@ -87,7 +95,7 @@ class Judge:
 def tested_answers(offline: Offline, registry: Registry, target: Target, known_images: str) -> Answers | None:
     """What a version says offline, by its files, else as it was stored when it was tested; None: nobody can tell."""
     try:
-        return offline(target)
+        return offline.answers(target)
     except RefusedError:
         return stored_answers(registry, target.version, known_images) if target.version else None
 

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from lepinet.evaluation.gates.judge import judge, judge_without_baseline
-from lepinet.evaluation.gates.reference import Best
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.evaluation.gates.verdict import SMOKE_TEST, Decision, Gate, Reason, State, Verdict
 
-__all__ = ["SMOKE_TEST", "Best", "Decision", "Gate", "Reason", "State", "Verdict", "judge", "judge_without_baseline"]
+__all__ = [
+    "SMOKE_TEST",
+    "Best",
+    "Decision",
+    "Gate",
+    "Reason",
+    "State",
+    "Terms",
+    "Verdict",
+    "judge",
+    "judge_without_baseline",
+]

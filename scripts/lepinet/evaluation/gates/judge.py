@@ -10,9 +10,11 @@ from lepinet.evaluation.comparison import compare
 from lepinet.evaluation.gates.flips import flips
 from lepinet.evaluation.gates.floors import floors
 from lepinet.evaluation.gates.improvement import improvement
+from lepinet.evaluation.gates.latency import latency
 from lepinet.evaluation.gates.non_inferiority import non_inferiority
-from lepinet.evaluation.gates.reference import Best, reference
+from lepinet.evaluation.gates.reference import reference
 from lepinet.evaluation.gates.species import species
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.gates.verdict import Decision, Gate, Judged, Reason, State, Verdict
 from lepinet.evaluation.metrics import measure
 from lepinet.manifest.model import Gates
@@ -25,22 +27,13 @@ _TOLD = {
 """Whose reasons an answer gives, in this order."""
 
 
-def judge(
-    baseline: Answers | None,
-    candidate: Answers | None,
-    gates: Gates,
-    *,
-    tries: int = 1,
-    best: Best | None = None,
-) -> Verdict:
+def judge(baseline: Answers | None, candidate: Answers | None, terms: Terms) -> Verdict:
     """What the known images say of making the candidate active in place of the baseline.
 
     Args:
         baseline: None for an environment's first version; its floors and that it answers then decide.
         candidate: None, or no images in it: there are no known images.
-        gates: the limits.
-        tries: the candidate's place among those tried against this baseline on these images, 1 for the first.
-        best: the environment's reference, where it has one beside the baseline.
+        terms: the limits, and what else counts.
 
     Raises:
         RefusedError: both were tested on different known images.
@@ -48,6 +41,7 @@ def judge(
     if candidate is None or not candidate.answers:
         sentence = "there are no known images, so nothing can be shown"
         return Verdict(answer=Decision.HOLD, gates=(), reasons=(Reason(code="no_images", sentence=sentence),))
+    gates = terms.gates
     absolute = floors(measure(candidate), gates)
     if baseline is None:
         sentence = "the first version of this environment: nothing to compare with, floors and loading decide"
@@ -60,12 +54,13 @@ def judge(
     if comparison.identical:
         return _identical(f"{new} answers exactly as {old} does", comparison.paired.size, absolute, gates)
     judged = (
-        *non_inferiority(comparison.paired, gates, old=old, new=new, tries=tries),
-        *(reference(best, candidate, gates, tries=tries) if best else ()),
-        *improvement(comparison.paired, gates, old=old, new=new, tries=tries),
+        *non_inferiority(comparison.paired, gates, old=old, new=new, tries=terms.tries),
+        *(reference(terms.best, candidate, gates, tries=terms.tries) if terms.best else ()),
+        *improvement(comparison.paired, gates, old=old, new=new, tries=terms.tries),
         *absolute,
         *species(comparison, gates),
         *flips(comparison.paired, gates),
+        *latency(terms.speed, gates),
     )
     return _together(judged, Reason(code="passed", sentence=f"nothing speaks against {new}"))
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.comparison import compare
 from lepinet.evaluation.gates.non_inferiority import non_inferiority
+from lepinet.evaluation.gates.terms import Best
 from lepinet.evaluation.gates.tries import alpha
 from lepinet.evaluation.gates.verdict import Gate, Judged, Reason, State
 from lepinet.evaluation.paired import mcnemar_worse
 from lepinet.manifest.model import Gates
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best version shown so far, as models.yaml names it."""
-
-    name: str
-    answers: Answers | None
-    """None when neither its files nor its answers on these images are to be had."""
 
 
 def reference(best: Best, candidate: Answers, gates: Gates, *, tries: int) -> tuple[Judged, ...]:
