@@ -209,8 +209,9 @@ def test_compare_needs_no_configuration(tmp_path: Path) -> None:
 def test_a_report_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
     model = str(MODELS / "v1.0.0")
     arguments = ["compare", "--old", model, "--new", model, "--known-images", str(FEW)]
-    done = lepinet(*arguments, "--junit", "reports/junit.xml", folder=tmp_path)
+    done = lepinet(*arguments, "--junit", "reports/junit.xml", "--html", "reports/page.html", folder=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "<!doctype html>" in (tmp_path / "reports" / "page.html").read_text(encoding="utf-8")
     assert "<testcase " in (tmp_path / "reports" / "junit.xml").read_text(encoding="utf-8")
     done = lepinet(*arguments, "--junit", "reports/junit.xml/below.xml", folder=tmp_path)
     assert done.returncode == 2

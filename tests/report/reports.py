@@ -132,6 +132,17 @@ def problem(message: str = "production.active is v2.0, and no version has that n
     )
 
 
+def hostile_check() -> CheckDocument:
+    """Hostile text wherever somebody else may write one."""
+    every = "; ".join(NAMES)
+    return document(
+        environment({name: Counts(3, 2, 1, 0) for name in NAMES}, notes=every[:300], override=every),
+        environment({"Blue Tiger": Counts(3)}, name="staging", error=every),
+        environment({name: Counts(0, 1) for name in NAMES[:3]}, name="phones", unanswered=every[-300:]),
+        registered=[RegisteredVersion(version="v2.1.0", error=every)],
+    )
+
+
 def _failing(answers: Answers, error: str) -> Answers:
     first, *others = answers.answers
     failed: Answer = first.model_copy(update={"top": (), "error": error})

@@ -28,7 +28,7 @@ def test_fine_to_ship() -> None:
         line.replace("\\", "") for line in report
     )
     assert "To go back: *Revert* below, or `lepinet rollback -e production`." in report
-    assert "<sub>commit 2222222, compared with 1111111, LepiNet " in report[-1]
+    assert "<sub>commit 2222222 · compared with 1111111 · LepiNet " in report[-1]
 
 
 def test_a_hold_names_the_species_and_how_to_ship_anyway() -> None:
@@ -53,7 +53,7 @@ def test_figures_are_counts_of_both_models() -> None:
         "|---|---|---|---|",
         "| right | 91 (94.8 %) | 87 (90.6 %) | -4 |",
         "| right among the first three | 96 | 96 | ±0 |",
-        "| **newly wrong** / newly right |  | **6** / 2 |  |",
+        "| **newly wrong / newly right** |  | **6 / 2** |  |",
         "| time for a photo, median | 40 ms | 40 ms | ×1.00 |",  # noqa: RUF001 -- as the report has it
         "| newly wrong: look here first | it is | v1.0.0 said | v2.0.0 says |",
     ]
@@ -146,7 +146,8 @@ def test_registered_versions_are_listed_by_what_they_can_do() -> None:
         RegisteredVersion(version="v2.4.0", error="its files are not there"),
     ]
     report = check(document(registered=new))
-    assert lines(report)[:2] == ["### LepiNet · hold", "**v2.4.0 cannot be tested: its files are not there.**"]
+    assert lines(report)[0] == "### LepiNet · this change: **hold**"
+    assert lines(report)[1] == "**v2.4.0 cannot be tested: its files are not there.**"
     assert "**v2.1.0** is registered, and active nowhere yet. It loads and answers: 828 of 893 known images" in report
     assert "**v2.2.0** is registered, and active nowhere yet. It loads and answers: 11 of 12 known images right (a" in (
         report
@@ -159,13 +160,14 @@ def test_what_holds_the_change_is_said_before_what_is_fine() -> None:
     broken = RegisteredVersion(version="v2.4.0", error="its files are not there")
     report = check(document(environment(FINE), registered=[broken]))
     assert report.index("v2.4.0") < report.index("fine to ship")
-    assert lines(report)[:2] == ["### LepiNet · hold", "**v2.4.0 cannot be tested: its files are not there.**"]
+    assert lines(report)[0] == "### LepiNet · this change: **hold**"
+    assert lines(report)[1] == "**v2.4.0 cannot be tested: its files are not there.**"
 
 
 def test_nothing_to_judge() -> None:
     report = lines(check(document()))
     assert report[:2] == [
-        "### LepiNet · nothing to judge",
+        "### LepiNet · this change: **nothing to judge**",
         "**Nothing to judge: no environment gets a version that it has not had.**",
     ]
 

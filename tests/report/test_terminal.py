@@ -83,14 +83,15 @@ def test_registered_versions_are_listed_and_a_broken_one_is_said_first() -> None
         "v2.3.0, registered: no known images to test it on",
     ]
     said = check(document(environment(FINE), registered=[RegisteredVersion(version="v2.4.0", error="it is gone")]))
-    assert said[0] == "v2.4.0 cannot be tested: it is gone."
+    assert said[:2] == ["this change: hold", "v2.4.0 cannot be tested: it is gone."]
     assert said[-1] == "v2.4.0, registered: it is gone"
 
 
 def test_an_invalid_file_is_shown_with_its_lines() -> None:
     said = check(document(problems=[problem()]))
-    assert said[0].startswith("models.yaml cannot be merged: production.active is v2.0")
-    assert said[2:] == str(problem()).splitlines()
+    assert said[0] == "models.yaml: invalid"
+    assert said[1].startswith("models.yaml cannot be merged: production.active is v2.0")
+    assert said[3:] == str(problem()).splitlines()
 
 
 def test_a_comparison() -> None:

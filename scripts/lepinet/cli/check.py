@@ -18,8 +18,11 @@ from lepinet.workflow.workspace import open_workspace
 @click.option("--base", metavar="REF", help="A commit of main; default: where this branch left main.")
 @click.option("--markdown", "report", metavar="FILE", type=click.Path(path_type=Path), help="Write the report there.")
 @options.junit
+@options.html
 @options.as_json
-def check(*, base: str | None, report: Path | None, junit_file: Path | None, as_json: bool) -> int:
+def check(
+    *, base: str | None, report: Path | None, junit_file: Path | None, html_file: Path | None, as_json: bool
+) -> int:
     """All that a pull request needs: validate, test, compare, plan; the verdict is the exit code.
 
     0: fine, or undecided where a person decides (it says so). 1: invalid, or held.
@@ -32,6 +35,10 @@ def check(*, base: str | None, report: Path | None, junit_file: Path | None, as_
         write_text(report, markdown.check(document))
     if junit_file:
         write_text(junit_file, junit.check(document))
+    if html_file:
+        from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
+
+        write_text(html_file, page.check(document, {}))
     if on_github():
         annotate_problems(document.problems)
     if as_json:

@@ -25,6 +25,7 @@ from lepinet.workflow.workspace import Workspace, open_workspace
 @options.known_images
 @click.option("--fresh", is_flag=True, help="Ask the model again about photos that it has answered before.")
 @options.junit
+@options.html
 @options.as_json
 def test(
     *,
@@ -33,6 +34,7 @@ def test(
     known_images: str | None,
     fresh: bool,
     junit_file: Path | None,
+    html_file: Path | None,
     as_json: bool,
 ) -> int:
     """Test a model on the known images: a version, a folder of model files, or a live endpoint."""
@@ -44,6 +46,10 @@ def test(
     results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
     if junit_file:
         write_text(junit_file, junit.test(results))
+    if html_file:
+        from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
+
+        write_text(html_file, page.test(results, {}))
     if as_json:
         show_document(results)
     else:
@@ -59,8 +65,17 @@ def test(
 @click.option("--new", required=True, metavar="X", help="As --old: the one that would replace it.")
 @options.known_images
 @options.junit
+@options.html
 @options.as_json
-def compare(*, old: str, new: str, known_images: str | None, junit_file: Path | None, as_json: bool) -> int:
+def compare(
+    *,
+    old: str,
+    new: str,
+    known_images: str | None,
+    junit_file: Path | None,
+    html_file: Path | None,
+    as_json: bool,
+) -> int:
     """Compare two models on the same photos, with the verdict. Exit code 0 only for promote."""
 
     @lru_cache(maxsize=1)
@@ -73,6 +88,10 @@ def compare(*, old: str, new: str, known_images: str | None, junit_file: Path | 
     document = compared.document
     if junit_file:
         write_text(junit_file, junit.comparison(document, undecided_blocks=compared.undecided_blocks))
+    if html_file:
+        from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
+
+        write_text(html_file, page.comparison(document, {}))
     if as_json:
         show_document(document)
     else:

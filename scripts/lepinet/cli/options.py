@@ -26,6 +26,13 @@ junit = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write JUnit XML there, for CI systems.",
 )
+html = click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page with pictures there: one file, to be sent by mail.",
+)
 reason = click.option("--reason", metavar="TEXT", help="Why; it stands in the history. Asked for on a terminal.")
 
 

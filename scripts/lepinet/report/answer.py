@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from lepinet.evaluation.gates import Decision
 from lepinet.report import wording
-from lepinet.report.documents import ComparisonDocument, DeclaredVersion, EnvironmentCheck, RegisteredVersion
+from lepinet.report.documents import (
+    CheckAnswer,
+    CheckDocument,
+    ComparisonDocument,
+    DeclaredVersion,
+    EnvironmentCheck,
+    RegisteredVersion,
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,20 @@ def of_comparison(document: ComparisonDocument) -> Answer:
         decision=document.verdict,
         sentence=wording.sentence(first.sentence),
         further=tuple(wording.sentence(reason.sentence) for reason in others),
+    )
+
+
+def of_check(document: CheckDocument) -> Answer | None:
+    """The one answer to a change, where its environments do not say it themselves."""
+    if document.environments and not document.problems and not any(new.error for new in document.registered):
+        return None
+    fine = document.answer in {CheckAnswer.PROMOTE, CheckAnswer.NOTHING}
+    undecided = document.answer is CheckAnswer.UNDECIDED
+    return Answer(
+        title="models.yaml" if document.problems else "this change",
+        word=document.answer,
+        decision=Decision.PROMOTE if fine else Decision.UNDECIDED if undecided else Decision.HOLD,
+        sentence=wording.sentence(document.sentence),
     )
 
 

@@ -58,6 +58,10 @@ class PairedCounts(Value):
     positive: int
     both_wrong: int
 
+    @property
+    def size(self) -> int:
+        return self.both_right + self.negative + self.positive + self.both_wrong
+
 
 class NonInferiorityDocument(Value):
     """How sure the images make us that the new model is at most the margin worse."""

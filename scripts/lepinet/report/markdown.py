@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from lepinet.report import answer, wording
+from lepinet.report.answer import Answer
 from lepinet.report.documents import (
-    CheckAnswer,
     CheckDocument,
     ComparisonDocument,
     EnvironmentCheck,
@@ -39,23 +39,23 @@ def check(document: CheckDocument) -> str:
 
 
 def _report(document: CheckDocument, rows: int) -> Iterator[str]:
-    if document.problems:
-        yield from _invalid(document, rows)
-    elif not document.environments or any(new.error for new in document.registered):
-        yield f"### LepiNet · {document.answer}"
-        yield f"**{text(wording.sentence(document.sentence))}**"
+    if said := answer.of_check(document):
+        yield from _answer(said)
+    yield from _problems(document, rows)
     for part in document.environments:
         yield from _environment(part, document.known_images, rows)
     yield from _registered(document)
-    base = f"compared with {document.base[:7]}, " if document.base else ""
     yield ""
-    yield f"<sub>commit {document.head[:7]}, {base}LepiNet {document.tool_version}</sub>"
+    yield f"<sub>{' · '.join(wording.made_from(document))}</sub>"
     yield ""
 
 
-def _invalid(document: CheckDocument, rows: int) -> Iterator[str]:
-    yield f"### LepiNet · models.yaml: **{CheckAnswer.INVALID}**"
-    yield f"**{text(wording.sentence(document.sentence))}**"
+def _answer(said: Answer) -> Iterator[str]:
+    yield f"### LepiNet · {text(said.title)}: **{said.word}**"
+    yield f"**{text(said.sentence, 1000)}**"
+
+
+def _problems(document: CheckDocument, rows: int) -> Iterator[str]:
     for problem in document.problems[:rows]:
         shown = str(problem)
         fence = "`" * max(3, max(map(len, "".join(c if c == "`" else " " for c in shown).split()), default=0) + 1)
@@ -66,8 +66,7 @@ def _invalid(document: CheckDocument, rows: int) -> Iterator[str]:
 
 def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
     said = answer.of_environment(part)
-    yield f"### LepiNet · {text(said.title)}: **{said.word}**"
-    yield f"**{text(said.sentence, 1000)}**"
+    yield from _answer(said)
     yield from (f"- {text(line)}" for line in said.further[:_FURTHER])
     if len(said.further) > _FURTHER:
         yield f"- … and {len(said.further) - _FURTHER} more, under *Gates*"
@@ -98,9 +97,10 @@ def _figures(part: EnvironmentCheck) -> Iterator[str]:
         yield from _table((title, new), ((row.label, row.new) for row in wording.figures_alone(part.test)))
         return
     old = text(part.baseline.name) if part.baseline else ""
-    rows = [(row.label, row.old, row.new, row.change) for row in wording.figures(part.comparison)]
-    flipped = f"**{part.comparison.paired.negative}** / {part.comparison.paired.positive}"
-    rows.insert(2, ("**newly wrong** / newly right", "", flipped, ""))
+    rows = (
+        tuple(f"**{cell}**" if row.telling and cell else cell for cell in (row.label, row.old, row.new, row.change))
+        for row in wording.figures(part.comparison)
+    )
     yield from _table((f"{title}, {len(part.comparison.species)} species", f"{old} (active)", new, ""), rows)
     if apart := wording.set_apart(part.comparison):
         yield f"\n{text(wording.sentence(apart))}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, State
-from lepinet.evaluation.results import Result, Results, Summary, Unanswered
+from lepinet.evaluation.results import Result, Results, Summary
 from lepinet.report import answer, wording
 from lepinet.report.answer import Answer
 from lepinet.report.documents import CheckDocument, ComparisonDocument, EnvironmentCheck, Flip, SpeciesRecall
@@ -52,11 +52,8 @@ class _Paint:
 
 
 def _test(results: Results, paint: _Paint) -> Iterator[str]:
-    size, interval = results.sample_size, ""
-    if results.accuracy_interval and size >= SMOKE_TEST:
-        low, high = (f"{bound:.1%}".replace("%", " %") for bound in results.accuracy_interval)
-        interval = f"; between {low} and {high} of all such photos, at 95 % confidence"
-    yield paint.bold(f"{text(results.model.name)}: {wording.right_of(results)}{interval}")
+    size = results.sample_size
+    yield paint.bold(f"{text(results.model.name)}: {wording.tested(results)}")
     yield from _rows(_figures_of(results))
     unknown = results.model.unknown_species or ()
     if unknown:
@@ -65,8 +62,8 @@ def _test(results: Results, paint: _Paint) -> Iterator[str]:
     missed = sorted((one for one in results.species if one.recall < 1), key=lambda one: (one.recall, one.id))
     rights = ((one.name, f"{round(one.recall * one.support)} of {one.support} right") for one in missed)
     yield from _list("species with photos named wrong", rights)
-    failed = [result for result in results.results if isinstance(result, Unanswered)]
-    yield from _list("not answered, and counted as wrong", ((one.file_name, one.error) for one in failed))
+    failed = ((one.file_name, one.error) for one in wording.unanswered(results))
+    yield from _list("not answered, and counted as wrong", failed)
     wrong = [result for result in results.results if isinstance(result, Result) and not result.correct]
     rows = ((one.file_name, f"it is {one.expected_name}", f"said {wording.said(one.top[0], size)}") for one in wrong)
     yield from _list("wrong", rows)
@@ -92,8 +89,8 @@ def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
 
 
 def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
-    if not document.environments or any(version.error for version in document.registered):
-        yield paint.bold(text(wording.sentence(document.sentence), 1000))
+    if said := answer.of_check(document):
+        yield from _answer(said, paint)
     for problem in document.problems:
         yield ""
         yield str(problem)
@@ -137,8 +134,6 @@ def _answer(said: Answer, paint: _Paint) -> Iterator[str]:
 def _side_by_side(document: ComparisonDocument, old: str, new: str) -> Iterator[str]:
     yield ""
     rows = [(row.label, row.old, row.new, row.change) for row in wording.figures(document)]
-    flipped = f"{len(document.negative_flips)} / {len(document.positive_flips)}"
-    rows.insert(2, ("newly wrong / newly right", "", flipped, ""))
     yield from _rows([(wording.counted_images(document.new), old, new, ""), *rows])
     if apart := wording.set_apart(document):
         yield text(wording.sentence(apart))

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from lepinet.evaluation.answers import Score
-from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State
-from lepinet.evaluation.results import Summary
-from lepinet.report.documents import ComparisonDocument, EnvironmentCheck, SpeciesRecall
+from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State, at_most, points
+from lepinet.evaluation.results import Results, Summary, Unanswered
+from lepinet.report.documents import (
+    CheckDocument,
+    ComparisonDocument,
+    EnvironmentCheck,
+    ReferenceDocument,
+    SpeciesRecall,
+)
 
 STATES = {
     State.PASSED: "passed",
@@ -27,6 +34,20 @@ DECISIONS = {
 }
 
 
+WORDS = {
+    "known images": "Photos whose species is certain; both models answer the same ones.",
+    "newly wrong": "A photo that the active model names right and the new one wrong. Newly right is the reverse.",
+    "gate": "One rule with its limit. All gates together give the answer.",
+    "fine to ship": "The photos show that the new model is at most the allowed limit worse; nothing speaks against it.",
+    "hold": "The photos show that something is worse. It does not ship unless a person decides so, with a reason.",
+    "undecided": "Too few photos to know. Nothing need be wrong.",
+    "to watch": "Worth a look; it may be chance, and holds nothing.",
+    "confidence": "How sure the photos make us; at the usual 95 percent one such statement in twenty is wrong.",
+    "point": "One in a hundred photos: from 92 right of a hundred to 90 is 2 points worse.",
+}
+"""What a reader may ask about, in the order in which the words come up."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A figure of both models; `old` is empty where there is no baseline."""
@@ -35,6 +56,8 @@ class Row:
     old: str
     new: str
     change: str
+    telling: bool = False
+    """What to look at first."""
 
 
 def gates_of(part: EnvironmentCheck) -> tuple[Gate, ...]:
@@ -65,6 +88,28 @@ def said(score: Score | None, size: int) -> str:
         return "no answer"
     sure = f"{score.confidence:.0%}".replace("%", " %") if size >= SMOKE_TEST else f"({score.confidence:.2f})"
     return f"{score.name} {sure}"
+
+
+def tested(results: Results) -> str:
+    """`89 of 96 known images right (92.7 %); between 85.7 % and 96.4 % of all such photos, at 95 % confidence`."""
+    if results.accuracy_interval is None or results.sample_size < SMOKE_TEST:
+        return right_of(results)
+    low, high = (f"{bound:.1%}".replace("%", " %") for bound in results.accuracy_interval)
+    return f"{right_of(results)}; between {low} and {high} of all such photos, at 95 % confidence"
+
+
+def unanswered(results: Results) -> tuple[Unanswered, ...]:
+    return tuple(result for result in results.results if isinstance(result, Unanswered))
+
+
+def moment(when: datetime) -> str:
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def made_from(document: CheckDocument) -> tuple[str, ...]:
+    """The commit that was checked, the one that it was compared with, and the tool."""
+    base = (f"compared with {document.base[:7]}",) if document.base else ()
+    return (f"commit {document.head[:7]}", *base, f"LepiNet {document.tool_version}")
 
 
 def right_of(summary: Summary) -> str:
@@ -102,7 +147,10 @@ def figures(document: ComparisonDocument) -> tuple[Row, ...]:
     old_top3, new_top3 = right_in_top3(old), right_in_top3(new)
     if old_top3 is not None and new_top3 is not None:
         rows.append(Row("right among the first three", str(old_top3), str(new_top3), signed(new_top3 - old_top3)))
-    before, now = old.latency_ms.p50, new.latency_ms.p50
+    flipped = f"{document.paired.negative} / {document.paired.positive}"
+    rows.append(Row("newly wrong / newly right", "", flipped, "", telling=True))
+    times = document.times
+    before, now = (times.old_ms, times.new_ms) if times else (old.latency_ms.p50, new.latency_ms.p50)
     if before and now:
         ratio = f"×{now / before:.2f}"  # noqa: RUF001 -- the sign that people read as `times`
         rows.append(Row("time for a photo, median", f"{before:.0f} ms", f"{now:.0f} ms", ratio))
@@ -133,6 +181,24 @@ def statistics(document: ComparisonDocument) -> str:
     low, high = (f"{bound * 100:+.1f}" for bound in interval)
     points = f"{difference * 100:+.1f} points, two-sided interval {low} to {high} (Tango)"
     return f"Difference in accuracy: {points}; exact McNemar p {document.mcnemar_p:.2g}."
+
+
+def difference(document: ComparisonDocument | ReferenceDocument, old: str, new: str) -> str:
+    """How many are right in both, and how much worse the new model is at most; a smoke test has no points.
+
+    Over the images of species that the old model can name.
+    """
+    paired, size = document.paired, document.paired.size
+    before, now = paired.both_right + paired.negative, paired.both_right + paired.positive
+    same = f"Both name {now} of {size} right."
+    names = same if before == now else f"{new} names {now} of {size} right, {old} {before}."
+    tested = document.non_inferiority
+    if tested is None or size < SMOKE_TEST:
+        return names
+    sure = f"{(1 - tested.alpha) * 100:.4g} % confidence"
+    worst = -tested.lower_bound
+    worse = f"at most {at_most(worst, tested.margin)} worse" if worst > 0 else "not worse"
+    return f"{names} At {sure} {new} is {worse}; your limit is {points(tested.margin)}."
 
 
 def by_change(document: ComparisonDocument) -> tuple[SpeciesRecall, ...]:
