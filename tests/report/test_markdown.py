@@ -44,7 +44,7 @@ def test_a_hold_names_the_species_and_how_to_ship_anyway() -> None:
 def test_the_worst_species_stands_first_in_its_table() -> None:
     report = check(document(environment(LOST)))
     table = report[report.index("| species | images |") :]
-    assert lines(table)[2:4] == ["| Common Jezebel | 7 | 7 | 1 |", "| Blue Tiger | 89 | 84 | 86 |"]
+    assert lines(table)[2:4] == ["| Common Jezebel | 7 | 7 → 1 | -6 |", "| Blue Tiger | 89 | 84 → 86 | +2 |"]
 
 
 def test_figures_are_counts_of_both_models() -> None:
@@ -57,6 +57,21 @@ def test_figures_are_counts_of_both_models() -> None:
         "| time for a photo, median | 40 ms | 40 ms | ×1.00 |",  # noqa: RUF001 -- as the report has it
         "| newly wrong: look here first | it is | v1.0.0 said | v2.0.0 says |",
     ]
+
+
+def test_the_answer_is_followed_by_what_was_counted_and_how_much_worse_it_may_be() -> None:
+    counted = "v2.0.0 names 87 of 96 right, v1.0.0 91. At 95 % confidence v2.0.0 is at most 9.9 points worse"
+    assert lines(check(document(environment(LOST))))[2].startswith(counted)
+    assert lines(check(document(environment(TOO_FEW))))[2].startswith("Both name 89 of 96 right. At 95 % confidence")
+    assert "v2.0.0 names 828 of 893 right, v1.0.0 805. At 95 % confidence v2.0.0 is not worse" in check(
+        document(environment(FINE))
+    )
+
+
+def test_a_report_says_what_its_words_mean() -> None:
+    report = check(document(environment(TOO_FEW)))
+    assert "- **undecided:** Too few photos to know. Nothing need be wrong." in report
+    assert "What do these words mean?" not in check(document())
 
 
 def test_undecided_says_that_nothing_is_known_to_be_wrong_and_what_to_do() -> None:
@@ -106,7 +121,7 @@ def test_a_first_version_is_judged_by_itself() -> None:
     report = check(document(environment(FINE, first=True)))
     assert "**The first version of this environment: nothing to compare with" in report
     assert "| right | " in report
-    assert "newly wrong" not in report
+    assert "newly wrong: look here" not in report
     assert "Revert" not in report, "there is nothing to go back to"
 
 
@@ -208,7 +223,7 @@ def test_github_takes_it_however_much_there_is(large: tuple[CheckDocument, ...])
     for found in large[:2]:
         report = check(found)
         assert "**Your choice**" in report
-        assert report.count("<details>") == 1
+        assert report.count("<details>") == 2, "the details, and what the words mean"
         hidden, kinds = re.findall(r"([\d,]+) more (?:are|species are) not shown here", report), 3
         assert len(hidden) == kinds, "newly wrong, newly right, species"
         assert report.count("<img ") + int(hidden[0]) + int(hidden[2]) == 3000

@@ -97,6 +97,7 @@ def test_an_invalid_file_is_shown_with_its_lines() -> None:
 def test_a_comparison() -> None:
     said = terminal.comparison(comparison(LOST), colour=False).splitlines()
     assert said[:2] == ["v1.0.0 → v2.0.0: hold", "Common Jezebel, 7 of 7 right before, 1 of 7 now."]
+    assert said[2].startswith("v2.0.0 names 87 of 96 right, v1.0.0 91. At 95 % confidence v2.0.0 is at most 9.9 points")
     changed = said[said.index("species that changed, right before and now: 2") + 1 :]
     assert [line.split() for line in changed[:2]] == [
         ["Common", "Jezebel", "7", "→", "1", "of", "7"],
@@ -116,6 +117,12 @@ def test_a_species_that_the_old_model_cannot_name_is_set_apart() -> None:
     assert "6 of them show species that v1.0.0 cannot name: only the floors count these." in said
     assert "It has no label for 1 species: Tailed Jay" in terminal.test(alone, colour=False)
     assert "no label" not in terminal.test(results_of(new, NOW), colour=False)
+
+
+def test_identical_models_are_not_said_to_be_up_to_so_much_worse() -> None:
+    said = terminal.comparison(comparison({"Blue Tiger": Counts(96)}, same=True), colour=False)
+    assert said.splitlines()[:2] == ["v1.0.0 → v2.0.0: fine to ship", "v2.0.0 answers exactly as v1.0.0 does."]
+    assert "worse" not in said.partition("gates")[0]
 
 
 def test_a_test() -> None:

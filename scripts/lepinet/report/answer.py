@@ -27,6 +27,8 @@ class Answer:
     """Which of the three it comes to, for the colour and the sign."""
     sentence: str
     """Why, in one sentence."""
+    counted: str = ""
+    """How many photos both models name right, and how much worse the new one is at most; empty without both."""
     further: tuple[str, ...] = ()
     """What else speaks for it, most important first."""
 
@@ -48,6 +50,7 @@ def of_comparison(document: ComparisonDocument) -> Answer:
         word=wording.DECISIONS[document.verdict],
         decision=document.verdict,
         sentence=wording.sentence(first.sentence),
+        counted=_counted(document),
         further=tuple(wording.sentence(reason.sentence) for reason in others),
     )
 
@@ -80,6 +83,7 @@ def of_environment(part: EnvironmentCheck) -> Answer:
         word=_word(part),
         decision=_decision(part),
         sentence=sentence,
+        counted=_counted(part.comparison) if part.comparison else "",
         further=reasons,
     )
 
@@ -111,6 +115,13 @@ def of_registered(new: RegisteredVersion) -> str:
     if new.test is None or not new.test.sample_size:
         return "There are no known images to test it on."
     return f"It loads and answers: {wording.right_of(new.test)}."
+
+
+def _counted(document: ComparisonDocument) -> str:
+    """Empty for identical models, which are never worse."""
+    if any(reason.code == "identical" for reason in document.reasons):
+        return ""
+    return wording.difference(document, document.old.model.name, document.new.model.name)
 
 
 def _word(part: EnvironmentCheck) -> str:

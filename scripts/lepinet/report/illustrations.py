@@ -119,7 +119,7 @@ def _difference(
         title=title,
         picture=pictures.difference(old, middle, bounds, tested.margin if tested else None),
         caption=wording.difference(document, old, new),
-        head=("", f"{new} beside {old}"),
+        head=("figure", f"{new} beside {old}"),
         rows=tuple(rows),
     )
 

@@ -45,6 +45,8 @@ def _report(document: CheckDocument, rows: int) -> Iterator[str]:
     for part in document.environments:
         yield from _environment(part, document.known_images, rows)
     yield from _registered(document)
+    if document.environments:
+        yield from _words()
     yield ""
     yield f"<sub>{' · '.join(wording.made_from(document))}</sub>"
     yield ""
@@ -53,6 +55,8 @@ def _report(document: CheckDocument, rows: int) -> Iterator[str]:
 def _answer(said: Answer) -> Iterator[str]:
     yield f"### LepiNet · {text(said.title)}: **{said.word}**"
     yield f"**{text(said.sentence, 1000)}**"
+    if said.counted:
+        yield f"\n{text(said.counted, 600)}\n"
 
 
 def _problems(document: CheckDocument, rows: int) -> Iterator[str]:
@@ -163,7 +167,7 @@ def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[s
 def _species(part: EnvironmentCheck, rows: int) -> Iterator[str]:
     if part.comparison is None or part.baseline is None or part.candidate is None:
         return
-    head = ("species", "images", f"{text(part.baseline.name)} right", f"{text(part.candidate.name)} right")
+    head = ("species", "images", f"right: {text(part.baseline.name)} → {text(part.candidate.name)}", "")
     shown = wording.by_change(part.comparison)[:rows]
     yield from _table(head, (_species_row(part.comparison, one) for one in shown))
     if len(part.comparison.species) > rows:
@@ -172,8 +176,9 @@ def _species(part: EnvironmentCheck, rows: int) -> Iterator[str]:
 
 def _species_row(document: ComparisonDocument, one: SpeciesRecall) -> tuple[str, ...]:
     note = wording.label_of(document, one.id)
-    rights = (str(round(recall * one.support)) for recall in (one.old_recall, one.new_recall))
-    return f"{text(one.name, 80)}{f' ({note})' if note else ''}", str(one.support), *rights
+    old, new = (round(recall * one.support) for recall in (one.old_recall, one.new_recall))
+    right = f"{old} → {new}" if old != new else str(new)
+    return f"{text(one.name, 80)}{f' ({note})' if note else ''}", str(one.support), right, wording.signed(new - old)
 
 
 def _choices(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
@@ -182,6 +187,12 @@ def _choices(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
     for choice in choices:
         command = f"`{choice.command}`. " if choice.command else ""
         yield f"- **{choice.name}:** {command}{text(choice.text, 1000)}"
+
+
+def _words() -> Iterator[str]:
+    yield "\n<details><summary>What do these words mean?</summary>\n"
+    yield from (f"- **{word}:** {meaning}" for word, meaning in wording.WORDS.items())
+    yield "\n</details>"
 
 
 def _registered(document: CheckDocument) -> Iterator[str]:

@@ -126,6 +126,8 @@ def _answer(said: Answer, paint: _Paint) -> Iterator[str]:
     states = {Decision.PROMOTE: State.PASSED, Decision.HOLD: State.FAILED, Decision.UNDECIDED: State.UNDECIDED}
     yield f"{paint.bold(text(said.title))}: {paint.state(states[said.decision], said.word)}"
     yield text(said.sentence, 1000)
+    if said.counted:
+        yield text(said.counted, 600)
     yield from (text(line) for line in said.further[:4])
     if len(said.further) > 4:
         yield f"… and {len(said.further) - 4} more reasons (--json has all)"

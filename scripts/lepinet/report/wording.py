@@ -42,7 +42,7 @@ WORDS = {
     "hold": "The photos show that something is worse. It does not ship unless a person decides so, with a reason.",
     "undecided": "Too few photos to know. Nothing need be wrong.",
     "to watch": "Worth a look; it may be chance, and holds nothing.",
-    "confidence": "How sure the photos make us; at the usual 95 percent one such statement in twenty is wrong.",
+    "confidence": "How sure the photos make us; at the usual 95 percent at most one such statement in twenty is wrong.",
     "point": "One in a hundred photos: from 92 right of a hundred to 90 is 2 points worse.",
 }
 """What a reader may ask about, in the order in which the words come up."""
