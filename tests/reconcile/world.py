@@ -194,7 +194,7 @@ class World:
 
     def end_leases(self) -> None:
         """What a minute of the database's clock would do."""
-        self.sql("update public.environments set lease_until = clock_timestamp()")
+        self.sql("update public.environments set lease_until = clock_timestamp() where claimant is not null")
 
     @contextmanager
     def claimed(self) -> Iterator[tuple[Registry, UUID]]:

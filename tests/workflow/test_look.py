@@ -108,7 +108,7 @@ def test_a_registry_without_tables_says_what_makes_them(lived: Lived) -> None:
 def test_nothing_is_live_yet(lived: Lived) -> None:
     assert lived.before.code == 0
     assert "production  nothing is live yet; git declares v1.0.0" in lived.before.out
-    assert lived.before.out.endswith("Not live yet: staging, production. Next: lepinet reconcile\n")
+    assert lived.before.out.endswith("Not in step yet: staging, production. Next: lepinet reconcile\n")
     production = lived.before_json.json[1]
     assert (production["environment"], production["declared"], production["active"]) == ("production", "v1.0.0", None)
     assert (production["in_step"], production["needs_a_person"]) == (False, False)
@@ -155,7 +155,31 @@ def test_a_merge_that_is_not_reconciled_yet_needs_no_person(desk: Desk) -> None:
     desk.git("checkout", "--quiet", "models.yaml")
     assert ended.code == 0
     assert "git v1.0.0 · database v1.1.0 · no endpoint  not in step" in ended.out
-    assert ended.out.endswith("Not live yet: production. Next: lepinet reconcile\n")
+    assert ended.out.endswith("Not in step yet: production. Next: lepinet reconcile\n")
+
+
+@pytest.fixture
+def elsewhere(desk: Desk) -> Iterator[Desk]:
+    """The checkout one commit back; on main again in the end."""
+    desk.git("switch", "--quiet", "--detach", "HEAD~1")
+    yield desk
+    desk.git("switch", "--quiet", "main")
+
+
+def test_an_older_checkout_does_not_tell_what_is_in_step(elsewhere: Desk) -> None:
+    ended = elsewhere.lepinet("status", "-e", "production")
+    assert ended.code == 1
+    assert "this checkout is older than" in ended.out
+    assert "git pull" in ended.out
+    assert "this checkout is older than" in elsewhere.lepinet("plan", "-e", "production").out
+
+
+def test_a_rewritten_main_is_seen_before_reconcile_stops_at_it(elsewhere: Desk) -> None:
+    elsewhere.git("commit", "--quiet", "--allow-empty", "--message", "Rewrite")
+    ended = elsewhere.lepinet("status", "-e", "production")
+    assert ended.code == 1
+    assert "is not in this checkout's history" in ended.out
+    assert "lepinet reconcile -e production --accept-history REASON" in ended.out
 
 
 def test_versions_have_their_figures_from_the_registry_where_the_file_has_none(desk: Desk) -> None:

@@ -15,7 +15,6 @@ from lepinet.evaluation.cache import AnswerCache
 from lepinet.evaluation.cases import KnownImage, KnownImages
 from lepinet.evaluation.labels import EndpointLabels, ModelLabels, Species, SpeciesNames
 from lepinet.evaluation.predictors import Predictor, RawAnswer
-from lepinet.evaluation.predictors.http import EndpointPredictor
 from lepinet.evaluation.predictors.restarting import RestartingModel
 from lepinet.model_files import read_model_files
 from lepinet.timings import Timings
@@ -101,6 +100,9 @@ def answers_of_endpoint(
         UsageError: no usable URL.
         OutsideError: the endpoint does not answer, or not all photos within `Timings.known_images`.
     """
+    # An HTTP client takes a tenth of a second to import, and a model's folder needs none.
+    from lepinet.evaluation.predictors.http import EndpointPredictor  # noqa: PLC0415
+
     labels = EndpointLabels(SpeciesNames(species or known.species()))
     raw: dict[str, RawAnswer] = {}
     with EndpointPredictor(url, timings or Timings()) as endpoint:

@@ -327,7 +327,7 @@ def _pinned(seen: _Seen) -> Plan:
     environment = seen.snapshot.environment
     name, pinned = environment.name, environment.pinned
     ways = (
-        f"{name} is pinned to {pinned}: {environment.pin_reason}. "
+        f"{name} is pinned to {pinned}: {environment.pin_reason or 'nobody said why'}. "
         f"Make git agree: lepinet rollback {pinned} -e {name} --reason … · "
         f"or lift the pin: lepinet unpin -e {name} --reason …"
     )

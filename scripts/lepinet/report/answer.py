@@ -28,7 +28,7 @@ class Answer:
     sentence: str
     """Why, in one sentence."""
     counted: str = ""
-    """How many photos both models name right, and how much worse the new one is at most; empty without both."""
+    """How many photos both models name right, and how much worse the new one is at most; empty without an old one."""
     further: tuple[str, ...] = ()
     """What else speaks for it, most important first."""
 
@@ -118,10 +118,12 @@ def of_registered(new: RegisteredVersion) -> str:
 
 
 def _counted(document: ComparisonDocument) -> str:
-    """Empty for identical models, which are never worse."""
-    if any(reason.code == "identical" for reason in document.reasons):
+    """Empty for identical models, which are never worse; how much worse only where the answer says it not."""
+    old, new, code = document.old.model.name, document.new.model.name, document.reasons[0].code
+    if code == "identical":
         return ""
-    return wording.difference(document, document.old.model.name, document.new.model.name)
+    said = code in {"shown_not_worse", "too_few_images"}
+    return wording.counts(document, old, new) if said else wording.difference(document, old, new)
 
 
 def _word(part: EnvironmentCheck) -> str:

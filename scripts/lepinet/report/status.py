@@ -70,7 +70,7 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
     if needed:
         blocks.append(f"{', '.join(needed)}: a person is needed.")
     elif open_:
-        blocks.append(f"Not live yet: {', '.join(open_)}. Next: lepinet reconcile")
+        blocks.append(f"Not in step yet: {', '.join(open_)}. Next: lepinet reconcile")
     else:
         blocks.append("Nothing needs you.")
     return "\n".join(blocks)
@@ -104,9 +104,11 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
     active = one.snapshot.environment.active or "nothing"
     endpoint = one.endpoint.target if one.endpoint else None
     served = "no endpoint" if one.endpoint is None else f"endpoint {_name(endpoint)}"
-    if one.in_step:
+    if one.declared is None:
+        lines = [f"git declares no version · database {active} · {served}"]
+    elif one.in_step:
         same = "git = database" + (" = endpoint" if endpoint else "")
-        lines = [f"{same}  {one.declared or ''}  in step"]
+        lines = [f"{same}  {one.declared}  in step"]
     else:
         state = "DRIFT" if one.plan and one.plan.stop and "by hand" in one.plan.stop else "not in step"
         lines = [f"git {_name(one.declared)} · database {active} · {served}  {state}"]

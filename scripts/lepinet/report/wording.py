@@ -35,17 +35,20 @@ DECISIONS = {
 
 
 WORDS = {
-    "known images": "Photos whose species is certain; both models answer the same ones.",
-    "newly wrong": "A photo that the active model names right and the new one wrong. Newly right is the reverse.",
-    "gate": "One rule with its limit. All gates together give the answer.",
-    "fine to ship": "The photos show that the new model is at most the allowed limit worse; nothing speaks against it.",
-    "hold": "The photos show that something is worse. It does not ship unless a person decides so, with a reason.",
-    "undecided": "Too few photos to know. Nothing need be wrong.",
-    "to watch": "Worth a look; it may be chance, and holds nothing.",
-    "confidence": "How sure the photos make us; at the usual 95 percent at most one such statement in twenty is wrong.",
-    "point": "One in a hundred photos: from 92 right of a hundred to 90 is 2 points worse.",
+    "known images, known photos": "photos whose species is certain",
+    "active": "the model that names the butterflies now",
+    "newly wrong, newly right": "a photo that the active model names right and the new one wrong, and the reverse",
+    "right among the first three": "the right species is one of the model's three likeliest",
+    "2 points": "2 of 100 photos: from 90 right of 100 to 88 is 2 points worse",
+    "limit, margin": "so much worse may the new model be at most",
+    "confidence": "at 95 percent, of 100 models that are really worse than the limit at most 5 get through",
+    "fine to ship": "the photos show that the new model is at most the limit worse, and nothing else speaks against it",
+    "hold": "the photos show that something is worse; it ships only when a person decides so, with a reason",
+    "undecided": "too few photos to know; nothing need be wrong",
+    "to watch": "over a limit, and it may be chance; it holds nothing",
+    "gate": "one of the rules, with its limit",
 }
-"""What a reader may ask about, in the order in which the words come up."""
+"""What a reader may ask about, and the answers."""
 
 
 @dataclass(frozen=True)
@@ -183,22 +186,24 @@ def statistics(document: ComparisonDocument) -> str:
     return f"Difference in accuracy: {points}; exact McNemar p {document.mcnemar_p:.2g}."
 
 
-def difference(document: ComparisonDocument | ReferenceDocument, old: str, new: str) -> str:
-    """How many are right in both, and how much worse the new model is at most; a smoke test has no points.
-
-    Over the images of species that the old model can name.
-    """
-    paired, size = document.paired, document.paired.size
+def counts(document: ComparisonDocument | ReferenceDocument, old: str, new: str) -> str:
+    """How many are right in both, over the images of species that the old model can name."""
+    paired = document.paired
     before, now = paired.both_right + paired.negative, paired.both_right + paired.positive
-    same = f"Both name {now} of {size} right."
-    names = same if before == now else f"{new} names {now} of {size} right, {old} {before}."
-    tested = document.non_inferiority
-    if tested is None or size < SMOKE_TEST:
-        return names
+    if before == now:
+        return f"Both name {now} of {paired.size} right."
+    return f"{new} names {now} of {paired.size} right, {old} {before}."
+
+
+def difference(document: ComparisonDocument | ReferenceDocument, old: str, new: str) -> str:
+    """As `counts`, and how much worse the new model is at most; a smoke test has no points."""
+    tested, counted = document.non_inferiority, counts(document, old, new)
+    if tested is None or document.paired.size < SMOKE_TEST:
+        return counted
     sure = f"{(1 - tested.alpha) * 100:.4g} % confidence"
     worst = -tested.lower_bound
     worse = f"at most {at_most(worst, tested.margin)} worse" if worst > 0 else "not worse"
-    return f"{names} At {sure} {new} is {worse}; your limit is {points(tested.margin)}."
+    return f"{counted} At {sure} {new} is {worse}; your limit is {points(tested.margin)}."
 
 
 def by_change(document: ComparisonDocument) -> tuple[SpeciesRecall, ...]:

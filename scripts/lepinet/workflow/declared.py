@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lepinet.changes import standing
+from lepinet.endpoints import EndpointState
 from lepinet.reconcile.plan import Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
 from lepinet.workflow.workspace import Workspace
@@ -18,7 +20,23 @@ def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
         with workspace.registry(name) as registry:
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            yield make_plan(declared(workspace, name), registry.snapshot(name), state)
+            yield plan_of(workspace, name, registry.snapshot(name), state)
+
+
+def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: EndpointState | None) -> Plan:
+    """One environment's plan, for reading only; where this checkout is not what was reconciled last, it says so."""
+    made = make_plan(declared(workspace, environment), snapshot, state)
+    recorded = snapshot.environment.commit
+    if recorded is None or workspace.git.on_first_parent_line(recorded, "HEAD"):
+        return made
+    if workspace.git.on_first_parent_line("HEAD", recorded):
+        older = f"this checkout is older than {recorded[:7]}, which was reconciled last: git pull"
+    else:
+        older = (
+            f"{recorded[:7]}, which was reconciled last, is not in this checkout's history: git pull; "
+            f"was main rewritten: lepinet reconcile -e {environment} --accept-history REASON"
+        )
+    return replace(made, stop=f"{older}. {made.stop}" if made.stop else older)
 
 
 def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:

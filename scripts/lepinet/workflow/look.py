@@ -10,11 +10,10 @@ from heapq import merge
 from uuid import UUID
 
 from lepinet.errors import LepinetError
-from lepinet.reconcile.plan import make_plan
 from lepinet.registry import Registry
 from lepinet.registry.records import PastDeployment
 from lepinet.report.status import EnvironmentStatus, KnownVersion
-from lepinet.workflow.declared import declared, earlier_version
+from lepinet.workflow.declared import earlier_version, plan_of
 from lepinet.workflow.workspace import Workspace
 
 
@@ -31,7 +30,7 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
                 snapshot = registry.snapshot(name)
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            plan = make_plan(declared(workspace, name), snapshot, state) if active else None
+            plan = plan_of(workspace, name, snapshot, state) if active else None
         except LepinetError as error:
             trouble = str(error)
         yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back)

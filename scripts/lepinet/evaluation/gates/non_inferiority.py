@@ -45,11 +45,12 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str, tries: 
         flipped = f"{paired.negative} of {size} newly wrong, {paired.positive} newly right"
         state, code, sentence = State.FAILED, "shown_worse", f"shown to be worse: {flipped}"
     else:
-        needed = statistics.images_needed(paired, margin, alpha)
-        figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
         state, code, sentence = State.UNDECIDED, "too_few_images", _undecided(paired, worst, margin, old, new)
-        enough = f"about {needed:,}" if needed > size else "they"
-        sentence += f"; {enough} would be enough, were both equally good" if size else ""
+        if size >= SMOKE_TEST:
+            needed = statistics.images_needed(paired, margin, alpha)
+            figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
+            enough = f"about {needed:,}" if needed > size else "they"
+            sentence += f"; {enough} would be enough, were both equally good"
         sentence += tried.told(tries)
     own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size else ""
     gate = Gate(
@@ -77,7 +78,8 @@ def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) 
     if not size:
         return f"none of the known images shows a species that {old} can name"
     if size < SMOKE_TEST:
-        return f"a smoke test of {size} known images shows that {new} answers, not whether it is as good as {old}"
+        known = f"{size} known image{'s' if size > 1 else ''}"
+        return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old} takes a few hundred"
     if worst < margin:
         return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
     bound = at_most(worst, margin)
