@@ -206,16 +206,28 @@ def test_compare_needs_no_configuration(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["verdict"] == "promote"
 
 
-def test_a_report_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_reports_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
+    files = ["--html", "reports/page.html", "--junit", "reports/junit.xml"]
     model = str(MODELS / "v1.0.0")
-    arguments = ["compare", "--old", model, "--new", model, "--known-images", str(FEW)]
-    done = lepinet(*arguments, "--junit", "reports/junit.xml", "--html", "reports/page.html", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "<!doctype html>" in (tmp_path / "reports" / "page.html").read_text(encoding="utf-8")
-    assert "<testcase " in (tmp_path / "reports" / "junit.xml").read_text(encoding="utf-8")
-    done = lepinet(*arguments, "--junit", "reports/junit.xml/below.xml", folder=tmp_path)
+    photos = ["--known-images", str(FEW)]
+    for arguments, says in (
+        (["compare", "--old", model, "--new", model, *photos], "answers exactly as"),
+        (["test", model, *photos], "known images right"),
+    ):
+        done = lepinet(*arguments, *files, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert says in (tmp_path / "reports" / "page.html").read_text(encoding="utf-8")
+        assert "<testcase " in (tmp_path / "reports" / "junit.xml").read_text(encoding="utf-8")
+    done = lepinet("test", model, *photos, "--junit", "reports/junit.xml/below.xml", folder=tmp_path)
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
+
+
+def test_a_check_is_written_as_every_kind_of_report(repository: Path) -> None:
+    done = lepinet("check", "--markdown", "a.md", "--html", "a.html", "--junit", "a.xml", folder=repository)
+    assert done.returncode == 0, done.stderr
+    for name, says in (("a.md", "nothing to judge"), ("a.html", "nothing to judge"), ("a.xml", 'name="valid"')):
+        assert says in (repository / name).read_text(encoding="utf-8")
 
 
 def test_test_of_an_unknown_version_names_those_that_are_known(repository: Path) -> None:
