@@ -24,7 +24,7 @@ def start_process(target: Target, root: Path, timings: Timings) -> ModelProcess:
     Raises:
         UsageError: there is no such folder.
         RefusedError: its files are others than the revision says, or no model that can be used.
-        ModelError: the process died or hung.
+        ConfinedError: the process died or hung.
     """
     folder = inside(root, target.file_path)
     revision = folder_revision(folder)
