@@ -223,6 +223,24 @@ def test_reports_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
     assert "cannot be written" in done.stderr
 
 
+def test_a_page_shows_photos_only_where_they_are_those_that_were_asked_about(tmp_path: Path) -> None:
+    for version in ("v1.0.0", "v1.2.0"):
+        arguments = ["test", str(MODELS / version), "--known-images", str(FEW), "--json", "--html", f"{version}.html"]
+        tested = lepinet(*arguments, folder=tmp_path)
+        (tmp_path / f"{version}.json").write_text(tested.stdout, encoding="utf-8")
+        wrong = sum(not result["correct"] for result in json.loads(tested.stdout)["results"])
+        assert (tmp_path / f"{version}.html").read_text().count('<img src="data:image/jpeg;base64,') == wrong > 0
+    other = tmp_path / "other" / "Blue Tiger"
+    other.mkdir(parents=True)
+    (other / "blue_tiger_01.jpg").write_bytes((FEW / "blue_tiger_01.jpg").read_bytes())
+    compare = ["compare", "--old", "v1.0.0.json", "--new", "v1.2.0.json", "--json", "--html", "page.html"]
+    for photos, shown in ((["--known-images", str(FEW)], True), (["--known-images", "other"], False), ([], False)):
+        compared = json.loads(lepinet(*compare, *photos, folder=tmp_path).stdout)
+        flips = len(compared["negative_flips"] + compared["positive_flips"])
+        assert (tmp_path / "page.html").read_text().count("<img ") == (flips if shown else 0)
+        assert flips
+
+
 def test_a_check_is_written_as_every_kind_of_report(repository: Path) -> None:
     done = lepinet("check", "--markdown", "a.md", "--html", "a.html", "--junit", "a.xml", folder=repository)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from lepinet.cli.output import Progress, annotate_problems, colour, on_github, s
 from lepinet.report import junit, markdown, terminal
 from lepinet.report.documents import CheckAnswer
 from lepinet.workflow import check as checking
+from lepinet.workflow.thumbnails import thumbnails_of
 from lepinet.workflow.workspace import open_workspace
 
 
@@ -38,7 +39,8 @@ def check(
     if html_file:
         from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
 
-        write_text(html_file, page.check(document, {}))
+        known = None if document.problems else workspace.known_images
+        write_text(html_file, page.check(document, thumbnails_of(page.pictured(document), known, workspace.timings)))
     if on_github():
         annotate_problems(document.problems)
     if as_json:

@@ -16,6 +16,7 @@ from lepinet.evaluation.metrics import measure
 from lepinet.report import junit, terminal
 from lepinet.workflow.evaluate import Bench, bench, evaluate
 from lepinet.workflow.evaluate import compare as compare_models
+from lepinet.workflow.thumbnails import thumbnails_of
 from lepinet.workflow.workspace import Workspace, open_workspace
 
 
@@ -49,7 +50,8 @@ def test(
     if html_file:
         from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
 
-        write_text(html_file, page.test(results, {}))
+        pictures = thumbnails_of(page.pictured(results), tested.known, tested.timings)
+        write_text(html_file, page.test(results, pictures))
     if as_json:
         show_document(results)
     else:
@@ -91,7 +93,10 @@ def compare(
     if html_file:
         from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
 
-        write_text(html_file, page.comparison(document, {}))
+        tested = asked() if known_images or _workspace(needed=False) else None
+        same = tested and tested.known and tested.known.sha256 == document.new.known_images.sha256
+        pictures = thumbnails_of(page.pictured(document), tested.known, tested.timings) if tested and same else {}
+        write_text(html_file, page.comparison(document, pictures))
     if as_json:
         show_document(document)
     else:
