@@ -117,7 +117,7 @@ def without_runtime(*arguments: str, folder: Path) -> subprocess.CompletedProces
     """A command where only the base and the embedded database are installed."""
     absent = folder / "home" / "absent"
     absent.mkdir(parents=True, exist_ok=True)
-    for package in ("numpy", "onnxruntime", "PIL", "starlette", "uvicorn"):
+    for package in ("jinja2", "numpy", "onnxruntime", "PIL", "starlette", "svg", "uvicorn"):
         (absent / f"{package}.py").write_text(f"raise ModuleNotFoundError('no {package}', name='{package}')\n")
     path = os.pathsep.join(filter(None, [str(absent), os.environ.get("PYTHONPATH")]))
     return lepinet(*arguments, folder=folder, PYTHONPATH=path)
