@@ -85,6 +85,17 @@ def test_undecided_says_that_nothing_is_known_to_be_wrong_and_what_to_do() -> No
     assert any(line.startswith("- **Not now:** close. v1.0.0 stays") for line in report)
 
 
+def test_the_most_demanding_gate_says_how_many_photos_would_be_enough() -> None:
+    part = environment(TOO_FEW)
+    assert part.verdict
+    first = part.verdict.reasons[0]
+    against_the_reference = first.model_copy(update={"figures": {"images_needed": 4000, "images": 96}})
+    both = part.verdict.model_copy(update={"reasons": (*part.verdict.reasons, against_the_reference)})
+    report = check(document(part.model_copy(update={"verdict": both})))
+    assert report.count("- **Know more:**") == 1
+    assert "about 3,904 more photos (4,000 in all)" in report
+
+
 @pytest.mark.parametrize(
     ("counts", "unanswered", "said"),
     [

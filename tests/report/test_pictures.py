@@ -102,7 +102,7 @@ def test_calibration_has_a_dot_where_confidence_and_share_meet(number: int, coun
     sure = data.draw(st.floats(number / 15, (number + 1) / 15))
     one = CalibrationBin(lower=number / 15, upper=(number + 1) / 15, count=count, correct=correct, confidence=sure)
     picture = calibration([one], "v2.0.0")
-    dot, spread, bar = (mark(picture, kind) for kind in ("new", "spread", "count"))
+    dot, spread, bar = (mark(picture, kind) for kind in ("new", "spread", "tally"))
     assert place(dot, "cx") == pytest.approx(100 * sure, abs=0.01)
     assert place(dot, "cy") == pytest.approx(100 - 100 * correct / count, abs=0.01)
     assert place(spread, "y2") <= place(dot, "cy") <= place(spread, "y1"), "its interval is around it"
@@ -114,7 +114,7 @@ def test_the_fuller_a_bin_the_larger_its_dot_and_the_higher_its_bar() -> None:
     fuller = BIN.model_copy(update={"lower": 14 / 15, "upper": 1.0, "count": 40, "correct": 39, "confidence": 0.98})
     picture = calibration([BIN, fuller], "v2.0.0")
     radii = [float(dot.get("r", "")) for dot in marks(picture, "new")]
-    heights = [place(bar, "height") for bar in marks(picture, "count")]
+    heights = [place(bar, "height") for bar in marks(picture, "tally")]
     assert radii == sorted(radii)
     assert heights[1] == pytest.approx(4 * heights[0])
     assert list(drawn(picture))[1].text == "50 answers. Where most of them are, it says 98 % and 39 of 40 are right."

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from lepinet import __version__
 from lepinet.evaluation.gates import Decision, Gate, State
 from lepinet.evaluation.results import Result, Results, Unanswered
-from lepinet.report import answer, wording
+from lepinet.report import headline, wording
 from lepinet.report.documents import CheckDocument, ComparisonDocument, EnvironmentCheck
 from lepinet.report.escape import for_xml as text
 
@@ -42,7 +42,7 @@ def comparison(document: ComparisonDocument, *, undecided_blocks: bool) -> str:
         "old model": document.old.model.sha256,
         "new model": document.new.model.sha256,
     }
-    title = answer.of_comparison(document).title
+    title = headline.of_comparison(document).title
     return _written([_Suite(title, document.new.timestamp, cases, _told(document.gates), about)])
 
 
@@ -58,7 +58,7 @@ def check(document: CheckDocument) -> str:
     )
     suites = [_Suite("models.yaml", document.timestamp, broken or (_Case("models.yaml", "valid"),), (), about)]
     for part in document.environments:
-        said, gates = answer.of_environment(part), wording.gates_of(part)
+        said, gates = headline.of_environment(part), wording.gates_of(part)
         told = (f"{said.word}{f': {part.override}' if part.override else ''}", *_told(gates))
         suites.append(_Suite(said.title, document.timestamp, tuple(_environment(part, gates)), told))
     if document.registered:

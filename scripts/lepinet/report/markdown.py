@@ -6,8 +6,8 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from lepinet.report import answer, wording
-from lepinet.report.answer import Answer
+from lepinet.report import headline, wording
+from lepinet.report.choices import choices
 from lepinet.report.documents import (
     CheckDocument,
     ComparisonDocument,
@@ -17,6 +17,7 @@ from lepinet.report.documents import (
 )
 from lepinet.report.escape import for_attribute
 from lepinet.report.escape import for_markdown as text
+from lepinet.report.headline import Headline
 
 LIMIT = 65_536
 """Characters that GitHub takes in a comment."""
@@ -39,7 +40,7 @@ def check(document: CheckDocument) -> str:
 
 
 def _report(document: CheckDocument, rows: int) -> Iterator[str]:
-    if said := answer.of_check(document):
+    if said := headline.of_check(document):
         yield from _answer(said)
     yield from _problems(document, rows)
     for part in document.environments:
@@ -52,7 +53,7 @@ def _report(document: CheckDocument, rows: int) -> Iterator[str]:
     yield ""
 
 
-def _answer(said: Answer) -> Iterator[str]:
+def _answer(said: Headline) -> Iterator[str]:
     yield f"### LepiNet · {text(said.title)}: **{said.word}**"
     yield f"**{text(said.sentence, 1000)}**"
     if said.counted:
@@ -69,7 +70,7 @@ def _problems(document: CheckDocument, rows: int) -> Iterator[str]:
 
 
 def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
-    said = answer.of_environment(part)
+    said = headline.of_environment(part)
     yield from _answer(said)
     yield from (f"- {text(line)}" for line in said.further[:_FURTHER])
     if len(said.further) > _FURTHER:
@@ -142,7 +143,7 @@ def _photo(known_images: str, file_name: str) -> str:
 
 def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
     gates = wording.gates_of(part)
-    changed = answer.changes(part.baseline, part.candidate)
+    changed = wording.changes(part.baseline, part.candidate)
     if not gates and not changed:
         return
     summary = [f"Gates: {wording.gates_counted(gates)}"] if gates else []
@@ -182,9 +183,10 @@ def _species_row(document: ComparisonDocument, one: SpeciesRecall) -> tuple[str,
 
 
 def _choices(part: EnvironmentCheck, known_images: str) -> Iterator[str]:
-    if choices := answer.choices(part, known_images):
+    listed = choices(part, known_images)
+    if listed:
         yield "\n**Your choice**"
-    for choice in choices:
+    for choice in listed:
         command = f"`{choice.command}`. " if choice.command else ""
         yield f"- **{choice.name}:** {command}{text(choice.text, 1000)}"
 
@@ -197,5 +199,5 @@ def _words() -> Iterator[str]:
 
 def _registered(document: CheckDocument) -> Iterator[str]:
     for new in document.registered:
-        state = text(answer.of_registered(new), 1000)
+        state = text(wording.registered(new), 1000)
         yield f"\n**{text(new.version)}** is registered, and active nowhere yet. {state}"

@@ -16,7 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lepinet.evaluation.results import Results
-from lepinet.report import answer, gallery, illustrations, wording
+from lepinet.report import gallery, headline, illustrations, wording
+from lepinet.report.choices import choices
 from lepinet.report.documents import CheckDocument, ComparisonDocument
 from lepinet.report.escape import columns_for_terminal, for_terminal
 from lepinet.report.gallery import Gallery
@@ -53,7 +54,8 @@ def templates() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    made.globals.update(answer=answer, gallery=gallery, illustrations=illustrations, wording=wording)
+    made.globals.update(choices=choices, gallery=gallery, headline=headline)
+    made.globals.update(illustrations=illustrations, wording=wording)
     made.filters["lines"] = str.splitlines
     made.filters["ours"] = Markup
     made.filters["columns"] = lambda line: Markup.escape(columns_for_terminal(line))

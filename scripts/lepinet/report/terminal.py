@@ -8,10 +8,10 @@ import click
 
 from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, State
 from lepinet.evaluation.results import Result, Results, Summary
-from lepinet.report import answer, wording
-from lepinet.report.answer import Answer
+from lepinet.report import headline, wording
 from lepinet.report.documents import CheckDocument, ComparisonDocument, EnvironmentCheck, Flip, SpeciesRecall
 from lepinet.report.escape import for_terminal as text
+from lepinet.report.headline import Headline
 
 _ROWS = 20
 """So many lines of a list; --json has all."""
@@ -79,7 +79,7 @@ def _figures_of(summary: Summary) -> Iterator[tuple[str, ...]]:
 
 def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
     old, new = text(document.old.model.name), text(document.new.model.name)
-    yield from _answer(answer.of_comparison(document), paint)
+    yield from _answer(headline.of_comparison(document), paint)
     yield from _side_by_side(document, old, new)
     yield from _newly_wrong(document)
     moved = (one for one in wording.by_change(document) if one.old_recall != one.new_recall)
@@ -89,7 +89,7 @@ def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
 
 
 def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
-    if said := answer.of_check(document):
+    if said := headline.of_check(document):
         yield from _answer(said, paint)
     for problem in document.problems:
         yield ""
@@ -103,7 +103,7 @@ def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
 
 def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
     candidate = part.candidate.name if part.candidate else "no version"
-    yield from _answer(answer.of_environment(part), paint)
+    yield from _answer(headline.of_environment(part), paint)
     if part.override:
         yield f"It ships by decision: {text(part.override, 1000)}"
     if part.comparison and part.baseline:
@@ -122,7 +122,7 @@ def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
     yield ""
 
 
-def _answer(said: Answer, paint: _Paint) -> Iterator[str]:
+def _answer(said: Headline, paint: _Paint) -> Iterator[str]:
     states = {Decision.PROMOTE: State.PASSED, Decision.HOLD: State.FAILED, Decision.UNDECIDED: State.UNDECIDED}
     yield f"{paint.bold(text(said.title))}: {paint.state(states[said.decision], said.word)}"
     yield text(said.sentence, 1000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,8 +12,10 @@ from lepinet.evaluation.results import Results, Summary, Unanswered
 from lepinet.report.documents import (
     CheckDocument,
     ComparisonDocument,
+    DeclaredVersion,
     EnvironmentCheck,
     ReferenceDocument,
+    RegisteredVersion,
     SpeciesRecall,
 )
 
@@ -172,8 +174,8 @@ def figures_alone(summary: Summary) -> tuple[Row, ...]:
 
 def gates_counted(gates: Sequence[Gate]) -> str:
     """`6 passed, 1 to watch, 1 undecided`."""
-    counts = ((sum(gate.state is state for gate in gates), word) for state, word in STATES.items())
-    return ", ".join(f"{count} {word}" for count, word in counts if count).replace(" too few", " with too few")
+    numbers = ((sum(gate.state is state for gate in gates), word) for state, word in STATES.items())
+    return ", ".join(f"{number} {word}" for number, word in numbers if number).replace(" too few", " with too few")
 
 
 def statistics(document: ComparisonDocument) -> str:
@@ -182,8 +184,8 @@ def statistics(document: ComparisonDocument) -> str:
     if difference is None or interval is None or document.new.sample_size < SMOKE_TEST:
         return ""
     low, high = (f"{bound * 100:+.1f}" for bound in interval)
-    points = f"{difference * 100:+.1f} points, two-sided interval {low} to {high} (Tango)"
-    return f"Difference in accuracy: {points}; exact McNemar p {document.mcnemar_p:.2g}."
+    between = f"{difference * 100:+.1f} points, two-sided interval {low} to {high} (Tango)"
+    return f"Difference in accuracy: {between}; exact McNemar p {document.mcnemar_p:.2g}."
 
 
 def counts(document: ComparisonDocument | ReferenceDocument, old: str, new: str) -> str:
@@ -226,3 +228,30 @@ def set_apart(document: ComparisonDocument) -> str:
     if not count:
         return ""
     return f"{count} of them show species that {document.old.model.name} cannot name: only the floors count these"
+
+
+def registered(new: RegisteredVersion) -> str:
+    """What is known of a version that no environment gets yet."""
+    if new.error:
+        return f"It cannot be tested, which keeps this change back: {sentence(new.error)}"
+    if new.test is None or not new.test.sample_size:
+        return "There are no known images to test it on."
+    return f"It loads and answers: {right_of(new.test)}."
+
+
+def changes(old: DeclaredVersion | None, new: DeclaredVersion | None) -> tuple[str, ...]:
+    """What models.yaml says of the new version, beside what it says of the old one; empty without both."""
+    return tuple(_changes(old, new)) if old and new else ()
+
+
+def _changes(old: DeclaredVersion, new: DeclaredVersion) -> Iterator[str]:
+    if new.notes:
+        yield f"{new.name}: {new.notes}"
+    if new.training_image_count is not None:
+        before = f", before {old.training_image_count:,}" if old.training_image_count is not None else ""
+        yield f"trained on {new.training_image_count:,} images{before}"
+    if new.accuracy_score is not None:
+        before = f", before {old.accuracy_score:g}" if old.accuracy_score is not None else ""
+        yield f"right in its trainer's own test: {new.accuracy_score:g}{before}"
+    files, before = (f"{one.file_path} @ {one.revision.removeprefix('sha256:')[:7]}" for one in (new, old))
+    yield f"files: {files}, before {before}"

@@ -67,7 +67,7 @@ def _numbers(bins: Sequence[CalibrationBin]) -> Iterator[svg.Element]:
             y=across(1 - height),
             width=across(one.upper - one.lower - 0.008),
             height=across(height),
-            class_=["count"],
+            class_=["tally"],
         )
         if one.count == most:
             words = f"{one.count} photos"
