@@ -36,6 +36,8 @@ def project_online(project: Project) -> Iterator[str]:
 def serving(app: ASGIApp) -> Iterator[str]:
     """The URL at which an app answers, as long as the context lasts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        # Of a socket that it has not made itself asyncio does not know that this would help.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
