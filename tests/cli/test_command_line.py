@@ -103,6 +103,7 @@ LIGHT = (
     ["validate"],
     ["plan", "--help"],
     ["db", "migrate"],
+    ["db", "migrate", "--sql"],
     ["status"],
     ["versions"],
     ["history"],
