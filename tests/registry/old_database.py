@@ -22,6 +22,7 @@ ODDITIES: Final = (
     "another table called environments",
     "another type",
     "fewer columns",
+    "hardly any columns",
     "no defaults",
     "no key",
     "no performance table",
@@ -33,15 +34,21 @@ _SETTLED_FIRST: Final = {
     *("another table called environments", "another type", "no key"),
 }
 """What the registry cannot have once it is taken over."""
+_OF_COLUMNS: Final = {"several active", "null figures", "another type", "fewer columns", "no defaults"}
+"""Need columns to be odd in."""
 
 
 def make(superuser: Rows, seed: int) -> set[str]:
     """Make one in a database that has Supabase's roles, and say what is odd about it. Seed 0's is the old guide's own.
 
+    Seeds in a row have every oddity among them.
+
     The tables are `lepinet`'s, unless they are odd in that.
     """
     chance = random.Random(seed)
-    odd = set(chance.sample(ODDITIES, chance.randint(1, 5))) if seed else set()
+    odd = {ODDITIES[seed % len(ODDITIES)], *chance.sample(ODDITIES, chance.randint(0, 4))} if seed else set()
+    if "hardly any columns" in odd:
+        odd -= _OF_COLUMNS if ODDITIES[seed % len(ODDITIES)] == "hardly any columns" else {"hardly any columns"}
     superuser.execute(_versions_table(odd).encode())
     for number in range(chance.randint(2, 9)):
         superuser.execute(
@@ -64,18 +71,17 @@ def has_conflicts(odd: set[str]) -> bool:
 
 def _versions_table(odd: set[str]) -> str:
     default = "" if "no defaults" in odd else "default"
-    more = "" if "fewer columns" in odd else "training_image_count integer, accuracy_score double precision,"
+    more = "" if "fewer columns" in odd else ", training_image_count integer, accuracy_score double precision"
+    more += f"""
+        , is_active boolean {default and "default false"}
+        , created_at timestamp with time zone {default and "default now()"}"""
+    if "hardly any columns" in odd:
+        more = ""
     key = "" if "no key" in odd else ", constraint model_versions_pkey primary key (id)"
     return f"""
         create table public.model_versions (
-          id uuid not null default gen_random_uuid(),
-          version_name text,
-          file_path text,
-          {more}
-          is_active boolean {default and "default false"},
-          created_at timestamp with time zone {default and "default now()"}{key});
-        update public.model_versions set is_active = false;
-    """  # noqa: S608 -- of our own making
+          id uuid not null default gen_random_uuid(), version_name text, file_path text {more} {key})
+    """
 
 
 _PERFORMANCE: Final = """

@@ -58,13 +58,17 @@ _KEY: Final = """
     select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
     where i.indrelid = %s::regclass and i.indisunique and i.indnkeyatts = 1 and i.indpred is null and a.attname = 'id'
 """
+_WITHOUT: Final = "select count(*) from public.model_versions where {} is null"
+# As JSON: a column that is not there is null.
 _SEVERAL_ACTIVE: Final = """
-    select version_name, id::text from public.model_versions where is_active order by created_at desc nulls last, id
+    select v.version_name, v.id::text from public.model_versions v, to_jsonb(v) as row
+    where row -> 'is_active' = 'true' order by row ->> 'created_at' desc nulls last, v.id
 """
 _SAME_NAME: Final = """
     select version_name, id::text from (
-      select *, row_number() over (partition by version_name order by is_active desc nulls last, created_at, id) as n
-      from public.model_versions where version_name is not null) v
+      select v.version_name, v.id, row_number() over (
+        partition by v.version_name order by row -> 'is_active' desc nulls last, row ->> 'created_at', v.id) as n
+      from public.model_versions v, to_jsonb(v) as row where v.version_name is not null) v
     where n > 1 order by version_name, n
 """
 _ACCESS: Final = """
@@ -139,7 +143,7 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
     require_no_conflicts(connection)
     if _is_taken_over(connection) or not (tables := [table for table in _BY_HAND if _kind(connection, table)]):
         return None
-    rows = {table: _count(connection, "select from public.{}", table) for table in tables}
+    rows = {table: _count(connection, "select count(*) from public.{}", table) for table in tables}
     before = access(connection)
     with connection.transaction(force_rollback=True):
         apply(connection)
@@ -210,7 +214,7 @@ def _in_table(connection: Connection, table: str) -> Iterator[Conflict]:
 
 def _in_versions(connection: Connection) -> Iterator[Conflict]:
     for column in ("version_name", "file_path"):
-        if empty := _count(connection, "select from public.model_versions where {} is null", column):
+        if empty := _count(connection, _WITHOUT, column):
             filled = "update public.model_versions set {} = 'unknown-' || id where {} is null;"
             yield Conflict(f"versions without a {column}: {empty}", _statement(filled, column, column))
     active = connection.execute(_SEVERAL_ACTIVE).fetchall()
@@ -235,7 +239,8 @@ def _kind(connection: Connection, name: str) -> str | None:
 
 
 def _count(connection: Connection, query: LiteralString, name: str) -> int:
-    return connection.execute(sql.SQL(query).format(sql.Identifier(name))).rowcount
+    (count,) = connection.execute(sql.SQL(query).format(sql.Identifier(name))).fetchone() or (0,)
+    return int(count)
 
 
 def _statement(statement: str, *names: str) -> str:
