@@ -29,12 +29,16 @@ SERVE = """
 import json, sys
 from pathlib import Path
 from lepinet.errors import LepinetError
+from lepinet.git import Repository
 from lepinet.serving.server import serve
+from lepinet.settings import Settings
 from lepinet.timings import Timings
+from lepinet.workflow.workspace import Workspace
 
 folder, root, species, port = json.loads(sys.argv[1])
+files = Workspace(Repository(Path(root)), Settings({}), Timings()).files
 try:
-    serve(folder=Path(folder), root=Path(root), species=Path(species), port=port, timings=Timings(),
+    serve(folder=Path(folder), files=files, species=Path(species), port=port, timings=Timings(),
           on_ready=lambda url: print("ready at", url, flush=True), say=lambda line: print(line, flush=True))
 except LepinetError as error:
     sys.exit(str(error))
