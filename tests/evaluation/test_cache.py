@@ -154,7 +154,7 @@ def dangling(file: Path) -> None:
 def other_columns(file: Path) -> None:
     file.unlink()
     with closing(sqlite3.connect(file)) as database, database:
-        database.execute("create table answers (question text)")
+        database.execute("create table kept (question text)")
 
 
 @pytest.mark.parametrize("harm", [empty, text, half, damaged_in_the_middle])
@@ -205,7 +205,7 @@ def test_what_the_model_cannot_have_answered_is_not_believed(tmp_path: Path, kep
         cache.put(RED)
     (file,) = tmp_path.iterdir()
     with closing(sqlite3.connect(file)) as database, database:
-        database.execute("update answers set top = ?", (kept,))
+        database.execute("update kept set said = ?", (kept,))
     with AnswerCache(tmp_path, "model", LABELS) as cache:
         assert cache.get(list(RED)) == {}
         cache.put(RED)

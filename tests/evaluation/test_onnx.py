@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -19,19 +18,17 @@ import pytest
 from PIL import Image
 
 from evaluation.colour_model import EDGE, LABELS, colour_model, photo, set_preprocessing, slow_photo
+from evaluation.processes import PATIENCE, children, ended, limits_of
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
-from lepinet.evaluation.predictors import ModelError
-from lepinet.evaluation.predictors.onnx import ModelProcess
-from lepinet.evaluation.predictors.restarting import RestartingModel
+from lepinet.evaluation.confined import ConfinedError
+from lepinet.evaluation.predictors.onnx import ModelProcess, restarting_model
 from lepinet.evaluation.run import answers_of_folder
 from lepinet.timings import Timings
 
 TESTS = Path(__file__).parents[1]
 V1_1_0 = TESTS / "models/v1.1.0"
-PATIENCE = 20
-"""Seconds that a test waits for what takes a fraction of one."""
 SHORT = Timings(prediction=0.5)
 """A model may still take ten times as long to load; the slow photo takes far longer."""
 
@@ -46,22 +43,6 @@ def model(colours: Path) -> Iterator[ModelProcess]:
     """For tests that leave it alive."""
     with ModelProcess(colours) as model:
         yield model
-
-
-def ended(pid: int, within: float = PATIENCE) -> bool:
-    """Waits for it so many seconds."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    found, _, _ = select.select([process], [], [], within)
-    os.close(process)
-    return bool(found)
-
-
-def children() -> set[int]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for task in tasks for pid in task.read_text().split()}
 
 
 def test_scores_are_probabilities_best_first(model: ModelProcess) -> None:
@@ -174,8 +155,7 @@ def test_the_process_knows_no_secret_and_is_limited(
             opened = [str(file.readlink()) for file in (process / "fd").iterdir()]
             assert not any("secret" in name for name in opened)
             assert (process / "cwd").resolve() != tmp_path
-            limits = (process / "limits").read_text().splitlines()
-    soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
+            soft = limits_of(model.pid)
     assert soft["Max file size"] == soft["Max core file size"] == "0"
     assert int(soft["Max open files"]) <= 64
     assert int(soft["Max address space"]) < 3 << 30
@@ -215,7 +195,7 @@ def test_closing_ends_the_process_and_whoever_waits(colours: Path) -> None:
         model = ModelProcess(colours)
         waiting = other.submit(model.answer, [slow_photo()])
         model.close()
-        with pytest.raises(ModelError):
+        with pytest.raises(ConfinedError):
             waiting.result(PATIENCE)
     model.close()
     assert not model.alive
@@ -316,7 +296,7 @@ def test_no_folder_is_the_users_mistake(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_says_so_and_another_takes_its_place(colours: Path) -> None:
     before = children()
-    with RestartingModel(colours) as model:
+    with restarting_model(colours) as model:
         assert model.answer([photo("red")])[0].top[0].label == "red"
         (pid,) = children() - before
         os.kill(pid, signal.SIGKILL)
@@ -330,7 +310,7 @@ def test_a_process_that_dies_while_it_answers_names_the_signal(colours: Path) ->
     with ThreadPoolExecutor(1) as other, ModelProcess(colours) as model:
         waiting = other.submit(model.answer, [photo("red"), slow_photo()])
         os.kill(model.pid, signal.SIGKILL)
-        with pytest.raises(ModelError, match=r"the model's process ended \(SIGKILL\)"):
+        with pytest.raises(ConfinedError, match=r"the model's process ended \(SIGKILL\)"):
             waiting.result(PATIENCE)
         assert not model.alive
 
@@ -338,7 +318,7 @@ def test_a_process_that_dies_while_it_answers_names_the_signal(colours: Path) ->
 def test_a_process_that_hangs_is_ended(colours: Path) -> None:
     with ModelProcess(colours, timings=SHORT) as model:
         os.kill(model.pid, signal.SIGSTOP)
-        with pytest.raises(ModelError, match=r"the model took longer than 0\.5 s"):
+        with pytest.raises(ConfinedError, match=r"the model took longer than 0\.5 s"):
             model.answer([photo("red")])
         assert ended(model.pid)
 
@@ -355,7 +335,7 @@ def test_the_photo_that_ends_the_process_is_named_and_the_others_are_answered(co
 
 def test_a_model_that_ends_with_every_photo_is_given_up(colours: Path) -> None:
     with (
-        RestartingModel(colours, timings=SHORT) as model,
+        restarting_model(colours, timings=SHORT) as model,
         pytest.raises(RefusedError, match="so it went with 5 photos one after the other"),
     ):
         model.answer([slow_photo()] * 100)

@@ -1,8 +1,10 @@
-"""A photo's bytes to the pixels a model sees; runs in the model's process, for photos may be hostile."""
+"""A photo's bytes to its pixels, and to what a model sees; runs in a confined process, for photos may be hostile."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -48,13 +50,48 @@ def decode(source: Path | bytes) -> Image.Image:
     Raises:
         RefusedError: no readable photo; `what` says why in a few words.
     """
+    with refused():
+        image = upright(read_photo(source))
+        return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def read_photo(source: Path | bytes) -> bytes:
+    """A photo's bytes, not yet looked at.
+
+    Raises:
+        RefusedError: as `open_regular`, or there are too many of them, or none.
+    """
     data = source if isinstance(source, bytes) else read_small(source, at_most=_MAX_BYTES)
     if not data:
         raise RefusedError("is empty")
+    return data
+
+
+def upright(data: bytes, edge: int | None = None) -> Image.Image:
+    """The photo's first frame in its own mode, turned as EXIF says; what is wrong with it shows within `refused`.
+
+    Args:
+        data: the file.
+        edge: so many pixels a side are enough: a JPEG is then decoded smaller, several times as fast.
+    """
+    image = Image.open(BytesIO(data), formats=_FORMATS)
+    if edge is not None:
+        image.draft("RGB", (edge, edge))
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Say in a few words what is wrong with a photo.
+
+    Raises:
+        RefusedError: in place of whatever was raised within.
+    """
     try:
-        image = Image.open(BytesIO(data), formats=_FORMATS)
-        ImageOps.exif_transpose(image, in_place=True)
-        return image if image.mode == "RGB" else image.convert("RGB")
+        yield
+    except RefusedError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise RefusedError(f"has more than {MAX_PIXELS // 1_000_000} million pixels") from None
     except UnidentifiedImageError:

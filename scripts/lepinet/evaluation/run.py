@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from queue import SimpleQueue
 
 from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
 from lepinet.evaluation.cache import AnswerCache
 from lepinet.evaluation.cases import KnownImage, KnownImages
 from lepinet.evaluation.labels import EndpointLabels, ModelLabels, Species, SpeciesNames
 from lepinet.evaluation.predictors import Predictor, RawAnswer
-from lepinet.evaluation.predictors.restarting import RestartingModel
+from lepinet.evaluation.predictors.onnx import restarting_model
+from lepinet.evaluation.spread import cores, spread
 from lepinet.model_files import read_model_files
 from lepinet.timings import Timings
 
@@ -66,12 +64,12 @@ def answers_of_folder(
         kept = stack.enter_context(AnswerCache(cache, sha256, files.labels)) if cache else None
         raw = kept.get(list(photos)) if kept else {}
         missing = {digest: path for digest, path in photos.items() if digest not in raw}
-        processes, threads = _share(jobs or _cores(), files.onnx.stat().st_size, len(missing))
-        models = [
-            stack.enter_context(RestartingModel(folder, threads=threads, timings=timings)) for _ in range(processes)
+        processes, threads = _share(jobs or cores(), files.onnx.stat().st_size, len(missing))
+        models: list[Predictor] = [
+            stack.enter_context(restarting_model(folder, threads=threads, timings=timings)) for _ in range(processes)
         ]
         count = _Count(known, raw, progress)
-        for some in _spread(missing, models, _BATCH):
+        for some in spread(missing, models, _BATCH):
             if kept:
                 kept.put(some)
             raw.update(some)
@@ -107,7 +105,7 @@ def answers_of_endpoint(
     raw: dict[str, RawAnswer] = {}
     with EndpointPredictor(url, timings or Timings()) as endpoint:
         count = _Count(known, raw, progress)
-        for some in _spread(_distinct(known), [endpoint] * _REQUESTS_AT_ONCE, _REQUESTS):
+        for some in spread(_distinct(known), [endpoint] * _REQUESTS_AT_ONCE, _REQUESTS):
             raw.update(some)
             count.add(some)
         identity = endpoint.identity()
@@ -140,41 +138,11 @@ def _distinct(known: KnownImages) -> dict[str, Path]:
     return {image.sha256: image.path for image in known.images if image.sha256}
 
 
-def _share(cores: int, model_bytes: int, photos: int) -> tuple[int, int]:
+def _share(usable: int, model_bytes: int, photos: int) -> tuple[int, int]:
     """How many processes, with how many threads each: one a core, fewer where copies of the model take too much."""
     fitting = _MEMORY_FOR_MODELS // (3 * model_bytes + 1)
-    processes = max(1, min(cores, fitting, -(-photos // _BATCH)))
-    return processes, max(1, cores // processes) if fitting < cores else 1
-
-
-def _cores() -> int:
-    """Those that this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _spread(photos: Mapping[str, Path], predictors: Sequence[Predictor], batch: int) -> Iterator[dict[str, RawAnswer]]:
-    """Answers by digest, batch after batch; each goes to whichever predictor is idle."""
-    digests = list(photos)
-    batches = [digests[start : start + batch] for start in range(0, len(digests), batch)]
-    idle: SimpleQueue[Predictor] = SimpleQueue()
-    for predictor in predictors:
-        idle.put(predictor)
-
-    def ask(some: list[str]) -> dict[str, RawAnswer]:
-        predictor = idle.get()
-        try:
-            return dict(zip(some, predictor.answer([photos[digest] for digest in some]), strict=True))
-        finally:
-            idle.put(predictor)
-
-    with ThreadPoolExecutor(len(predictors)) as pool:
-        try:
-            yield from pool.map(ask, batches)
-        except BaseException:
-            # Ends what the other threads are waiting for, so that leaving the pool takes no time.
-            for predictor in predictors:
-                predictor.close()
-            raise
+    processes = max(1, min(usable, fitting, -(-photos // _BATCH)))
+    return processes, max(1, usable // processes) if fitting < usable else 1
 
 
 def _answer(image: KnownImage, raw: Mapping[str, RawAnswer], named: Callable[[RawAnswer], tuple[Score, ...]]) -> Answer:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import cycle, islice
+import math
+from itertools import product
 from pathlib import Path
 
 from lepinet.errors import LepinetError
@@ -11,14 +12,16 @@ from lepinet.evaluation.predictors.onnx import ModelProcess
 from lepinet.evaluation.speed import Speed
 from lepinet.timings import Timings
 
-_TIMES = 40
-_WARM_UP = 4
+_PHOTOS = 40
+_RUNS = 4
+"""The first one warms up, and does not count."""
 
 
 def time_both(old: Path, new: Path, known: KnownImages, timings: Timings | None = None) -> Speed | None:
     """Ask two models about the same photos in turn, one photo at a time, on one core each.
 
-    Machines warm up, throttle and are shared: what is asked in turn suffers alike.
+    Machines warm up, throttle and are shared: what is asked in turn suffers alike, and of a photo's few times the
+    shortest is the one that nobody else's work has lengthened.
 
     Args:
         old: the baseline's folder.
@@ -27,23 +30,23 @@ def time_both(old: Path, new: Path, known: KnownImages, timings: Timings | None 
         timings: limits for loading and for one image.
 
     Returns:
-        Forty times of each; None when one of them does not answer some photo.
+        Each model's shortest time for each of up to forty photos; None when one does not answer some photo.
     """
     readable = [image.path for image in known.images if image.problem is None]
     if not readable:
         return None
-    chosen = readable[:: max(1, len(readable) // _TIMES)]
-    times: tuple[list[float], list[float]] = ([], [])
+    chosen = readable[:: -(-len(readable) // _PHOTOS)]
+    times = ([math.inf] * len(chosen), [math.inf] * len(chosen))
     try:
         with ModelProcess(old, timings=timings) as before, ModelProcess(new, timings=timings) as after:
-            for turn, photo in enumerate(islice(cycle(chosen), _WARM_UP + _TIMES)):
+            for run, place in product(range(_RUNS), range(len(chosen))):
                 # Who is asked first finds a colder photo: they take turns.
-                for side in ((0, 1), (1, 0))[turn % 2]:
-                    (answer,) = (before, after)[side].answer([photo])
+                for side in ((0, 1), (1, 0))[(run + place) % 2]:
+                    (answer,) = (before, after)[side].answer([chosen[place]])
                     if answer.latency_ms is None or answer.error:
                         return None
-                    if turn >= _WARM_UP:
-                        times[side].append(answer.latency_ms)
+                    if run:
+                        times[side][place] = min(times[side][place], answer.latency_ms)
     except LepinetError:
         return None
     return Speed(old_ms=tuple(times[0]), new_ms=tuple(times[1]))

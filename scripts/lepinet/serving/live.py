@@ -11,8 +11,9 @@ from threading import Thread
 
 from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.evaluation.answers import Score
+from lepinet.evaluation.confined import ConfinedError
 from lepinet.evaluation.labels import ModelLabels, SpeciesNames
-from lepinet.evaluation.predictors import ModelError, RawAnswer
+from lepinet.evaluation.predictors import RawAnswer
 from lepinet.evaluation.predictors.onnx import ModelProcess
 from lepinet.target import Target
 
@@ -99,7 +100,7 @@ class LiveModel:
         while batch := self._batch(process):
             try:
                 answers = process.answer([photo for photo, _ in batch])
-            except ModelError as error:
+            except ConfinedError as error:
                 self._tell(self._hand_out, batch, error.answered)
                 raise
             self._tell(self._hand_out, batch, answers)
@@ -114,7 +115,7 @@ class LiveModel:
                 if batch:
                     break
                 if not process.alive:
-                    raise ModelError("the model's process ended", where=str(self.target)) from None
+                    raise ConfinedError("the model's process ended", where=str(self.target)) from None
                 continue
             if one is None:
                 if batch:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 from lepinet.evaluation import paired as statistics
 from lepinet.evaluation.gates import tries as tried
-from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State, points
+from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State, at_most, points
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 
@@ -46,11 +45,12 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str, tries: 
         flipped = f"{paired.negative} of {size} newly wrong, {paired.positive} newly right"
         state, code, sentence = State.FAILED, "shown_worse", f"shown to be worse: {flipped}"
     else:
-        needed = statistics.images_needed(paired, margin, alpha)
-        figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
         state, code, sentence = State.UNDECIDED, "too_few_images", _undecided(paired, worst, margin, old, new)
-        enough = f"about {needed:,}" if needed > size else "they"
-        sentence += f"; {enough} would be enough, were both equally good" if size else ""
+        if size >= SMOKE_TEST:
+            needed = statistics.images_needed(paired, margin, alpha)
+            figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
+            enough = f"about {needed:,}" if needed > size else "they"
+            sentence += f"; {enough} would be enough, were both equally good"
         sentence += tried.told(tries)
     own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size else ""
     gate = Gate(
@@ -70,7 +70,7 @@ def _shown(paired: Paired, worst: float, margin: float) -> str:
         return f"{paired.negative} of {paired.size} newly wrong, {paired.positive} newly right: inside the {limit}"
     if worst <= 0:
         return f"shown not worse ({limit})"
-    return f"shown at most {_bound(worst, margin)} worse ({limit})"
+    return f"shown at most {at_most(worst, margin)} worse ({limit})"
 
 
 def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) -> str:
@@ -78,14 +78,9 @@ def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) 
     if not size:
         return f"none of the known images shows a species that {old} can name"
     if size < SMOKE_TEST:
-        return f"a smoke test of {size} known images shows that {new} answers, not whether it is as good as {old}"
+        known = f"{size} known image{'s' if size > 1 else ''}"
+        return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old} takes a few hundred"
     if worst < margin:
         return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
-    bound = _bound(worst, margin)
+    bound = at_most(worst, margin)
     return f"{size} known images cannot tell whether {new} is as good as {old}: it may be up to {bound} worse ({limit})"
-
-
-def _bound(worst: float, margin: float) -> str:
-    """How much worse at most, rounded up, and with a second digit where one would hide on which side of the limit."""
-    tenth = math.ceil(worst * 1000 - 1e-9) / 1000
-    return points(tenth) if (tenth < margin) == (worst < margin) else f"{math.ceil(worst * 10_000) / 100:.2f} points"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
-from lepinet.errors import OutsideError
+from lepinet.evaluation.spread import Answering
 
 PREDICTOR_VERSION = 1
 """Counts up when a change here may change an answer; kept answers of another number are not used."""
@@ -39,24 +37,5 @@ class RawAnswer:
     """Decoding and inference; for an endpoint the whole request."""
 
 
-class ModelError(OutsideError):
-    """A model's process died, hung or talked nonsense; it answers nothing more."""
-
-    def __init__(self, what: str, *, where: str, answered: tuple[RawAnswer, ...] = ()) -> None:
-        super().__init__(what, where=where)
-        self.answered = answered
-        """The answers it gave of this call before it failed; the image after them is the likeliest culprit."""
-
-
-class Predictor(Protocol):
-    """Something that names what is on photos."""
-
-    def answer(self, images: Sequence[Path | bytes]) -> list[RawAnswer]:
-        """One answer for each image, in their order; an image that cannot be answered has an error instead."""
-        ...
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
+class Predictor(Answering[RawAnswer], Protocol):
+    """Something that names what is on photos; an image that cannot be answered has an error instead."""

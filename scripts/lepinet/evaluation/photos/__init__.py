@@ -1,0 +1,20 @@
+"""Photos looked at in a process of their own: what they show, as a fingerprint, and what they give away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FINGERPRINT_VERSION = 1
+"""Counts up when the bits of a photo may change; fingerprints of different versions are not compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at a photo's pixels and notes tells."""
+
+    fingerprint: str | None = None
+    """64 hex digits, see `photos.fingerprint`; None when it cannot be decoded."""
+    located: bool = False
+    """Its EXIF or XMP says where on earth it was taken."""
+    problem: str | None = None
+    """Why it cannot be decoded, in a few words."""
