@@ -79,7 +79,8 @@ def code_in_folder(folder: Path) -> tuple[Code, ...]:
 
 def _suffix(name: str) -> str:
     """Of a name as a careless loader, or a file system that drops dots and spaces at the end, would see it."""
-    return name.lower().rstrip(". ").rpartition(".")[2]
+    _, dot, suffix = name.lower().rstrip(". ").rpartition(".")
+    return suffix if dot else ""
 
 
 def _maps(folder: Path, name: str) -> bool:
