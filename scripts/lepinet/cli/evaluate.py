@@ -14,7 +14,7 @@ from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
 from lepinet.evaluation.metrics import measure
 from lepinet.report import terminal
-from lepinet.workflow.evaluate import Bench, bench, evaluate
+from lepinet.workflow.evaluate import LOOKING, Bench, bench, evaluate
 from lepinet.workflow.evaluate import compare as compare_models
 from lepinet.workflow.workspace import Workspace, open_workspace
 
@@ -53,7 +53,7 @@ def compare(*, old: str, new: str, known_images: str | None, as_json: bool) -> i
 
     @lru_cache(maxsize=1)
     def asked() -> Bench:
-        tested = bench(_workspace(needed=known_images is None), _path(known_images))
+        tested = bench(_workspace(needed=known_images is None), _path(known_images), looking=Progress(LOOKING))
         say_unlisted(tested.known)
         return tested
 

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from lepinet import __version__
 from lepinet.evaluation.answers import Answer, Answers, Score, Value
 from lepinet.evaluation.comparison import Comparison, SpeciesChange, compare
+from lepinet.evaluation.counting import LeftOut
 from lepinet.evaluation.gates import Decision, Gate, Reason, Terms, Verdict
 from lepinet.evaluation.gates.tries import alpha
 from lepinet.evaluation.paired import (
@@ -116,8 +117,9 @@ class TimesDocument(Value):
 class ComparisonDocument(Value):
     """Two models on the same known images.
 
-    The difference, its interval, McNemar's p and the flips are over images of the species that the old model can name;
-    the figures in `old` and `new` are over all of them.
+    The difference, its interval, McNemar's p, the flips and the species are over images that are not left out, all but
+    the species over those of species that the old model can name; the figures in `old` and `new`, and the floors among
+    the gates, are over all of them.
     """
 
     schema_version: Literal[1] = 1
@@ -142,6 +144,8 @@ class ComparisonDocument(Value):
     """File names that the old model gets right and the new one wrong."""
     positive_flips: tuple[str, ...]
     species: tuple[SpeciesRecall, ...]
+    left_out: tuple[LeftOut, ...]
+    """By file name: copies of others, one photo under two species, photos that a model was trained on."""
     gates: tuple[Gate, ...]
     verdict: Decision
     reasons: tuple[Reason, ...]
@@ -268,6 +272,7 @@ def comparison_document(
         negative_flips=comparison.negative_flips,
         positive_flips=comparison.positive_flips,
         species=tuple(_recall(change) for change in _all_species(comparison)),
+        left_out=comparison.left_out,
         gates=verdict.gates,
         verdict=verdict.answer,
         reasons=verdict.reasons,

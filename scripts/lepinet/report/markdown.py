@@ -124,8 +124,8 @@ def _figures(part: EnvironmentCheck) -> Iterator[str]:
     flipped = f"**{len(part.newly_wrong)}** / {len(part.newly_right)}"
     rows.insert(2, ("**newly wrong** / newly right", "", flipped, ""))
     yield from _table((f"{title}, {len(part.comparison.species)} species", f"{old} (active)", new, ""), rows)
-    if apart := wording.set_apart(part.comparison):
-        yield f"\n{text(wording.sentence(apart))}"
+    for apart in filter(None, (wording.set_apart(part.comparison), wording.left_out(part.comparison))):
+        yield f"\n{text(wording.sentence(apart), 600)}"
 
 
 def _flips(title: str, flips: Sequence[Flip], part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:

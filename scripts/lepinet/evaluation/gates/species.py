@@ -27,7 +27,8 @@ def species(comparison: Comparison, gates: Gates) -> tuple[Judged, ...]:
     gone = {one.id for one in comparison.dropped}
     lost: list[SpeciesChange] = []
     watched: list[SpeciesChange] = []
-    for one in sorted(comparison.species, key=_drop, reverse=True):
+    shown = (*comparison.dropped, *(one for one in comparison.species if one.id not in gone))
+    for one in sorted(shown, key=_drop, reverse=True):
         if one.id in gone:
             lost.append(one)
         elif one.support >= _LEAST_IMAGES and _drop(one) > limit:
