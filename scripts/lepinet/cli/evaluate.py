@@ -9,14 +9,13 @@ import click
 
 from lepinet.cli import options
 from lepinet.cli.output import Progress, colour, say_unlisted, show_document
-from lepinet.errors import LepinetError
 from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
 from lepinet.evaluation.metrics import measure
 from lepinet.report import terminal
 from lepinet.workflow.evaluate import LOOKING, Bench, bench, evaluate
 from lepinet.workflow.evaluate import compare as compare_models
-from lepinet.workflow.workspace import Workspace, open_workspace
+from lepinet.workflow.workspace import workspace_here
 
 
 @click.command(epilog="Examples: lepinet test v1.1.0 · lepinet test --endpoint http://127.0.0.1:8000/predict")
@@ -29,7 +28,7 @@ def test(*, model: str | None, endpoint: str | None, known_images: str | None, f
     """Test a model on the known images: a version, a folder of model files, or a live endpoint."""
     if (model is None) == (endpoint is None):
         raise click.UsageError("name a version or a folder, or give --endpoint URL")
-    workspace = _workspace(needed=known_images is None)
+    workspace = workspace_here(needed=known_images is None)
     tested = bench(workspace, _path(known_images), cached=not fresh)
     say_unlisted(tested.known)
     results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
@@ -53,7 +52,7 @@ def compare(*, old: str, new: str, known_images: str | None, as_json: bool) -> i
 
     @lru_cache(maxsize=1)
     def asked() -> Bench:
-        tested = bench(_workspace(needed=known_images is None), _path(known_images), looking=Progress(LOOKING))
+        tested = bench(workspace_here(needed=known_images is None), _path(known_images), looking=Progress(LOOKING))
         say_unlisted(tested.known)
         return tested
 
@@ -63,18 +62,6 @@ def compare(*, old: str, new: str, known_images: str | None, as_json: bool) -> i
     else:
         click.echo(terminal.comparison(document, colour=colour()))
     return 0 if verdict.answer is Decision.PROMOTE else 1
-
-
-def _workspace(*, needed: bool) -> Workspace | None:
-    """The workspace here; paths say enough without one."""
-    try:
-        workspace = open_workspace()
-        workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
-    except LepinetError:
-        if needed:
-            raise
-        return None
-    return workspace
 
 
 def _path(text: str | None) -> Path | None:

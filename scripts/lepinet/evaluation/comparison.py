@@ -67,6 +67,7 @@ def compare(old: Answers, new: Answers) -> Comparison:
     counted = tuple(pair for pair, why in zip(pairs, out, strict=True) if why is None)
     judged = tuple(pair for pair in counted if _nameable(old, pair[0].expected_id))
     species = _species(counted)
+    unnamed = tuple(pair for pair in pairs if not _nameable(new, pair[0].expected_id))
     return Comparison(
         paired=Paired(
             both_right=sum(one.correct and other.correct for one, other in judged),
@@ -78,7 +79,7 @@ def compare(old: Answers, new: Answers) -> Comparison:
         positive_flips=tuple(one.file_name for one, other in judged if other.correct and not one.correct),
         species=tuple(change for change in species if _nameable(old, change.id)),
         other_species=tuple(change for change in species if not _nameable(old, change.id)),
-        dropped=tuple(one for one in _species(pairs) if _nameable(old, one.id) and not _nameable(new, one.id)),
+        dropped=tuple(change for change in _species(unnamed) if _nameable(old, change.id)),
         identical=_identical(old, new, pairs),
         left_out=tuple(one for one in out if one is not None),
     )

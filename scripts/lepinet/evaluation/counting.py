@@ -55,7 +55,7 @@ def left_out(
         trained_on: file names by model.
     """
     out: list[LeftOut | None] = [None] * len(photos)
-    for group in grouped(range(len(photos)), _links(photos, alike)):
+    for group in same(photos, alike):
         names = [photos[place].file_name for place in group]
         species = {photos[place].expected_id for place in group}
         models = sorted(model for model, learned in trained_on.items() if not set(names).isdisjoint(learned))
@@ -68,6 +68,11 @@ def left_out(
             elif place != group[0]:
                 out[place] = LeftOut(file_name=name, why=Why.COPY, of=names[0])
     return out
+
+
+def same(photos: Sequence[Photo], alike: Collection[Sequence[str]]) -> list[list[int]]:
+    """Places of photos that show the same, byte for byte or to the eye, group by group; every photo is in one."""
+    return grouped(range(len(photos)), _links(photos, alike))
 
 
 def _links(photos: Sequence[Photo], alike: Collection[Sequence[str]]) -> Iterator[tuple[int, int]]:

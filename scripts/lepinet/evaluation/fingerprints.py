@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepinet.errors import RefusedError
+from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.groups import grouped
-from lepinet.evaluation.photos import FINGERPRINT_VERSION
+from lepinet.evaluation.photos import FINGERPRINT_VERSION, Look
 from lepinet.files import inside, read_small
 
 Words = NDArray[np.uint64]
@@ -36,6 +37,17 @@ _LARGEST = 64 << 20
 """About a million photos."""
 _AT_ONCE = 1 << 20
 """Distances computed together."""
+
+
+def fingerprints_of(known: KnownImages, looks: Mapping[str, Look]) -> dict[str, str]:
+    """By file name, those of the known images that could be looked at.
+
+    Args:
+        known: the photos.
+        looks: by digest.
+    """
+    seen = ((image.file_name, looks.get(image.sha256 or "")) for image in known.images)
+    return {name: look.fingerprint for name, look in seen if look and look.fingerprint}
 
 
 def alike(fingerprints: Mapping[str, str]) -> list[list[str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
 from lepinet.evaluation.cache import AnswerCache
 from lepinet.evaluation.cases import KnownImage, KnownImages
-from lepinet.evaluation.fingerprints import alike, among, training_fingerprints
+from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints
 from lepinet.evaluation.labels import EndpointLabels, ModelLabels, Species, SpeciesNames
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.predictors import Predictor, RawAnswer
@@ -61,7 +61,7 @@ def answers_of_folder(
         RefusedError: the model cannot be used, with the reason.
     """
     files = read_model_files(folder)
-    shown = _fingerprints(known, looks or {})
+    shown = fingerprints_of(known, looks or {})
     learned = among(shown, training_fingerprints(folder)) if shown else ()
     sha256 = files.sha256()
     labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
@@ -144,12 +144,6 @@ class _Count:
 def _distinct(known: KnownImages) -> dict[str, Path]:
     """Readable photos by their digest."""
     return {image.sha256: image.path for image in known.images if image.sha256}
-
-
-def _fingerprints(known: KnownImages, looks: Mapping[str, Look]) -> dict[str, str]:
-    """By file name, of the photos that could be looked at."""
-    seen = ((image.file_name, looks.get(image.sha256 or "")) for image in known.images)
-    return {name: look.fingerprint for name, look in seen if look and look.fingerprint}
 
 
 def _share(usable: int, model_bytes: int, photos: int) -> tuple[int, int]:
