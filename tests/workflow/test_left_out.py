@@ -71,13 +71,15 @@ def test_copies_and_leaks_are_named_and_do_not_count(desk: Desk) -> None:
 
 
 def test_the_reports_say_so_in_a_sentence(desk: Desk, tmp_path: Path) -> None:
-    shown = desk.lepinet("check", "--markdown", str(tmp_path / "report.md")).out
+    files = ("--markdown", str(tmp_path / "report.md"), "--html", str(tmp_path / "report.html"))
+    shown = desk.lepinet("check", *files).out
     said = (
         "Only the floors count 4 of them: 2 show the same under two species (common_crow_01.jpg, not_a_crow.jpg); "
         "1 is among the training photos of v1.4.0 (tailed_jay_01.jpg); 1 is a copy of another (blue_tiger_again.jpg)."
     )
     assert said in shown
     assert said in (tmp_path / "report.md").read_text().replace("\\", "")
+    assert said in (tmp_path / "report.html").read_text()
 
 
 def test_the_run_on_main_counts_the_same_photos(desk: Desk, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
-from lepinet.evaluation.gates import Terms, Verdict, judge
+from lepinet.evaluation.gates import Terms, judge
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.photos.looking import look_at
@@ -53,6 +53,15 @@ class Bench:
         """What the known images show, by digest; a verdict needs it, to tell copies and what a model was trained on."""
         photos = {image.sha256: image.path for image in self.known.images if image.sha256} if self.known else {}
         return look_at(photos, cache=self.cache, timings=self.timings, progress=self.looking)
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Two models on the same known images."""
+
+    document: ComparisonDocument
+    undecided_blocks: bool
+    """As the gates have it."""
 
 
 def bench(
@@ -147,15 +156,15 @@ def evaluate(what: str | None, bench: Bench, *, endpoint: str | None = None, cou
 
 def compare(
     old: str, new: str, bench: Callable[[], Bench], counted: Callable[[str], Counted] | None = None
-) -> tuple[ComparisonDocument, Verdict]:
+) -> SideBySide:
     """Compare two of: a version, a folder, the JSON that `test` wrote.
 
     `bench` is asked for only when a model has to be run; `counted` makes the progress of each model.
     """
     before, after = (_either(what, bench, counted(what) if counted else None) for what in (old, new))
     terms = Terms(_gates(old, new, bench), speed=_speed(old, new, after, bench))
-    verdict = judge(before, after, terms)
-    return comparison_document(before, after, verdict, terms, datetime.now(UTC)), verdict
+    document = comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
+    return SideBySide(document, undecided_blocks=terms.gates.when_undecided == "block")
 
 
 def _either(what: str, bench: Callable[[], Bench], counted: Counted | None) -> Answers:
