@@ -111,7 +111,14 @@ LIGHT = (
     ["register", "v1.1.0", "--file-path", "org/model", "--revision", "1" * 40],
     ["activate", "v1.0.0"],
 )
-HEAVY = (["check"], ["test", "v1.0.0"], ["reconcile"], ["serve"], ["rollback", "v1.0.0", "--reason", "wrong"])
+HEAVY = (
+    ["check"],
+    ["known-images", "check"],
+    ["test", "v1.0.0"],
+    ["reconcile"],
+    ["serve"],
+    ["rollback", "v1.0.0", "--reason", "wrong"],
+)
 
 
 def without_runtime(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -227,7 +227,7 @@ def test_none_of_the_images_shows_what_the_baseline_can_name() -> None:
     old, new = two_models({"Blue Tiger": Counts(0, 0, 30, 0)}, old_names=[])
     found = judge(old, new, Terms(Gates()))
     assert found.answer is Decision.UNDECIDED
-    assert found.sentence == "none of the known images shows a species that v1.0.0 can name"
+    assert found.sentence == "none of the known images that count shows a species that v1.0.0 can name"
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,8 @@ def _figures(part: EnvironmentCheck) -> Iterator[str]:
         for row in wording.figures(part.comparison)
     )
     yield from _table((f"{title}, {len(part.comparison.species)} species", f"{old} (active)", new, ""), rows)
-    if apart := wording.set_apart(part.comparison):
-        yield f"\n{text(wording.sentence(apart))}"
+    for apart in filter(None, (wording.set_apart(part.comparison), wording.left_out(part.comparison))):
+        yield f"\n{text(wording.sentence(apart), 600)}"
 
 
 def _flips(title: str, flips: Sequence[Flip], part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lepinet.evaluation.answers import Score
+from lepinet.evaluation.counting import Why
 from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State, at_most, points
 from lepinet.evaluation.results import Results, Summary, Unanswered
 from lepinet.report.documents import (
@@ -226,6 +227,25 @@ def label_of(document: ComparisonDocument, species_id: str) -> str:
     """Whether the models have a label for a species; empty when both have."""
     old, new = (species_id not in (one.model.unknown_species or ()) for one in (document.old, document.new))
     return {(True, True): "", (False, True): "new", (True, False): "gone", (False, False): "no label"}[old, new]
+
+
+def left_out(document: ComparisonDocument) -> str:
+    """Which images do not count in the comparison, and why; empty when all do."""
+    by_reason: dict[tuple[Why, str], list[str]] = {}
+    for one in sorted(document.left_out, key=lambda one: list(Why).index(one.why)):
+        by_reason.setdefault((one.why, one.of if one.why is Why.TRAINED_ON else ""), []).append(one.file_name)
+    told = "; ".join(_left_out(why, models, names) for (why, models), names in by_reason.items())
+    return f"only the floors count {len(document.left_out)} of them: {told}" if told else ""
+
+
+def _left_out(why: Why, models: str, names: Sequence[str]) -> str:
+    said = {
+        Why.COPY: "are copies of others" if len(names) > 1 else "is a copy of another",
+        Why.TWO_SPECIES: "show the same under two species",
+        Why.TRAINED_ON: f"{'are' if len(names) > 1 else 'is'} among the training photos of {models}",
+    }[why]
+    shown = ", ".join(names[:3]) + (", …" if len(names) > len(names[:3]) else "")
+    return f"{len(names)} {said} ({shown})"
 
 
 def set_apart(document: ComparisonDocument) -> str:

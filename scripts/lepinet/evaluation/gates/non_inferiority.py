@@ -76,7 +76,7 @@ def _shown(paired: Paired, worst: float, margin: float, old: str, new: str) -> s
 def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) -> str:
     size, limit = paired.size, f"limit {points(margin)}"
     if not size:
-        return f"none of the known images shows a species that {old} can name"
+        return f"none of the known images that count shows a species that {old} can name"
     if size < SMOKE_TEST:
         known = f"{size} known image{'s' if size > 1 else ''}"
         return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old} takes a few hundred"
