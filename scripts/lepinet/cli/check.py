@@ -8,7 +8,9 @@ import click
 
 from lepinet.cli import options
 from lepinet.cli.output import Progress, annotate_problems, colour, on_github, say_unlisted, show_document, write_text
+from lepinet.manifest.stream import decode
 from lepinet.report import markdown, terminal
+from lepinet.report.annotations import blocking, undecided
 from lepinet.report.documents import CheckAnswer
 from lepinet.workflow import check as checking
 from lepinet.workflow.workspace import open_workspace
@@ -30,7 +32,9 @@ def check(*, base: str | None, report: Path | None, as_json: bool) -> int:
     if report:
         write_text(report, markdown.check(document))
     if on_github():
-        annotate_problems(document.problems)
+        text = decode(workspace.content) if document.environments or document.registered else ""
+        annotate_problems(blocking(document, text))
+        annotate_problems(undecided(document, text), "warning")
     if as_json:
         show_document(document)
     else:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import BaseModel
@@ -112,11 +112,11 @@ def annotate(error: LepinetError) -> None:
         click.echo(f"::error::{_message(str(error))}", err=True)
 
 
-def annotate_problems(problems: Iterable[Problem]) -> None:
+def annotate_problems(problems: Iterable[Problem], level: Literal["error", "warning"] = "error") -> None:
     """As `annotate`; on stderr, which GitHub reads as well, so that a result on stdout stays whole."""
     for problem in problems:
         place = f"file={_property(problem.file)},line={problem.line},col={problem.column}"
-        click.echo(f"::error {place}::{_message(problem.message)}", err=True)
+        click.echo(f"::{level} {place}::{_message(problem.message)}", err=True)
 
 
 def _message(text: str) -> str:
