@@ -48,7 +48,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/actionlint -color=false
-	$(BIN)/zizmor --offline --no-progress --strict-collection --persona auditor .
+	$(BIN)/zizmor --offline --no-progress --strict-collection --persona auditor .github
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
