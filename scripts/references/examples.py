@@ -15,6 +15,7 @@ from lepinet.cli.story.scratch import Scratch, scratch
 from lepinet.evaluation.gates.verdict import points
 from lepinet.evaluation.paired import Paired, images_needed
 from lepinet.model_files import folder_revision
+from lepinet.report.wording import WORDS
 
 _ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"(<!-- example: ([a-z-]+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -56,6 +57,7 @@ def _made() -> Mapping[str, str]:
             "three-photos": _shown(place, "lepinet compare --old v1.0.0 --new v1.1.0 --known-images three"),
             "fifth-try": _fifth_try(place),
             "images-needed": _images_needed(),
+            "words": _words(),
         }
 
 
@@ -102,6 +104,11 @@ def _fifth_try(place: Scratch) -> str:
 def _commit(place: Scratch, message: str) -> None:
     place.run(["git", "add", "."])
     place.run(["git", "commit", "--message", message])
+
+
+def _words() -> str:
+    rows = (f"| {word} | {meaning} |" for word, meaning in WORDS.items())
+    return "\n".join(["| word | meaning |", "|---|---|", *rows])
 
 
 def _images_needed() -> str:

@@ -48,6 +48,8 @@ def test_a_new_version_that_loads_and_answers_passes(github: GitHub) -> None:
     assert ran.jobs == {"check": "success"}
     assert "v1.2.0** is registered" in ran.summary
     assert ran.report("report.md") == ran.summary
+    assert ran.report("report.html").startswith("<!doctype html>")
+    assert "<testsuites" in ran.report("junit.xml")
     assert json.loads(ran.report("report.json"))["registered"][0]["test"]["sample_size"] == 12
     assert ran.annotations == ()
 

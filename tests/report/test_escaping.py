@@ -15,10 +15,10 @@ from markdown_it.token import Token
 
 from evaluation.answering import Counts
 from lepinet.report import markdown, terminal
-from lepinet.report.documents import CheckDocument, RegisteredVersion
+from lepinet.report.documents import RegisteredVersion
 from lepinet.report.escape import for_attribute, for_markdown, for_terminal
 from report.hostile import NAMES
-from report.reports import comparison, document, environment, problem, results
+from report.reports import comparison, document, environment, hostile_check, problem, results
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OURS = re.compile(
@@ -75,16 +75,6 @@ def is_quiet(shown: str) -> None:
     """Nothing that a terminal would act on, or that hides or turns what stands there."""
     hiding = [sign for sign in shown.replace("\n", "") if unicodedata.category(sign) in {"Cc", "Cf", "Zl", "Zp"}]
     assert not hiding
-
-
-def hostile_check() -> CheckDocument:
-    every = "; ".join(NAMES)
-    return document(
-        environment({name: Counts(3, 2, 1, 0) for name in NAMES}, notes=every[:300], override=every),
-        environment({"Blue Tiger": Counts(3)}, name="staging", error=every),
-        environment({name: Counts(0, 1) for name in NAMES[:3]}, name="phones", unanswered=every[-300:]),
-        registered=[RegisteredVersion(version="v2.1.0", error=every)],
-    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,7 +15,7 @@ from lepinet.registry import migrate
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
 
-_NOT_IN_THE_BASE = ("numpy", "onnxruntime", "PIL", "starlette", "uvicorn")
+_NOT_IN_THE_BASE = ("jinja2", "numpy", "onnxruntime", "PIL", "starlette", "svg", "uvicorn")
 _OURS = ("DATABASE_URL", "LEPINET_HOME", "SUPABASE_URL", "SUPABASE_SERVICE_KEY")
 
 

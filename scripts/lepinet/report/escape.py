@@ -9,6 +9,7 @@ import unicodedata
 _JOINERS = {"\u200c", "\u200d"}  # Sinhala and Tamil are not written without them
 _HIDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>|~!$&]|:(?=\S)|(?<=www)\.|^[-+=]|^#(?!\w)|^[0-9]+[.)]", re.IGNORECASE)
+_NO_XML = re.compile("[\ufffe\uffff]")
 _ADDRESSED = re.compile(r"[@#](?=\w)|\bGH-(?=[0-9])", re.IGNORECASE)
 
 
@@ -36,6 +37,11 @@ def for_markdown(text: str, longest: int = 300) -> str:
 def for_attribute(text: str, longest: int = 300) -> str:
     """As `for_terminal`, for an attribute of HTML that stands in a table's cell."""
     return html.escape(for_terminal(text, longest)).replace("|", "&#124;")
+
+
+def for_xml(text: str, longest: int = 300) -> str:
+    """As `for_terminal`, of characters that XML 1.0 can hold; what writes the XML keeps it from being markup."""
+    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", for_terminal(text, longest))
 
 
 def _shown(character: str) -> str:

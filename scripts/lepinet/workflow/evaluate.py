@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
-from lepinet.evaluation.gates import Terms, Verdict, judge
+from lepinet.evaluation.gates import Terms, judge
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.results import Results, read_results, results_of
 from lepinet.evaluation.run import answers_of_endpoint, answers_of_folder
@@ -40,6 +40,15 @@ class Bench:
     """None: no models.yaml is needed, paths say it all."""
     cache: Path | None
     timings: Timings
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Two models on the same known images."""
+
+    document: ComparisonDocument
+    undecided_blocks: bool
+    """As the gates have it."""
 
 
 def bench(workspace: Workspace | None, known_images: Path | None, *, cached: bool = True) -> Bench:
@@ -120,15 +129,15 @@ def evaluate(what: str | None, bench: Bench, *, endpoint: str | None = None, cou
 
 def compare(
     old: str, new: str, bench: Callable[[], Bench], counted: Callable[[str], Counted] | None = None
-) -> tuple[ComparisonDocument, Verdict]:
+) -> SideBySide:
     """Compare two of: a version, a folder, the JSON that `test` wrote.
 
     `bench` is asked for only when a model has to be run; `counted` makes the progress of each model.
     """
     before, after = (_either(what, bench, counted(what) if counted else None) for what in (old, new))
     terms = Terms(_gates(old, new, bench), speed=_speed(old, new, after, bench))
-    verdict = judge(before, after, terms)
-    return comparison_document(before, after, verdict, terms, datetime.now(UTC)), verdict
+    document = comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
+    return SideBySide(document, undecided_blocks=terms.gates.when_undecided == "block")
 
 
 def _either(what: str, bench: Callable[[], Bench], counted: Counted | None) -> Answers:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 from lepinet.evaluation import paired as statistics
 from lepinet.evaluation.gates import tries as tried
-from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State, points
+from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State, at_most, points
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 
@@ -71,7 +70,7 @@ def _shown(paired: Paired, worst: float, margin: float) -> str:
         return f"{paired.negative} of {paired.size} newly wrong, {paired.positive} newly right: inside the {limit}"
     if worst <= 0:
         return f"shown not worse ({limit})"
-    return f"shown at most {_bound(worst, margin)} worse ({limit})"
+    return f"shown at most {at_most(worst, margin)} worse ({limit})"
 
 
 def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) -> str:
@@ -83,11 +82,5 @@ def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) 
         return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old} takes a few hundred"
     if worst < margin:
         return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
-    bound = _bound(worst, margin)
+    bound = at_most(worst, margin)
     return f"{size} known images cannot tell whether {new} is as good as {old}: it may be up to {bound} worse ({limit})"
-
-
-def _bound(worst: float, margin: float) -> str:
-    """How much worse at most, rounded up, and with a second digit where one would hide on which side of the limit."""
-    tenth = math.ceil(worst * 1000 - 1e-9) / 1000
-    return points(tenth) if (tenth < margin) == (worst < margin) else f"{math.ceil(worst * 10_000) / 100:.2f} points"
