@@ -1,7 +1,8 @@
-"""What every test run says at its end: which tests it left to `make test-all`."""
+"""What every test run says: first whether PostgREST itself was there, last which tests it left to `make test-all`."""
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,11 @@ settings.register_profile("lepinet", deadline=None)
 settings.load_profile("lepinet")
 
 left_out: Counter[str] = Counter()
+
+
+def pytest_report_header() -> str:
+    found = shutil.which("postgrest")
+    return f"postgrest: {found or 'not on the PATH; its contract is tested with supabase_gateway alone'}"
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+from psycopg import sql
 
 from lepinet.errors import OutsideError
 from lepinet.registry.calls import Connection, explained
@@ -23,6 +24,10 @@ _PREPARE: Final = """
     alter table supabase_migrations.schema_migrations
       add column if not exists statements text[], add column if not exists name text;
 """
+_RECORD: Final = """
+insert into supabase_migrations.schema_migrations (version, name) values ({}, {}) on conflict (version) do nothing;
+""".strip()
+_BIND: Final = "select public.bind_environments(repository => {}, environments => {});"
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,17 @@ def bind(connection: Connection, repository: str, environments: Sequence[str]) -
         connection.execute(query, [repository, list(environments)])
     except psycopg.Error as error:
         raise explained(error, connection.info.dbname) from error
+
+
+def script(repository: str, environments: Sequence[str]) -> str:
+    """All that `apply` and `bind` do, for the SQL editor of a Supabase project; harmless when repeated."""
+    parts = [f"begin;\n{_PREPARE.strip()}\ncommit;\n"]
+    for migration in migrations():
+        record = sql.SQL(_RECORD).format(*map(sql.Literal, (migration.version, migration.name))).as_string()
+        parts.append(f"-- {migration}\nbegin;\n{migration.sql.strip()}\n{record}\ncommit;\n")
+    bound = sql.SQL(_BIND).format(sql.Literal(repository), sql.Literal(list(environments))).as_string()
+    parts.append(f"-- Which repository this database belongs to, by its first commit, and its environments.\n{bound}\n")
+    return "\n".join(parts)
 
 
 def _take_turn(connection: Connection) -> None:

@@ -87,8 +87,9 @@ def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterat
     yield from _details(part, known_images, rows)
     yield from _choices(part, known_images)
     if part.plan and not part.error:
-        yield f"\nAfter the merge: {'; '.join(map(text, part.plan))}."
-    if part.baseline:
+        after = "If it is merged all the same" if part.blocks else "After the merge"
+        yield f"\n{after}: {'; '.join(map(text, part.plan))}."
+    if part.baseline and not part.blocks:
         yield f"To go back: *Revert* below, or `lepinet rollback -e {part.name}`."
     yield ""
 

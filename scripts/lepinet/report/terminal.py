@@ -117,7 +117,7 @@ def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
         yield from _newly_wrong(part.comparison)
     yield from _gates(wording.gates_of(part), paint)
     if part.plan and not part.error:
-        yield "after the merge"
+        yield "if it is merged all the same" if part.blocks else "after the merge"
         yield from (f"  {text(line)}" for line in part.plan)
     yield ""
 

@@ -42,12 +42,16 @@ WORDS = {
     "newly wrong, newly right": "a photo that the active model names right and the new one wrong, and the reverse",
     "right among the first three": "the right species is one of the model's three likeliest",
     "2 points": "2 of 100 photos: from 90 right of 100 to 88 is 2 points worse",
-    "limit, margin": "so much worse may the new model be at most",
-    "confidence": "at 95 percent, of 100 models that are really worse than the limit at most 5 get through",
+    "limit, margin": "the new model may be at most so much worse; `models.yaml` says how much",
+    "confidence": "at 95 percent: of 100 models that are really worse than the limit, at most 5 get through",
+    "smoke test": "a few photos, which show that a model loads and answers, and nothing more",
     "fine to ship": "the photos show that the new model is at most the limit worse, and nothing else speaks against it",
     "hold": "the photos show that something is worse; it ships only when a person decides so, with a reason",
-    "undecided": "too few photos to know; nothing need be wrong",
-    "to watch": "over a limit, and it may be chance; it holds nothing",
+    "undecided": "the photos are too few to know; nothing is shown to be wrong",
+    "tried before": "the more versions are tried on the same photos, the likelier one looks good by luck; "
+    "so each further one must be shown more surely, with more photos or with newer ones",
+    "to watch": "over a limit, but that may be chance; it does not stop the change",
+    "lost": "a species that the active model names right and the new one mostly does not",
     "gate": "one of the rules, with its limit",
 }
 """What a reader may ask about, and the answers."""
@@ -154,11 +158,9 @@ def figures(document: ComparisonDocument) -> tuple[Row, ...]:
         rows.append(Row("right among the first three", str(old_top3), str(new_top3), signed(new_top3 - old_top3)))
     flipped = f"{document.paired.negative} / {document.paired.positive}"
     rows.append(Row("newly wrong / newly right", "", flipped, "", telling=True))
-    times = document.times
-    before, now = (times.old_ms, times.new_ms) if times else (old.latency_ms.p50, new.latency_ms.p50)
-    if before and now:
-        ratio = f"×{now / before:.2f}"  # noqa: RUF001 -- the sign that people read as `times`
-        rows.append(Row("time for a photo, median", f"{before:.0f} ms", f"{now:.0f} ms", ratio))
+    if times := document.times:
+        ratio = f"×{times.ratio:.2f}"  # noqa: RUF001 -- the sign that people read as `times`
+        rows.append(Row("time for a photo, median", f"{times.old_ms:.0f} ms", f"{times.new_ms:.0f} ms", ratio))
     return tuple(rows)
 
 
@@ -185,7 +187,7 @@ def statistics(document: ComparisonDocument) -> str:
         return ""
     low, high = (f"{bound * 100:+.1f}" for bound in interval)
     between = f"{difference * 100:+.1f} points, two-sided interval {low} to {high} (Tango)"
-    return f"Difference in accuracy: {between}; exact McNemar p {document.mcnemar_p:.2g}."
+    return f"For statisticians: difference in accuracy {between}; exact McNemar p {document.mcnemar_p:.2g}."
 
 
 def counts(document: ComparisonDocument | ReferenceDocument, old: str, new: str) -> str:
@@ -205,7 +207,7 @@ def difference(document: ComparisonDocument | ReferenceDocument, old: str, new: 
     sure = f"{(1 - tested.alpha) * 100:.4g} % confidence"
     worst = -tested.lower_bound
     worse = f"at most {at_most(worst, tested.margin)} worse" if worst > 0 else "not worse"
-    return f"{counted} At {sure} {new} is {worse}; your limit is {points(tested.margin)}."
+    return f"{counted} Over all species together it is {worse}, at {sure}; your limit is {points(tested.margin)}."
 
 
 def by_change(document: ComparisonDocument) -> tuple[SpeciesRecall, ...]:
@@ -252,6 +254,6 @@ def _changes(old: DeclaredVersion, new: DeclaredVersion) -> Iterator[str]:
         yield f"trained on {new.training_image_count:,} images{before}"
     if new.accuracy_score is not None:
         before = f", before {old.accuracy_score:g}" if old.accuracy_score is not None else ""
-        yield f"right in its trainer's own test: {new.accuracy_score:g}{before}"
+        yield f"its trainer's own test: {new.accuracy_score:g} of all photos right{before}"
     files, before = (f"{one.file_path} @ {one.revision.removeprefix('sha256:')[:7]}" for one in (new, old))
     yield f"files: {files}, before {before}"

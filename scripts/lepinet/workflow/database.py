@@ -1,4 +1,4 @@
-"""`db migrate`: the SQL applied, and the environments bound to this repository."""
+"""`db migrate`: the SQL applied or shown, and the environments bound to this repository."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from lepinet.registry.calls import Connection
 from lepinet.registry.kinds import open_database
-from lepinet.registry.migrate import apply, bind
+from lepinet.registry.migrate import apply, bind, script
 from lepinet.workflow.workspace import Workspace
 
 
@@ -33,3 +33,8 @@ def migrate(workspace: Workspace, environment: str | None) -> Iterator[str]:
             bind(connection, repository, names)
             done = f"{len(applied)} migrations applied" if applied else "migrations current"
             yield f"{', '.join(names)}: {done} ({where})"
+
+
+def migration_script(workspace: Workspace, environment: str | None) -> str:
+    """What `migrate` does in one database, as SQL for its owner: that of all environments, or of one."""
+    return script(workspace.git.first_commit(), workspace.environments(environment))
