@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -207,11 +208,14 @@ def _for_act(text: str) -> str:
 
 def _ran(lines: list[dict[str, Any]], artifacts: Path) -> Ran:
     said = [line for line in lines if line.get("command") in {"error", "warning", "notice"}]
+    log = "".join(line["msg"] for line in lines if line.get("raw_output"))
+    # GitHub's runner obeys these as well, anywhere in a line; act does not know them.
+    old = [Annotation(level, text, None, None) for level, text in re.findall(r"##\[(\w[\w-]*)[^]\n]*\](.*)", log)]
     return Ran(
         jobs={line["jobID"]: line["jobResult"] for line in lines if "jobResult" in line},
-        annotations=tuple(map(_annotation, said)),
+        annotations=(*map(_annotation, said), *old),
         summary="".join(line["content"] for line in lines if line.get("command") == "summary"),
-        log="".join(line["msg"] for line in lines if line.get("raw_output")),
+        log=log,
         artifacts=artifacts,
     )
 

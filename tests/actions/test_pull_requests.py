@@ -140,6 +140,23 @@ def test_a_stranger_gets_the_same_check_and_sees_no_secret(github: GitHub) -> No
     assert not [value for keys in CANARIES.values() for value in (TOKEN, *keys.values()) if value in seen(ran)]
 
 
+def test_file_names_and_broken_lines_forge_no_annotation(github: GitHub) -> None:
+    photos = github.desk.folder / "photos"
+    for name in ("\n::error::forged.jpg", "##[error]forged.jpg", "a ##[stop-commands]b.jpg"):
+        shutil.copy(photos / "blue_tiger_01.jpg", photos / name)
+    github.desk.commit("More photos")
+    ran = github.run("pr.yml", github.pull_request())
+    assert ran.jobs == {"check": "success"}
+    assert "3 photos in" in ran.log
+    assert ran.annotations == ()
+    github.desk.alter(r"(v1.1.0: \{)", r"\1'##[error]forged': " + "x" * 1_000_000 + ", ")
+    github.desk.commit("A line of a megabyte")
+    ran = github.run("pr.yml", github.pull_request())
+    assert ran.jobs == {"check": "failure"}
+    assert [(one.level, one.file) for one in ran.annotations] == [("error", "models.yaml")]
+    assert len(ran.summary) < 65_536
+
+
 def test_a_queue_judges_each_change_on_top_of_those_before_it(github: GitHub) -> None:
     github.desk.set_active("production", "v1.1.0")
     github.desk.commit("Activate v1.1.0")

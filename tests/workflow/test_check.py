@@ -196,6 +196,14 @@ def test_on_github_what_cannot_be_tested_stands_beside_its_version(desk: Desk) -
     assert said.startswith(f"::error file=models.yaml,line={line},col=3::v1.2.0 cannot be tested: ")
 
 
+def test_json_in_a_log_holds_no_command_to_githubs_runner(desk: Desk) -> None:
+    desk.set_active("production", "v1.1.0")
+    desk.alter(r"(v1.1.0: \{)", r"\1notes: 'Better ##[error]than before', ")
+    done = desk.lepinet("check", "--json")
+    assert "##[" not in done.out
+    assert only_environment(done.json)["candidate"]["notes"] == "Better ##[error]than before"
+
+
 def test_nothing_changed_is_nothing_to_judge(desk: Desk) -> None:
     found = checked(desk)
     assert (found["answer"], found["environments"], found["registered"]) == ("nothing to judge", [], [])

@@ -66,7 +66,7 @@ def write_text(file: Path, text: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(_quiet(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def show_document(document: BaseModel) -> None:
@@ -79,7 +79,12 @@ def show_document(document: BaseModel) -> None:
         text = document.model_dump_json(indent=2)
     except PydanticSerializationError as error:
         raise UsageError(f"cannot be written as JSON: {error}", todo="rename the file whose name is no UTF-8") from None
-    click.echo(text)
+    click.echo(_quiet(text))
+
+
+def _quiet(text: str) -> str:
+    """The same JSON without `##[`, which GitHub's runner takes for a command wherever it stands in a log."""
+    return text.replace("##[", r"#\u0023[")
 
 
 class Progress:
