@@ -27,6 +27,8 @@ class Timings:
     """One image, decoded and answered, offline or live; loading a model may take ten times as long."""
     known_images: float = 3600
     """All known images against a live endpoint."""
+    fetch: float = 3600
+    """All of a model's files from the Hub, pauses included."""
     git: float = 120
     """One git command, a fetch too."""
     retry: float = 1

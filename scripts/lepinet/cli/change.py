@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from lepinet.cli import NO, options
-from lepinet.cli.output import Progress, say, show_json
+from lepinet.cli.output import Progress, fetching, say, show_json
 from lepinet.workflow import change
 from lepinet.workflow.workspace import open_workspace
 
@@ -45,7 +45,7 @@ def rollback(
 
     models.yaml changes by a pull request where origin is GitHub.
     """
-    workspace = open_workspace()
+    workspace = open_workspace(fetching=fetching)
     name = workspace.only_environment(environment)
     target = version or change.previous_version(workspace, name)
     why = options.ask_for_reason(reason, "a rollback")
@@ -65,7 +65,7 @@ def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> i
     from lepinet.reconcile.run import Ending  # noqa: PLC0415 -- as above
     from lepinet.workflow.deploy import Telling, emergency  # noqa: PLC0415 -- as above
 
-    outcome = emergency(open_workspace(), environment, version, reason, Telling(say, Progress))
+    outcome = emergency(open_workspace(fetching=fetching), environment, version, reason, Telling(say, Progress))
     if as_json:
         show_json(outcome_json(outcome))
     else:
@@ -75,10 +75,17 @@ def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> i
     return EXIT_CODES.get(outcome.ending, NO)
 
 
-@click.command(epilog="Example: lepinet register v1.2.0 --file-path models/v1.2.0 --images 5400 --accuracy 0.9234")
+@click.command(
+    epilog="Examples: lepinet register v1.2.0 --file-path Bhanura/lepinet-model --revision main --images 5400"
+    " · lepinet register v1.2.0 --file-path models/v1.2.0"
+)
 @click.argument("version")
 @click.option("--file-path", required=True, metavar="PATH", help="Hub repository (org/name), or a folder of this one.")
-@click.option("--revision", metavar="SHA", help="The Hub's commit, 40 hex digits. A folder tells its own.")
+@click.option(
+    "--revision",
+    metavar="REVISION",
+    help="The Hub's commit, or a branch or tag, whose commit is written. A folder tells its own.",
+)
 @click.option("--images", type=int, metavar="N", help="How many images it was trained on.")
 @click.option("--accuracy", type=float, metavar="SHARE", help="As the trainer measured it, 0 to 1.")
 @click.option("--created-at", metavar="TIME", help="When it was trained, as 2026-11-20T10:00:00Z; default: now.")

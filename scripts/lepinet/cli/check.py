@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, annotate_problems, colour, on_github, say_unlisted, show_document, write_text
+from lepinet.cli.output import (
+    Progress,
+    annotate_problems,
+    colour,
+    fetching,
+    on_github,
+    say_unlisted,
+    show_document,
+    write_text,
+)
 from lepinet.manifest.stream import decode
 from lepinet.report import junit, markdown, terminal
 from lepinet.report.annotations import blocking, undecided
@@ -30,7 +39,7 @@ def check(
 
     0: fine, or undecided where a person decides (it says so). 1: invalid, or held.
     """
-    workspace = open_workspace()
+    workspace = open_workspace(fetching=fetching)
     document = checking.check(workspace, base, Progress)
     if not document.problems:
         say_unlisted(workspace.known_images)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, colour, say_unlisted, show_document, write_text
+from lepinet.cli.output import Progress, colour, fetching, say_unlisted, show_document, write_text
 from lepinet.errors import LepinetError
 from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
@@ -107,7 +107,7 @@ def compare(
 def _workspace(*, needed: bool) -> Workspace | None:
     """The workspace here; paths say enough without one."""
     try:
-        workspace = open_workspace()
+        workspace = open_workspace(fetching=fetching)
         workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
     except LepinetError:
         if needed:

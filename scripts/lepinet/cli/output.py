@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,8 +90,9 @@ def _quiet(text: str) -> str:
 class Progress:
     """A line on stderr that counts along, on a terminal; silent elsewhere."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, count: Callable[[int], str] = str) -> None:
         self._what = what
+        self._count = count
         self._shown = 0.0
         self._begun = time.monotonic()
 
@@ -103,7 +104,20 @@ class Progress:
         left = (now - self._begun) / done * (total - done) if done else 0
         eta = f", about {left:.0f} s left" if left >= 1 else ""
         with suppress(OSError):
-            click.echo(f"\r\x1b[K{self._what}: {done} of {total}{eta}", err=True, nl=done >= total)
+            click.echo(
+                f"\r\x1b[K{self._what}: {self._count(done)} of {self._count(total)}{eta}", err=True, nl=done >= total
+            )
+
+
+def fetching(what: str, total: int) -> Callable[[int], None]:
+    """Says how much is going to be fetched; the result counts along on a terminal."""
+    say(f"fetching {what} from the Hub: {_megabytes(total)}")
+    progress = Progress(f"fetching {what}", _megabytes)
+    return lambda done: progress(done, total)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def annotate(error: LepinetError) -> None:

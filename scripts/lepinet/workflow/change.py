@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +19,13 @@ from lepinet.files import inside
 from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
-from lepinet.target import Target
+from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.declared import earlier_version
 from lepinet.workflow.propose import Proposal, propose, repository_at
 from lepinet.workflow.workspace import Workspace
+
+_FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
+"""A revision already; anything else is the name of a branch or tag."""
 
 
 @dataclass(frozen=True)
@@ -132,12 +136,17 @@ def register(
 ) -> Edited:
     """Append a version. A folder of this repository needs no revision: it is what its files are.
 
+    Of a branch or tag of a Hub repository the commit is written that it is now.
+
     Raises:
-        UsageError: a model of the Hub without its commit, or a value that models.yaml does not take.
-        RefusedError: the name is taken.
+        UsageError: a model of the Hub without a revision, or a value that models.yaml does not take.
+        RefusedError: the name is taken, or the Hub has no such branch or tag.
+        OutsideError: the Hub does not answer.
     """
     if revision is None:
         revision = _revision_of(workspace, file_path)
+    elif HUB_REPOSITORY.fullmatch(file_path) and not _FIXED.fullmatch(revision):
+        revision = workspace.hub.commit(file_path, revision)
     given = {
         "file_path": file_path,
         "revision": revision,
@@ -187,7 +196,7 @@ def _revision_of(workspace: Workspace, file_path: str) -> str:
     if not folder.is_dir():
         raise UsageError(
             f"{file_path} is no folder of this repository, so its revision cannot be told",
-            todo="--revision: the commit of the Hub repository, 40 hex digits (its page: Files, History)",
+            todo="of a model on the Hub, name a branch, a tag or a commit, such as --revision main",
         )
     return folder_revision(folder)
 

@@ -23,6 +23,7 @@ from lepinet.model_files import folder_revision
 from lepinet.report.documents import ComparisonDocument, comparison_document
 from lepinet.target import Target
 from lepinet.timings import Timings
+from lepinet.workflow.contents import ModelFolder, judged_folder
 from lepinet.workflow.workspace import Workspace
 
 Counted = Callable[[int, int], None]
@@ -40,6 +41,16 @@ class Bench:
     """None: no models.yaml is needed, paths say it all."""
     cache: Path | None
     timings: Timings
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model that is asked about the known images."""
+
+    name: str
+    """As the user calls it."""
+    target: Target
+    model: ModelFolder
 
 
 @dataclass(frozen=True)
@@ -78,14 +89,11 @@ def answers_of(target: Target, bench: Bench, counted: Counted | None = None) -> 
     """
     if bench.workspace is None:
         return None
-    identity = ModelIdentity(
-        name=target.version or target.file_path, file_path=target.file_path, revision=target.revision
-    )
-    folder = bench.workspace.folder(target)
+    asked = Asked(target.version or target.file_path, target, bench.workspace.model(target))
     if bench.known and bench.known.images:
-        return _of_folder(folder, identity, bench.known, bench, counted)
+        return _of_folder(asked, bench.known, bench, counted)
     with something_to_ask(bench.known) as drawn:
-        (answer,) = _of_folder(folder, identity, drawn, replace(bench, cache=None), counted).answers
+        (answer,) = _of_folder(asked, drawn, replace(bench, cache=None), counted).answers
     if answer.error:
         raise RefusedError(f"it does not answer: {answer.error}", where=str(target))
     return None
@@ -103,7 +111,7 @@ def speed_of(old: Target, new: Target, answers: Answers, bench: Bench) -> Speed 
     if bench.workspace is None:
         return None
     try:
-        return _side_by_side(bench.workspace.folder(old), bench.workspace.folder(new), answers, bench)
+        return _side_by_side(bench.workspace.model(old), bench.workspace.model(new), answers, bench)
     except RefusedError:
         return None
 
@@ -158,7 +166,7 @@ def _speed(old: str, new: str, after: Answers, bench: Callable[[], Bench]) -> Sp
     if _is_results(old) or _is_results(new):
         return None
     tested = bench()
-    return _side_by_side(_folder(old, tested), _folder(new, tested), after, tested)
+    return _side_by_side(_asked(old, tested).model, _asked(new, tested).model, after, tested)
 
 
 def _answers(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Answers:
@@ -172,33 +180,39 @@ def _answers(what: str | None, bench: Bench, *, endpoint: str | None = None, cou
         answers = answers_of(bench.workspace.manifest.target(what), bench, counted)
         if answers is not None:
             return answers
-    folder = _folder(what, bench)
-    identity = ModelIdentity(name=what, file_path=what, revision=folder_revision(folder))
-    return _of_folder(folder, identity, bench.known, bench, counted)
+    return _of_folder(_asked(what, bench), bench.known, bench, counted)
 
 
-def _folder(what: str, bench: Bench) -> Path:
-    """Of a version, or as it is named."""
+def _asked(what: str, bench: Bench) -> Asked:
+    """A version of models.yaml, or a folder."""
     if bench.workspace and what in bench.workspace.manifest.versions:
-        return bench.workspace.folder(bench.workspace.manifest.target(what))
+        target = bench.workspace.manifest.target(what)
+        return Asked(what, target, bench.workspace.model(target))
     if not Path(what).is_dir():
         raise UsageError(f"{what} is neither a version of models.yaml nor a folder", todo=_known_names(bench))
-    return Path(what)
+    # The rule is that of models.yaml: where there is none, what lies in the folder is only said.
+    allow_code = bench.gates.allow_code or bench.workspace is None
+    model = judged_folder(Path(what), where=what, allow_code=allow_code)
+    return Asked(what, Target(what, folder_revision(model.path)), model)
 
 
-def _side_by_side(old: Path, new: Path, answers: Answers, bench: Bench) -> Speed | None:
+def _side_by_side(old: ModelFolder, new: ModelFolder, answers: Answers, bench: Bench) -> Speed | None:
     """Both timed, when the new one was asked just now."""
     asked = any(answer.latency_ms is not None for answer in answers.answers)
     if not asked or bench.known is None or bench.gates.max_latency_ratio is None:
         return None
-    return time_both(old, new, bench.known, bench.timings)
+    return time_both(old.path, new.path, bench.known, bench.timings)
 
 
-def _of_folder(
-    folder: Path, identity: ModelIdentity, known: KnownImages, bench: Bench, counted: Counted | None
-) -> Answers:
+def _of_folder(asked: Asked, known: KnownImages, bench: Bench, counted: Counted | None) -> Answers:
+    identity = ModelIdentity(
+        name=asked.name,
+        file_path=asked.target.file_path,
+        revision=asked.target.revision,
+        cautions=asked.model.cautions,
+    )
     return answers_of_folder(
-        folder, identity, known, bench.species, timings=bench.timings, cache=bench.cache, progress=counted
+        asked.model.path, identity, known, bench.species, timings=bench.timings, cache=bench.cache, progress=counted
     )
 
 
