@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import BaseModel
@@ -66,7 +66,7 @@ def write_text(file: Path, text: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(_quiet(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def show_document(document: BaseModel) -> None:
@@ -79,7 +79,12 @@ def show_document(document: BaseModel) -> None:
         text = document.model_dump_json(indent=2)
     except PydanticSerializationError as error:
         raise UsageError(f"cannot be written as JSON: {error}", todo="rename the file whose name is no UTF-8") from None
-    click.echo(text)
+    click.echo(_quiet(text))
+
+
+def _quiet(text: str) -> str:
+    """The same JSON without `##[`, which GitHub's runner takes for a command wherever it stands in a log."""
+    return text.replace("##[", r"#\u0023[")
 
 
 class Progress:
@@ -126,11 +131,11 @@ def annotate(error: LepinetError) -> None:
         click.echo(f"::error::{_message(str(error))}", err=True)
 
 
-def annotate_problems(problems: Iterable[Problem]) -> None:
+def annotate_problems(problems: Iterable[Problem], level: Literal["error", "warning"] = "error") -> None:
     """As `annotate`; on stderr, which GitHub reads as well, so that a result on stdout stays whole."""
     for problem in problems:
         place = f"file={_property(problem.file)},line={problem.line},col={problem.column}"
-        click.echo(f"::error {place}::{_message(problem.message)}", err=True)
+        click.echo(f"::{level} {place}::{_message(problem.message)}", err=True)
 
 
 def _message(text: str) -> str:
