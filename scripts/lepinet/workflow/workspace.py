@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lepinet.workflow.contents import ModelFolder
 
 
-def _quietly(_: str, __: int) -> Callable[[int], None]:
+def quietly(_: str, __: int) -> Callable[[int], None]:
     return lambda _: None
 
 
@@ -40,7 +40,7 @@ class Workspace:
     git: Repository
     settings: Settings
     timings: Timings
-    fetching: Fetching = _quietly
+    fetching: Fetching = quietly
     """Told of each model that is fetched from the Hub."""
 
     @property
@@ -182,7 +182,7 @@ class Workspace:
 
 
 def open_workspace(
-    folder: Path | None = None, timings: Timings | None = None, fetching: Fetching = _quietly
+    folder: Path | None = None, timings: Timings | None = None, fetching: Fetching = quietly
 ) -> Workspace:
     """The workspace around a folder (default: the working directory).
 
