@@ -82,6 +82,7 @@ reference: $(REFERENCE)/.ready
 
 docs: $(READY)
 	$(BIN)/python -m references
+	PYTHONPATH=tests $(BIN)/python -m registry.access
 
 clean:
 	rm -rf $(VENV) .venv-transformers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

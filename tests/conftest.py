@@ -1,8 +1,9 @@
-"""What every test run says at its end: which tests it left to `make test-all`."""
+"""What every test run says: first whether PostgREST itself was there, last which tests it left to `make test-all`."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,11 @@ settings.register_profile("lepinet", deadline=None)
 settings.load_profile("lepinet")
 
 left_out: Counter[str] = Counter()
+
+
+def pytest_report_header() -> str:
+    found = shutil.which("postgrest")
+    return f"postgrest: {found or 'not on the PATH; its contract is tested with supabase_gateway alone'}"
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

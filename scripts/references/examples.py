@@ -13,7 +13,7 @@ import yaml
 
 from lepinet.cli.story.scratch import Scratch, scratch
 from lepinet.evaluation.gates.verdict import points
-from lepinet.evaluation.paired import Paired, images_needed
+from lepinet.evaluation.paired import images_for
 from lepinet.model_files import folder_revision
 from lepinet.report.wording import WORDS
 
@@ -115,8 +115,6 @@ def _images_needed() -> str:
     heads = " | ".join(f"limit {points(margin)}" for margin in _MARGINS)
     lines = [f"| the two models differ on | {heads} |", "|---" * (len(_MARGINS) + 1) + "|"]
     for flips in _FLIPS:
-        half = round(flips * 5000)
-        seen = Paired(10_000 - 2 * half, half, half, 0)
-        cells = " | ".join(f"{images_needed(seen, margin, 0.05):,}" for margin in _MARGINS)
+        cells = " | ".join(f"{images_for(flips, margin, 0.05):,}" for margin in _MARGINS)
         lines.append(f"| {flips:.0%} of the photos | {cells} |".replace("%", " %"))
     return "\n".join(lines)

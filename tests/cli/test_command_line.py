@@ -103,6 +103,7 @@ LIGHT = (
     ["validate"],
     ["plan", "--help"],
     ["db", "migrate"],
+    ["db", "migrate", "--sql"],
     ["status"],
     ["versions"],
     ["history"],
@@ -110,14 +111,21 @@ LIGHT = (
     ["register", "v1.1.0", "--file-path", "org/model", "--revision", "1" * 40],
     ["activate", "v1.0.0"],
 )
-HEAVY = (["check"], ["test", "v1.0.0"], ["reconcile"], ["serve"], ["rollback", "v1.0.0", "--reason", "wrong"])
+HEAVY = (
+    ["check"],
+    ["known-images", "check"],
+    ["test", "v1.0.0"],
+    ["reconcile"],
+    ["serve"],
+    ["rollback", "v1.0.0", "--reason", "wrong"],
+)
 
 
 def without_runtime(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A command where only the base and the embedded database are installed."""
+    """A command where only the base and the embedded database are installed, and not even Supabase's client."""
     absent = folder / "home" / "absent"
     absent.mkdir(parents=True, exist_ok=True)
-    for package in ("jinja2", "numpy", "onnxruntime", "PIL", "starlette", "svg", "uvicorn"):
+    for package in ("jinja2", "numpy", "onnxruntime", "PIL", "postgrest", "starlette", "svg", "uvicorn"):
         (absent / f"{package}.py").write_text(f"raise ModuleNotFoundError('no {package}', name='{package}')\n")
     path = os.pathsep.join(filter(None, [str(absent), os.environ.get("PYTHONPATH")]))
     return lepinet(*arguments, folder=folder, PYTHONPATH=path)

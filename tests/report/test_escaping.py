@@ -109,7 +109,7 @@ def test_the_folder_of_known_images_is_text_too() -> None:
     part = environment({"Blue Tiger": Counts(84, 5, 5, 2)})
     report = markdown.check(document(part, known_images="photos/`@asha`<b>"))
     is_harmless(report)
-    assert "They go into photos/`@asha`<b>." in words(report)
+    assert "some of each, into photos/`@asha`<b>;" in words(report)
 
 
 def test_a_terminal_gets_no_escapes() -> None:

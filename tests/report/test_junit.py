@@ -97,7 +97,10 @@ def test_a_gate_that_holds_fails_and_what_is_to_watch_is_skipped_with_its_senten
     found = {case.name: case for case in cases(junit.comparison(comparison(LOST), undecided_blocks=False))}
     assert found["max_species_recall_drop"].outcome == "failure"
     assert "Common Jezebel, 7 of 7 right before, 1 of 7 now" in found["max_species_recall_drop"].message
-    assert found["max_negative_flips"][2:] == ("skipped", "to watch: 6 of 96 newly wrong; 4 allowed")
+    assert found["max_negative_flips"][2:] == (
+        "skipped",
+        "to watch: 6 of 96 newly wrong; 4 allowed, but that may be chance and stops nothing",
+    )
     assert found["non_inferiority"].outcome == "skipped"
     assert found["min_accuracy"].outcome == "passed"
 

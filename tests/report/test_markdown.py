@@ -22,7 +22,7 @@ def lines(report: str) -> list[str]:
 def test_fine_to_ship() -> None:
     report = lines(check(document(environment(FINE))))
     assert report[0] == "### LepiNet · v2.0.0 → production: **fine to ship**"
-    assert report[1] == "**Shown not worse (limit 2 points).**"
+    assert report[1] == "**The photos show that v2.0.0 is not worse than v1.0.0.**"
     assert "- **Ship it:** approve and merge. The history keeps your name and this page." in report
     assert "After the merge: the endpoint moves to models/v2.0.0; the database flips to v2.0.0; way back" in "".join(
         line.replace("\\", "") for line in report
@@ -37,7 +37,7 @@ def test_a_hold_names_the_species_and_how_to_ship_anyway() -> None:
     assert report[1] == "**Common Jezebel, 7 of 7 right before, 1 of 7 now.**"
     anyway = '- **Ship it anyway:** `lepinet activate v2.0.0 -e production --override "reason"`. '
     assert any(line.startswith(anyway) for line in report)
-    assert "After the merge: reconcile refuses it, v1.0.0 stays." in report
+    assert "If it is merged all the same: reconcile refuses it, v1.0.0 stays." in report
     assert not any(line.startswith("- **Ship it:**") for line in report)
 
 
@@ -49,18 +49,17 @@ def test_the_worst_species_stands_first_in_its_table() -> None:
 
 def test_figures_are_counts_of_both_models() -> None:
     report = lines(check(document(environment(LOST))))
-    assert report[report.index("| 96 known images, 2 species | v1.0.0 (active) | v2.0.0 |  |") :][1:7] == [
+    assert report[report.index("| 96 known images, 2 species | v1.0.0 (active) | v2.0.0 |  |") :][1:6] == [
         "|---|---|---|---|",
         "| right | 91 (94.8 %) | 87 (90.6 %) | -4 |",
         "| right among the first three | 96 | 96 | ±0 |",
         "| **newly wrong / newly right** |  | **6 / 2** |  |",
-        "| time for a photo, median | 40 ms | 40 ms | ×1.00 |",  # noqa: RUF001 -- as the report has it
         "| newly wrong: look here first | it is | v1.0.0 said | v2.0.0 says |",
     ]
 
 
 def test_the_answer_is_followed_by_what_was_counted_and_how_much_worse_it_may_be() -> None:
-    counted = "v2.0.0 names 87 of 96 right, v1.0.0 91. At 95 % confidence v2.0.0 is at most 9.9 points worse"
+    counted = "v2.0.0 names 87 of 96 right, v1.0.0 91. Over all species together it is at most 9.9 points worse"
     assert lines(check(document(environment(LOST))))[2].startswith(counted)
     assert lines(check(document(environment(TOO_FEW))))[2] == "Both name 89 of 96 right.", "the answer says the rest"
     assert lines(check(document(environment(FINE))))[2] == "v2.0.0 names 828 of 893 right, v1.0.0 805."
@@ -68,7 +67,7 @@ def test_the_answer_is_followed_by_what_was_counted_and_how_much_worse_it_may_be
 
 def test_a_report_says_what_its_words_mean() -> None:
     report = check(document(environment(TOO_FEW)))
-    assert "- **undecided:** too few photos to know; nothing need be wrong" in report
+    assert "- **undecided:** the photos are too few to know; nothing is shown to be wrong" in report
     assert "What do these words mean?" not in check(document())
 
 
@@ -78,7 +77,7 @@ def test_undecided_says_that_nothing_is_known_to_be_wrong_and_what_to_do() -> No
     assert report[1].startswith("**96 known images cannot tell whether v2.0.0 is as good as v1.0.0")
     assert "- **Ship it:** approve and merge. The history keeps your name and this page." in report
     (more,) = (line for line in report if line.startswith("- **Know more:**"))
-    found = re.fullmatch(r".* about ([\d,]+) more photos \(([\d,]+) in all\) .* They go into photos\.", more)
+    found = re.fullmatch(r".* About ([\d,]+) more photos .* into photos; ([\d,]+) in all would tell, .*", more)
     assert found
     missing, needed = (int(number.replace(",", "")) for number in found.groups())
     assert needed - missing == 96
@@ -93,7 +92,8 @@ def test_the_most_demanding_gate_says_how_many_photos_would_be_enough() -> None:
     both = part.verdict.model_copy(update={"reasons": (*part.verdict.reasons, against_the_reference)})
     report = check(document(part.model_copy(update={"verdict": both})))
     assert report.count("- **Know more:**") == 1
-    assert "about 3,904 more photos (4,000 in all)" in report
+    assert "About 3,904 more photos" in report
+    assert "4,000 in all" in report
 
 
 @pytest.mark.parametrize(

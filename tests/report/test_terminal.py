@@ -30,7 +30,7 @@ def check(found: CheckDocument) -> list[str]:
 
 def test_fine_to_ship() -> None:
     said = check(document(environment(FINE)))
-    assert said[:2] == ["v2.0.0 → production: fine to ship", "Shown not worse (limit 2 points)."]
+    assert said[:2] == ["v2.0.0 → production: fine to ship", "The photos show that v2.0.0 is not worse than v1.0.0."]
     assert said[said.index("after the merge") + 1 :][:3] == [
         "  the endpoint moves to models/v2.0.0",
         "  the database flips to v2.0.0",
@@ -48,7 +48,7 @@ def test_a_hold_names_the_species() -> None:
 def test_undecided_says_who_decides_and_what_would_help() -> None:
     said = check(document(environment(TOO_FEW)))
     assert said[0] == "v2.0.0 → production: undecided, a person decides"
-    assert "would be enough, were both equally good" in said[1]
+    assert "would, if both are equally good" in said[1]
     assert check(document(environment(TOO_FEW, blocks=True)))[0].endswith(": undecided, and so held")
 
 
@@ -104,13 +104,15 @@ def test_an_invalid_file_is_shown_with_its_lines() -> None:
 def test_a_comparison() -> None:
     said = terminal.comparison(comparison(LOST), colour=False).splitlines()
     assert said[:2] == ["v1.0.0 → v2.0.0: hold", "Common Jezebel, 7 of 7 right before, 1 of 7 now."]
-    assert said[2].startswith("v2.0.0 names 87 of 96 right, v1.0.0 91. At 95 % confidence v2.0.0 is at most 9.9 points")
+    assert said[2].startswith(
+        "v2.0.0 names 87 of 96 right, v1.0.0 91. Over all species together it is at most 9.9 points"
+    )
     changed = said[said.index("species that changed, right before and now: 2") + 1 :]
     assert [line.split() for line in changed[:2]] == [
         ["Common", "Jezebel", "7", "→", "1", "of", "7"],
         ["Blue", "Tiger", "84", "→", "86", "of", "89"],
     ]
-    assert said[-1].startswith("Difference in accuracy: -4.2 points, two-sided interval")
+    assert said[-1].startswith("For statisticians: difference in accuracy -4.2 points, two-sided interval")
 
 
 def test_a_species_that_the_old_model_cannot_name_is_set_apart() -> None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "test": ("evaluate", "Test a model on the known images."),
     "compare": ("evaluate", "Two models side by side, and the verdict."),
     "check": ("check", "All that a pull request needs, as one verdict."),
+    "known-images": ("known_images", "Whether the known images are fit to judge by."),
     "plan": ("reconcile", "What reconcile would change."),
     "reconcile": ("reconcile", "Make endpoint and database what main declares."),
     "activate": ("change", "Make a version active in models.yaml."),
@@ -54,7 +55,9 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), cmd_name)
+        command: click.Command = getattr(
+            import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), cmd_name.replace("-", "_")
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

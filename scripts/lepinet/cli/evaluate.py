@@ -9,15 +9,14 @@ import click
 
 from lepinet.cli import options
 from lepinet.cli.output import Progress, colour, fetching, say_unlisted, show_document, write_text
-from lepinet.errors import LepinetError
 from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
 from lepinet.evaluation.metrics import measure
 from lepinet.report import junit, terminal
-from lepinet.workflow.evaluate import Bench, bench, evaluate
+from lepinet.workflow.evaluate import LOOKING, Bench, bench, evaluate
 from lepinet.workflow.evaluate import compare as compare_models
 from lepinet.workflow.thumbnails import thumbnails_of
-from lepinet.workflow.workspace import Workspace, open_workspace
+from lepinet.workflow.workspace import workspace_here
 
 
 @click.command(epilog="Examples: lepinet test v1.1.0 · lepinet test --endpoint http://127.0.0.1:8000/predict")
@@ -41,7 +40,7 @@ def test(
     """Test a model on the known images: a version, a folder, org/name@revision on the Hub, or a live endpoint."""
     if (model is None) == (endpoint is None):
         raise click.UsageError("name a version, a folder or a model on the Hub, or give --endpoint URL")
-    workspace = _workspace(needed=known_images is None)
+    workspace = workspace_here(needed=known_images is None, fetching=fetching)
     tested = bench(workspace, _path(known_images), cached=not fresh, fetching=fetching)
     say_unlisted(tested.known)
     results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
@@ -84,7 +83,12 @@ def compare(
 
     @lru_cache(maxsize=1)
     def asked() -> Bench:
-        tested = bench(_workspace(needed=known_images is None), _path(known_images), fetching=fetching)
+        tested = bench(
+            workspace_here(needed=known_images is None, fetching=fetching),
+            _path(known_images),
+            looking=Progress(LOOKING),
+            fetching=fetching,
+        )
         say_unlisted(tested.known)
         return tested
 
@@ -95,7 +99,7 @@ def compare(
     if html_file:
         from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
 
-        tested = asked() if known_images or _workspace(needed=False) else None
+        tested = asked() if known_images or workspace_here(needed=False, fetching=fetching) else None
         same = tested and tested.known and tested.known.sha256 == document.new.known_images.sha256
         pictures = thumbnails_of(page.pictured(document), tested.known, tested.timings) if tested and same else {}
         write_text(html_file, page.comparison(document, pictures))
@@ -104,18 +108,6 @@ def compare(
     else:
         click.echo(terminal.comparison(document, colour=colour()))
     return 0 if document.verdict is Decision.PROMOTE else 1
-
-
-def _workspace(*, needed: bool) -> Workspace | None:
-    """The workspace here; paths say enough without one."""
-    try:
-        workspace = open_workspace(fetching=fetching)
-        workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
-    except LepinetError:
-        if needed:
-            raise
-        return None
-    return workspace
 
 
 def _path(text: str | None) -> Path | None:

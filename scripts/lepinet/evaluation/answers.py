@@ -71,3 +71,7 @@ class Answers(Value):
     nameable: frozenset[str] | None
     """Ids among the known species that the model has a label for; None when it cannot be asked (an endpoint)."""
     answers: tuple[Answer, ...]
+    alike: tuple[tuple[str, ...], ...] = ()
+    """File names of images that look alike, group by group; empty too where nobody looked at them."""
+    trained_on: tuple[str, ...] = ()
+    """File names of images that look like one of its training photos; empty too where it keeps no fingerprints."""

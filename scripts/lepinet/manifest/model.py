@@ -16,6 +16,7 @@ from lepinet.manifest.fields import (
     Link,
     Margin,
     Moment,
+    ProjectUrl,
     Ratio,
     RelativePath,
     Revision,
@@ -69,11 +70,24 @@ EndpointSettings = Annotated[LocalEndpointSettings | NoEndpointSettings, Field(d
 
 
 class RegistrySettings(Value):
-    """Which database records versions, performance and deployments. Its address and keys never stand in the file."""
+    """Which database records versions, performance and deployments. Its passwords and keys never stand in the file."""
 
-    kind: Literal["embedded", "postgres"] = Field(
-        description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL."
+    kind: Literal["embedded", "postgres", "supabase"] = Field(
+        description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL. "
+        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY."
     )
+    url: ProjectUrl | None = Field(
+        None, description="With supabase: where the project answers; without it, SUPABASE_URL says so."
+    )
+
+    @field_validator("url", mode="after")
+    @classmethod
+    def _of_a_project(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and info.data.get("kind", "supabase") != "supabase":
+            raise PydanticCustomError(
+                "url", "but a registry of kind {kind} has no url in this file", {"kind": info.data["kind"]}
+            )
+        return url
 
 
 class Override(Value):
@@ -89,8 +103,8 @@ class Environment(Value):
     active: VersionReference | None = Field(None, description="The version it should serve.")
     registry: Annotated[
         RegistrySettings,
-        BeforeValidator(_kind, json_schema_input_type=Literal["embedded", "postgres"] | RegistrySettings),
-        Field(description="Its database: `embedded` or `postgres`, or the same as `{kind: …}`."),
+        BeforeValidator(_kind, json_schema_input_type=Literal["embedded", "postgres", "supabase"] | RegistrySettings),
+        Field(description="Its database: `embedded`, `postgres` or `supabase`, or `{kind: …}`."),
     ]
     endpoint: Annotated[
         EndpointSettings,

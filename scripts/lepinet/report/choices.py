@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lepinet.evaluation.gates import Decision
+from lepinet.evaluation.gates import SMOKE_TEST, Decision
 from lepinet.report.documents import EnvironmentCheck
+
+_ADD = "lepinet known-images add"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def choices(part: EnvironmentCheck, known_images: str) -> tuple[Choice, ...]:
         return ()
     new = part.candidate.name
     stays = f"{part.baseline.name} stays; " if part.baseline else ""
-    not_now = Choice("Not now", f"close. {stays}{new} remains registered.")
+    not_now = Choice("Not now", f"close. {stays}{new} remains registered, and a better one comes under a new name.")
     return (_ship(part, new), *_know_more(part, known_images), not_now)
 
 
@@ -45,6 +47,9 @@ def _know_more(part: EnvironmentCheck, known_images: str) -> Iterator[Choice]:
     """As many photos as the most demanding gate asks for."""
     if part.verdict is None or part.verdict.answer is not Decision.UNDECIDED:
         return
+    wanted = f"whose species is certain, some of each, into {known_images}"
+    if part.test and part.test.sample_size < SMOKE_TEST:
+        yield Choice("Know more", f"Photos {wanted}; a few hundred would tell.", _ADD)
     asked = [
         (needed, size)
         for reason in part.verdict.reasons
@@ -56,6 +61,6 @@ def _know_more(part: EnvironmentCheck, known_images: str) -> Iterator[Choice]:
         needed, size = max(asked)
         yield Choice(
             "Know more",
-            f"about {needed - size:,} more photos ({needed:,} in all) would be enough, were both equally good. "
-            f"They go into {known_images}.",
+            f"About {needed - size:,} more photos {wanted}; {needed:,} in all would tell, if both are equally good.",
+            _ADD,
         )

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from lepinet import __version__
 from lepinet.evaluation.answers import Answer, Answers, Score, Value
 from lepinet.evaluation.comparison import Comparison, SpeciesChange, compare
+from lepinet.evaluation.counting import LeftOut
 from lepinet.evaluation.gates import Decision, Gate, Reason, Terms, Verdict
 from lepinet.evaluation.gates.tries import alpha
 from lepinet.evaluation.paired import (
@@ -131,8 +132,9 @@ class Flip(Value):
 class ComparisonDocument(Value):
     """Two models on the same known images.
 
-    The difference, its interval, McNemar's p and the flips are over images of the species that the old model can name;
-    the figures in `old` and `new` are over all of them.
+    The difference, its interval, McNemar's p, the flips and the species are over images that are not left out, all but
+    the species over those of species that the old model can name; the figures in `old` and `new`, and the floors among
+    the gates, are over all of them.
     """
 
     schema_version: Literal[1] = 1
@@ -160,6 +162,8 @@ class ComparisonDocument(Value):
     """The negative flips, with what both models say of them."""
     newly_right: tuple[Flip, ...]
     species: tuple[SpeciesRecall, ...]
+    left_out: tuple[LeftOut, ...]
+    """By file name: copies of others, one photo under two species, photos that a model was trained on."""
     gates: tuple[Gate, ...]
     verdict: Decision
     reasons: tuple[Reason, ...]
@@ -276,6 +280,7 @@ def comparison_document(
         newly_wrong=tuple(_flip(before[name], now[name]) for name in comparison.negative_flips),
         newly_right=tuple(_flip(before[name], now[name]) for name in comparison.positive_flips),
         species=tuple(_recall(change) for change in _all_species(comparison)),
+        left_out=comparison.left_out,
         gates=verdict.gates,
         verdict=verdict.answer,
         reasons=verdict.reasons,

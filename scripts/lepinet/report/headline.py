@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lepinet.evaluation.gates import Decision
+from lepinet.evaluation.gates import SMOKE_TEST, Decision
 from lepinet.report import wording
 from lepinet.report.documents import CheckAnswer, CheckDocument, ComparisonDocument, EnvironmentCheck
 
@@ -101,5 +101,6 @@ def _nothing_against_it(part: EnvironmentCheck) -> bool:
     """Only the number of images keeps it back: nothing is to watch, and no more photos are newly wrong than right."""
     alone = [reason.code for reason in wording.reasons_of(part)] == ["too_few_images"]
     flips = part.comparison.paired if part.comparison else None
+    enough = part.test is not None and part.test.sample_size >= SMOKE_TEST
     more_wrong = flips is not None and flips.negative > flips.positive
-    return alone and not part.unanswered and not wording.cautions(part.test) and not more_wrong
+    return alone and enough and not part.unanswered and not wording.cautions(part.test) and not more_wrong

@@ -87,8 +87,9 @@ def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterat
     yield from _details(part, known_images, rows)
     yield from _choices(part, known_images)
     if part.plan and not part.error:
-        yield f"\nAfter the merge: {'; '.join(map(text, part.plan))}."
-    if part.baseline:
+        after = "If it is merged all the same" if part.blocks else "After the merge"
+        yield f"\n{after}: {'; '.join(map(text, part.plan))}."
+    if part.baseline and not part.blocks:
         yield f"To go back: *Revert* below, or `lepinet rollback -e {part.name}`."
     yield ""
 
@@ -107,8 +108,8 @@ def _figures(part: EnvironmentCheck) -> Iterator[str]:
         for row in wording.figures(part.comparison)
     )
     yield from _table((f"{title}, {len(part.comparison.species)} species", f"{old} (active)", new, ""), rows)
-    if apart := wording.set_apart(part.comparison):
-        yield f"\n{text(wording.sentence(apart))}"
+    for apart in filter(None, (wording.set_apart(part.comparison), wording.left_out(part.comparison))):
+        yield f"\n{text(wording.sentence(apart), 600)}"
 
 
 def _flips(title: str, flips: Sequence[Flip], part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:

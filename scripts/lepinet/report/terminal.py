@@ -118,7 +118,7 @@ def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
         yield from _newly_wrong(part.comparison)
     yield from _gates(wording.gates_of(part), paint)
     if part.plan and not part.error:
-        yield "after the merge"
+        yield "if it is merged all the same" if part.blocks else "after the merge"
         yield from (f"  {text(line)}" for line in part.plan)
     yield ""
 
@@ -138,8 +138,8 @@ def _side_by_side(document: ComparisonDocument, old: str, new: str) -> Iterator[
     yield ""
     rows = [(row.label, row.old, row.new, row.change) for row in wording.figures(document)]
     yield from _rows([(wording.counted_images(document.new), old, new, ""), *rows])
-    if apart := wording.set_apart(document):
-        yield text(wording.sentence(apart))
+    for apart in filter(None, (wording.set_apart(document), wording.left_out(document))):
+        yield text(wording.sentence(apart), 600)
 
 
 def _species(document: ComparisonDocument, one: SpeciesRecall) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lepinet.evaluation.answers import Score
+from lepinet.evaluation.counting import Why
 from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State, at_most, points
 from lepinet.evaluation.results import Results, Summary, Unanswered
 from lepinet.report.documents import (
@@ -42,12 +43,16 @@ WORDS = {
     "newly wrong, newly right": "a photo that the active model names right and the new one wrong, and the reverse",
     "right among the first three": "the right species is one of the model's three likeliest",
     "2 points": "2 of 100 photos: from 90 right of 100 to 88 is 2 points worse",
-    "limit, margin": "so much worse may the new model be at most",
-    "confidence": "at 95 percent, of 100 models that are really worse than the limit at most 5 get through",
+    "limit, margin": "the new model may be at most so much worse; `models.yaml` says how much",
+    "confidence": "at 95 percent: of 100 models that are really worse than the limit, at most 5 get through",
+    "smoke test": "a few photos, which show that a model loads and answers, and nothing more",
     "fine to ship": "the photos show that the new model is at most the limit worse, and nothing else speaks against it",
     "hold": "the photos show that something is worse; it ships only when a person decides so, with a reason",
-    "undecided": "too few photos to know; nothing need be wrong",
-    "to watch": "over a limit, and it may be chance; it holds nothing",
+    "undecided": "the photos are too few to know; nothing is shown to be wrong",
+    "tried before": "the more versions are tried on the same photos, the likelier one looks good by luck; "
+    "so each further one must be shown more surely, with more photos or with newer ones",
+    "to watch": "over a limit, but that may be chance; it does not stop the change",
+    "lost": "a species that the active model names right and the new one mostly does not",
     "gate": "one of the rules, with its limit",
 }
 """What a reader may ask about, and the answers."""
@@ -159,11 +164,9 @@ def figures(document: ComparisonDocument) -> tuple[Row, ...]:
         rows.append(Row("right among the first three", str(old_top3), str(new_top3), signed(new_top3 - old_top3)))
     flipped = f"{document.paired.negative} / {document.paired.positive}"
     rows.append(Row("newly wrong / newly right", "", flipped, "", telling=True))
-    times = document.times
-    before, now = (times.old_ms, times.new_ms) if times else (old.latency_ms.p50, new.latency_ms.p50)
-    if before and now:
-        ratio = f"×{now / before:.2f}"  # noqa: RUF001 -- the sign that people read as `times`
-        rows.append(Row("time for a photo, median", f"{before:.0f} ms", f"{now:.0f} ms", ratio))
+    if times := document.times:
+        ratio = f"×{times.ratio:.2f}"  # noqa: RUF001 -- the sign that people read as `times`
+        rows.append(Row("time for a photo, median", f"{times.old_ms:.0f} ms", f"{times.new_ms:.0f} ms", ratio))
     return tuple(rows)
 
 
@@ -190,7 +193,7 @@ def statistics(document: ComparisonDocument) -> str:
         return ""
     low, high = (f"{bound * 100:+.1f}" for bound in interval)
     between = f"{difference * 100:+.1f} points, two-sided interval {low} to {high} (Tango)"
-    return f"Difference in accuracy: {between}; exact McNemar p {document.mcnemar_p:.2g}."
+    return f"For statisticians: difference in accuracy {between}; exact McNemar p {document.mcnemar_p:.2g}."
 
 
 def counts(document: ComparisonDocument | ReferenceDocument, old: str, new: str) -> str:
@@ -210,7 +213,7 @@ def difference(document: ComparisonDocument | ReferenceDocument, old: str, new: 
     sure = f"{(1 - tested.alpha) * 100:.4g} % confidence"
     worst = -tested.lower_bound
     worse = f"at most {at_most(worst, tested.margin)} worse" if worst > 0 else "not worse"
-    return f"{counted} At {sure} {new} is {worse}; your limit is {points(tested.margin)}."
+    return f"{counted} Over all species together it is {worse}, at {sure}; your limit is {points(tested.margin)}."
 
 
 def by_change(document: ComparisonDocument) -> tuple[SpeciesRecall, ...]:
@@ -224,6 +227,25 @@ def label_of(document: ComparisonDocument, species_id: str) -> str:
     """Whether the models have a label for a species; empty when both have."""
     old, new = (species_id not in (one.model.unknown_species or ()) for one in (document.old, document.new))
     return {(True, True): "", (False, True): "new", (True, False): "gone", (False, False): "no label"}[old, new]
+
+
+def left_out(document: ComparisonDocument) -> str:
+    """Which images do not count in the comparison, and why; empty when all do."""
+    by_reason: dict[tuple[Why, str], list[str]] = {}
+    for one in sorted(document.left_out, key=lambda one: list(Why).index(one.why)):
+        by_reason.setdefault((one.why, one.of if one.why is Why.TRAINED_ON else ""), []).append(one.file_name)
+    told = "; ".join(_left_out(why, models, names) for (why, models), names in by_reason.items())
+    return f"only the floors count {len(document.left_out)} of them: {told}" if told else ""
+
+
+def _left_out(why: Why, models: str, names: Sequence[str]) -> str:
+    said = {
+        Why.COPY: "are copies of others" if len(names) > 1 else "is a copy of another",
+        Why.TWO_SPECIES: "show the same under two species",
+        Why.TRAINED_ON: f"{'are' if len(names) > 1 else 'is'} among the training photos of {models}",
+    }[why]
+    shown = ", ".join(names[:3]) + (", …" if len(names) > len(names[:3]) else "")
+    return f"{len(names)} {said} ({shown})"
 
 
 def set_apart(document: ComparisonDocument) -> str:
@@ -257,6 +279,6 @@ def _changes(old: DeclaredVersion, new: DeclaredVersion) -> Iterator[str]:
         yield f"trained on {new.training_image_count:,} images{before}"
     if new.accuracy_score is not None:
         before = f", before {old.accuracy_score:g}" if old.accuracy_score is not None else ""
-        yield f"right in its trainer's own test: {new.accuracy_score:g}{before}"
+        yield f"its trainer's own test: {new.accuracy_score:g} of all photos right{before}"
     files, before = (f"{one.file_path} @ {one.revision.removeprefix('sha256:')[:7]}" for one in (new, old))
     yield f"files: {files}, before {before}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +15,8 @@ from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
 from lepinet.evaluation.gates import Terms, judge
 from lepinet.evaluation.labels import Species
+from lepinet.evaluation.photos import Look
+from lepinet.evaluation.photos.looking import look_at
 from lepinet.evaluation.results import Results, read_results, results_of
 from lepinet.evaluation.run import answers_of_endpoint, answers_of_folder
 from lepinet.evaluation.speed import Speed
@@ -31,6 +33,8 @@ from lepinet.workflow.workspace import Workspace, quietly
 
 Counted = Callable[[int, int], None]
 """Told how many images are answered, and of how many."""
+LOOKING = "looking at the known images"
+"""What its progress is called."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,24 @@ class Bench:
     """None: no models.yaml is needed, paths say it all."""
     cache: Path | None
     timings: Timings
-    hub: Callable[[], Hub]
-    """Where models are that are named as `org/name@revision`."""
+    looking: Counted | None = None
+    """Told of photos that are looked at."""
+    fetching: Fetching = quietly
+    """Told of models that are fetched from the Hub."""
+
+    @cached_property
+    def looks(self) -> Mapping[str, Look]:
+        """What the known images show, by digest; a verdict needs it, to tell copies and what a model was trained on."""
+        photos = {image.sha256: image.path for image in self.known.images if image.sha256} if self.known else {}
+        return look_at(photos, cache=self.cache, timings=self.timings, progress=self.looking)
+
+    @property
+    def hub(self) -> Hub:
+        """Where models are that are named as `org/name@revision`."""
+        if self.workspace:
+            return self.workspace.hub
+        settings = read_settings()
+        return Hub(settings.home / "cache" / "hub", settings, self.timings, self.fetching)
 
 
 @dataclass(frozen=True)
@@ -68,9 +88,21 @@ class SideBySide:
 
 
 def bench(
-    workspace: Workspace | None, known_images: Path | None, *, cached: bool = True, fetching: Fetching = quietly
+    workspace: Workspace | None,
+    known_images: Path | None,
+    *,
+    cached: bool = True,
+    looking: Counted | None = None,
+    fetching: Fetching = quietly,
 ) -> Bench:
     """The known images that are named, else the manifest's.
+
+    Args:
+        workspace: None where paths say it all.
+        known_images: None for those of models.yaml.
+        cached: whether answers and looks are kept.
+        looking: told of photos that are looked at.
+        fetching: told of models that are fetched, where there is no workspace that tells it.
 
     Raises:
         UsageError: none are named and there is no models.yaml.
@@ -85,11 +117,17 @@ def bench(
         known = workspace.known_images if workspace else None
     gates = workspace.manifest.gates if workspace else Gates()
     cache = workspace.cache if workspace and cached else None
-    return Bench(known, species, gates, workspace, cache, timings, partial(_hub, workspace, timings, fetching))
+    return Bench(known, species, gates, workspace, cache, timings, looking, fetching)
 
 
-def answers_of(target: Target, bench: Bench, counted: Counted | None = None) -> Answers | None:
+def answers_of(target: Target, bench: Bench, counted: Counted | None = None, *, judged: bool = True) -> Answers | None:
     """The offline answers of a version's files; None where there are no known images: then it answers a drawn photo.
+
+    Args:
+        target: the version.
+        bench: the known images.
+        counted: told of answers.
+        judged: whether there will be a verdict, for which the photos are looked at.
 
     Raises:
         RefusedError: the model cannot be loaded or asked, or its files are not those of its revision.
@@ -98,9 +136,9 @@ def answers_of(target: Target, bench: Bench, counted: Counted | None = None) -> 
         return None
     asked = Asked(target.version or target.file_path, target, bench.workspace.model(target))
     if bench.known and bench.known.images:
-        return _of_folder(asked, bench.known, bench, counted)
+        return _of_folder(asked, bench.known, bench, counted, judged=judged)
     with something_to_ask(bench.known) as drawn:
-        (answer,) = _of_folder(asked, drawn, replace(bench, cache=None), counted).answers
+        (answer,) = _of_folder(asked, drawn, replace(bench, cache=None), counted, judged=False).answers
     if answer.error:
         raise RefusedError(f"it does not answer: {answer.error}", where=str(target))
     return None
@@ -139,7 +177,7 @@ def something_to_ask(known: KnownImages | None) -> Iterator[KnownImages]:
 
 def evaluate(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Results:
     """Test a version, a folder, a model on the Hub or a live endpoint on the known images."""
-    return results_of(_answers(what, bench, endpoint=endpoint, counted=counted), datetime.now(UTC))
+    return results_of(_answers(what, bench, endpoint=endpoint, counted=counted, judged=False), datetime.now(UTC))
 
 
 def compare(
@@ -158,7 +196,7 @@ def compare(
 def _either(what: str, bench: Callable[[], Bench], counted: Counted | None) -> Answers:
     if _is_results(what):
         return read_results(Path(what)).answers()
-    return _answers(what, bench(), counted=counted)
+    return _answers(what, bench(), counted=counted, judged=True)
 
 
 def _is_results(what: str) -> bool:
@@ -176,7 +214,9 @@ def _speed(old: str, new: str, after: Answers, bench: Callable[[], Bench]) -> Sp
     return _side_by_side(_asked(old, tested).model, _asked(new, tested).model, after, tested)
 
 
-def _answers(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Answers:
+def _answers(
+    what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None, judged: bool
+) -> Answers:
     if bench.known is None or not bench.known.images:
         raise UsageError("there are no known images to test on", todo="--known-images DIR")
     if endpoint is not None:
@@ -184,10 +224,10 @@ def _answers(what: str | None, bench: Bench, *, endpoint: str | None = None, cou
     if what is None:
         raise UsageError("what shall be tested?", todo="lepinet test v1.1.0, or a folder, or --endpoint URL")
     if bench.workspace and what in bench.workspace.manifest.versions:
-        answers = answers_of(bench.workspace.manifest.target(what), bench, counted)
+        answers = answers_of(bench.workspace.manifest.target(what), bench, counted, judged=judged)
         if answers is not None:
             return answers
-    return _of_folder(_asked(what, bench), bench.known, bench, counted)
+    return _of_folder(_asked(what, bench), bench.known, bench, counted, judged=judged)
 
 
 def _asked(what: str, bench: Bench) -> Asked:
@@ -204,7 +244,7 @@ def _asked(what: str, bench: Bench) -> Asked:
     if not revision:
         what = f"{what} is neither a version of models.yaml nor a folder, nor a model on the Hub (org/name@revision)"
         raise UsageError(what, todo=_known_names(bench))
-    hub = bench.hub()
+    hub = bench.hub
     target = Target(repository, hub.commit(repository, revision))
     kept = hub.fetch(repository, target.revision, partial(needed_files, where=what))
     return Asked(what, target, judged_repository(kept, where=what, allow_code=allow_code))
@@ -218,7 +258,7 @@ def _side_by_side(old: ModelFolder, new: ModelFolder, answers: Answers, bench: B
     return time_both(old.path, new.path, bench.known, bench.timings)
 
 
-def _of_folder(asked: Asked, known: KnownImages, bench: Bench, counted: Counted | None) -> Answers:
+def _of_folder(asked: Asked, known: KnownImages, bench: Bench, counted: Counted | None, *, judged: bool) -> Answers:
     identity = ModelIdentity(
         name=asked.name,
         file_path=asked.target.file_path,
@@ -226,15 +266,15 @@ def _of_folder(asked: Asked, known: KnownImages, bench: Bench, counted: Counted 
         cautions=asked.model.cautions,
     )
     return answers_of_folder(
-        asked.model.path, identity, known, bench.species, timings=bench.timings, cache=bench.cache, progress=counted
+        asked.model.path,
+        identity,
+        known,
+        bench.species,
+        timings=bench.timings,
+        cache=bench.cache,
+        progress=counted,
+        looks=bench.looks if judged else None,
     )
-
-
-def _hub(workspace: Workspace | None, timings: Timings, fetching: Fetching) -> Hub:
-    if workspace:
-        return workspace.hub
-    settings = read_settings()
-    return Hub(settings.home / "cache" / "hub", settings, timings, fetching)
 
 
 def _known_names(bench: Bench) -> str | None:

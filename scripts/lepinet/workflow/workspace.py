@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lepinet.errors import RefusedError, UsageError
+from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.files import inside, read_small
 from lepinet.git import Repository
 from lepinet.manifest.load import FILE, load
@@ -192,6 +192,22 @@ def open_workspace(
     limits = timings or Timings()
     git = Repository.containing(folder or Path.cwd(), limits)
     return Workspace(git, read_settings(git.root), limits, fetching)
+
+
+def workspace_here(*, needed: bool, fetching: Fetching = quietly) -> Workspace | None:
+    """The workspace around the working directory; None where none is needed, for paths say it all, and none is there.
+
+    Raises:
+        LepinetError: there is none with a models.yaml that can be read, and one is needed.
+    """
+    try:
+        workspace = open_workspace(fetching=fetching)
+        workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
+    except LepinetError:
+        if needed:
+            raise
+        return None
+    return workspace
 
 
 def actor(workspace: Workspace) -> str:
