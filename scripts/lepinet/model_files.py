@@ -17,6 +17,7 @@ from lepinet.files import inside, open_regular, read_small
 
 _CHUNK = 1 << 20
 _LONGEST_LABEL = 200
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
 _ONNX_NAMES = ("onnx/model.onnx", "model.onnx")
 
@@ -51,6 +52,9 @@ def read_model_files(folder: Path) -> ModelFiles:
     config_file, preprocessor, onnx = (
         inside(folder, name) for name in needed_files(tuple(file_names(folder)), str(folder))
     )
+    with open_regular(onnx) as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise RefusedError("is a Git LFS pointer, not the file itself", where=str(onnx), todo="git lfs pull")
     config = read_json_object(config_file)
     labels = _labels(config, config_file)
     return ModelFiles(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hf_stand_in.answers import Reply
@@ -69,8 +70,12 @@ def drip(handler: Handler, reply: Reply) -> None:
 
 def gzip_bomb(handler: Handler, reply: Reply) -> None:
     """A GiB of nothing, in a MiB."""
-    body = b"".join([gzip.compress(bytes(1 << 28), 9)] * 4)
-    handler.send(Reply(200, body, {**reply.headers, "Content-Encoding": "gzip"}))
+    handler.send(Reply(200, _bomb(), {**reply.headers, "Content-Encoding": "gzip"}))
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(1 << 24), 9) * 64
 
 
 def altered(change: Callable[[Any], Any]) -> Fault:

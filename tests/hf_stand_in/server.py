@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from hf_stand_in.answers import Asked, Reply, answer, stored
@@ -147,10 +148,17 @@ def hub_online(folder: Path) -> Iterator[StandIn]:
             stand_in.ending.set()
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who hangs up in the middle of an answer does so on purpose."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextlib.contextmanager
 def _serving(stand_in: StandIn, *, storage: bool) -> Iterator[str]:
     own = type("Own", (Handler,), {"stand_in": stand_in, "is_storage": storage})
-    with ThreadingHTTPServer(("127.0.0.1", 0), own) as server:
+    with _Server(("127.0.0.1", 0), own) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

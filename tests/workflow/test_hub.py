@@ -197,3 +197,23 @@ def test_the_hubs_own_scan_is_read_and_one_that_is_not_done_is_not_taken_for_saf
         allowing(desk)
     told = lepinet(desk, hub, "test", "v2.0.0", "--json").json["model"]["cautions"]
     assert [known for known, found in zip(cautions, told, strict=True) if known in found] == cautions
+
+
+def test_a_model_of_the_hub_is_tested_without_a_version_or_a_models_yaml(
+    desk: Desk, hub: StandIn, tmp_path: Path
+) -> None:
+    known = ("--known-images", str(desk.folder / "photos"))
+    named = lepinet(desk, hub, "test", f"{NAME}@best", "--json").json
+    assert (named["model"]["name"], named["model"]["revision"]) == (f"{NAME}@best", newest(hub.repositories[NAME]))
+    elsewhere = Desk(tmp_path, desk.home)
+    assert lepinet(elsewhere, hub, "test", f"{NAME}@main", *known, "--json").json["results"] == named["results"]
+    compared = lepinet(desk, hub, "compare", "--old", "v1.1.0", "--new", f"{NAME}@main", "--json").json
+    assert compared["reasons"][0]["code"] == "identical"
+
+
+def test_without_a_models_yaml_what_lies_beside_a_model_is_only_said(desk: Desk, hub: StandIn, tmp_path: Path) -> None:
+    hub.create("asha/trained", files_of(MODELS / "v1.1.0") | {"training_args.bin": b"\x80\x04N."})
+    ended = lepinet(
+        Desk(tmp_path, desk.home), hub, "test", "asha/trained@main", "--known-images", str(desk.folder / "photos")
+    )
+    assert "It holds what runs code when somebody loads it: training_args.bin (a pickle)." in ended.out

@@ -20,7 +20,7 @@ from lepinet.workflow.workspace import workspace_here
 
 
 @click.command(epilog="Examples: lepinet test v1.1.0 · lepinet test --endpoint http://127.0.0.1:8000/predict")
-@click.argument("model", required=False, metavar="[VERSION|FOLDER]")
+@click.argument("model", required=False, metavar="[VERSION|FOLDER|REPOSITORY@REVISION]")
 @click.option("--endpoint", metavar="URL", help="Ask a live endpoint instead of a model's files.")
 @options.known_images
 @click.option("--fresh", is_flag=True, help="Ask the model again about photos that it has answered before.")
@@ -37,11 +37,11 @@ def test(
     html_file: Path | None,
     as_json: bool,
 ) -> int:
-    """Test a model on the known images: a version, a folder of model files, or a live endpoint."""
+    """Test a model on the known images: a version, a folder, org/name@revision on the Hub, or a live endpoint."""
     if (model is None) == (endpoint is None):
-        raise click.UsageError("name a version or a folder, or give --endpoint URL")
+        raise click.UsageError("name a version, a folder or a model on the Hub, or give --endpoint URL")
     workspace = workspace_here(needed=known_images is None, fetching=fetching)
-    tested = bench(workspace, _path(known_images), cached=not fresh)
+    tested = bench(workspace, _path(known_images), cached=not fresh, fetching=fetching)
     say_unlisted(tested.known)
     results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
     if junit_file:
@@ -62,7 +62,9 @@ def test(
 
 
 @click.command(epilog="Example: lepinet compare --old v1.0.0 --new v1.1.0 --known-images photos/")
-@click.option("--old", required=True, metavar="X", help="A version, a folder, or the JSON that `test` wrote.")
+@click.option(
+    "--old", required=True, metavar="X", help="A version, a folder, org/name@revision, or `test --json`'s file."
+)
 @click.option("--new", required=True, metavar="X", help="As --old: the one that would replace it.")
 @options.known_images
 @options.junit
@@ -85,6 +87,7 @@ def compare(
             workspace_here(needed=known_images is None, fetching=fetching),
             _path(known_images),
             looking=Progress(LOOKING),
+            fetching=fetching,
         )
         say_unlisted(tested.known)
         return tested

@@ -151,6 +151,9 @@ class Asking:
             )
         if info.disabled:
             raise _disabled(repository, self.url)
+        for name in (file.rfilename for file in info.siblings or ()):
+            if "\0" in name or any(part in {"", ".", ".."} for part in name.split("/")):
+                raise RefusedError(f"{repository} has a file whose name leads out of its folder: {name!r}")
         security: Any = info.security_repo_status or {}
         return Listing(
             repository=repository,

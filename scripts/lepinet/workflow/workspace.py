@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lepinet.workflow.contents import ModelFolder
 
 
-def _quietly(_: str, __: int) -> Callable[[int], None]:
+def quietly(_: str, __: int) -> Callable[[int], None]:
     return lambda _: None
 
 
@@ -40,7 +40,7 @@ class Workspace:
     git: Repository
     settings: Settings
     timings: Timings
-    fetching: Fetching = _quietly
+    fetching: Fetching = quietly
     """Told of each model that is fetched from the Hub."""
 
     @property
@@ -182,7 +182,7 @@ class Workspace:
 
 
 def open_workspace(
-    folder: Path | None = None, timings: Timings | None = None, fetching: Fetching = _quietly
+    folder: Path | None = None, timings: Timings | None = None, fetching: Fetching = quietly
 ) -> Workspace:
     """The workspace around a folder (default: the working directory).
 
@@ -194,7 +194,7 @@ def open_workspace(
     return Workspace(git, read_settings(git.root), limits, fetching)
 
 
-def workspace_here(*, needed: bool, fetching: Fetching = _quietly) -> Workspace | None:
+def workspace_here(*, needed: bool, fetching: Fetching = quietly) -> Workspace | None:
     """The workspace around the working directory; None where none is needed, for paths say it all, and none is there.
 
     Raises:
