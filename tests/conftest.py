@@ -1,7 +1,9 @@
-"""What every test run says at its end: which tests it left to `make test-all`."""
+"""What every test run says: first whether PostgREST itself was there, last which tests it left to `make test-all`."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +12,19 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# Who is signed in to the Hub on this machine does not sign in to the tests' own; read when its client is imported.
+os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"  # noqa: S105 -- no secret
+
 # A busy machine is no counterexample.
 settings.register_profile("lepinet", deadline=None)
 settings.load_profile("lepinet")
 
 left_out: Counter[str] = Counter()
+
+
+def pytest_report_header() -> str:
+    found = shutil.which("postgrest")
+    return f"postgrest: {found or 'not on the PATH; its contract is tested with supabase_gateway alone'}"
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

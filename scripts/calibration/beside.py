@@ -95,6 +95,7 @@ def _states(sizes: Counts, negative: Counts, positive: Counts) -> dict[str, Stat
         other_species=(),
         dropped=(),
         identical=False,
+        left_out=(),
     )
     return _by_name([one.gate for one in (*species(comparison, _GATES), *flips(together, _GATES))])
 

@@ -97,7 +97,7 @@ def _answer(model: str, species: int, number: int, right: bool) -> Answer:  # no
     first = Score(id=truth if right else "-", name="", confidence=_CONFIDENCE[model])
     return Answer(
         file_name=f"{truth}/{number:05}.jpg",
-        sha256="0" * 64,
+        sha256=f"{species:032x}{number:032x}",
         expected_id=truth,
         expected_name=truth,
         top=(first, Score(id="-" if right else truth, name="", confidence=0.05)),

@@ -9,7 +9,7 @@ from calibration.models import USUAL, Border, dice, flips, gates_of, level, rate
 from calibration.tables import Cell, Curve, Part, counted
 from lepinet.evaluation.binomial import cdf, pmf
 from lepinet.evaluation.gates import Decision, Terms
-from lepinet.evaluation.paired import POWER, Paired, images_needed
+from lepinet.evaluation.paired import POWER, images_for
 
 RUNS = 200_000
 DIFFERENCES = (-4, -3, -2, -1, 0, 1, 2, 3)
@@ -94,10 +94,7 @@ def power(size: int, runs: int = RUNS) -> Part:
 
 def enough(margin: str, discordance: float, better: float, runs: int = RUNS) -> Part:
     """Whether as many images as are said to be needed show it in 8 of 10 cases."""
-    many = 100_000
-    flipped = round(discordance * (many + 2) - 1)
-    seen = Paired(many - flipped, flipped // 2, flipped - flipped // 2, 0)
-    size = images_needed(seen, float(margin), ALPHA, better=better)
+    size = images_for(discordance, float(margin), ALPHA, better=better)
     negative, positive = flips(dice("enough", margin, discordance, better), runs, size, discordance, better)
     row = (
         *(f"{float(margin) * 100:g}", f"{discordance * 100:g} %", f"{better * 100:g}", f"{size:,}"),

@@ -13,8 +13,9 @@ import yaml
 
 from lepinet.cli.story.scratch import Scratch, scratch
 from lepinet.evaluation.gates.verdict import points
-from lepinet.evaluation.paired import Paired, images_needed
+from lepinet.evaluation.paired import images_for
 from lepinet.model_files import folder_revision
+from lepinet.report.wording import WORDS
 
 _ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"(<!-- example: ([a-z-]+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -56,6 +57,7 @@ def _made() -> Mapping[str, str]:
             "three-photos": _shown(place, "lepinet compare --old v1.0.0 --new v1.1.0 --known-images three"),
             "fifth-try": _fifth_try(place),
             "images-needed": _images_needed(),
+            "words": _words(),
         }
 
 
@@ -104,12 +106,15 @@ def _commit(place: Scratch, message: str) -> None:
     place.run(["git", "commit", "--message", message])
 
 
+def _words() -> str:
+    rows = (f"| {word} | {meaning} |" for word, meaning in WORDS.items())
+    return "\n".join(["| word | meaning |", "|---|---|", *rows])
+
+
 def _images_needed() -> str:
     heads = " | ".join(f"limit {points(margin)}" for margin in _MARGINS)
     lines = [f"| the two models differ on | {heads} |", "|---" * (len(_MARGINS) + 1) + "|"]
     for flips in _FLIPS:
-        half = round(flips * 5000)
-        seen = Paired(10_000 - 2 * half, half, half, 0)
-        cells = " | ".join(f"{images_needed(seen, margin, 0.05):,}" for margin in _MARGINS)
+        cells = " | ".join(f"{images_for(flips, margin, 0.05):,}" for margin in _MARGINS)
         lines.append(f"| {flips:.0%} of the photos | {cells} |".replace("%", " %"))
     return "\n".join(lines)

@@ -103,6 +103,7 @@ LIGHT = (
     ["validate"],
     ["plan", "--help"],
     ["db", "migrate"],
+    ["db", "migrate", "--sql"],
     ["status"],
     ["versions"],
     ["history"],
@@ -110,14 +111,21 @@ LIGHT = (
     ["register", "v1.1.0", "--file-path", "org/model", "--revision", "1" * 40],
     ["activate", "v1.0.0"],
 )
-HEAVY = (["check"], ["test", "v1.0.0"], ["reconcile"], ["serve"], ["rollback", "v1.0.0", "--reason", "wrong"])
+HEAVY = (
+    ["check"],
+    ["known-images", "check"],
+    ["test", "v1.0.0"],
+    ["reconcile"],
+    ["serve"],
+    ["rollback", "v1.0.0", "--reason", "wrong"],
+)
 
 
 def without_runtime(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A command where only the base and the embedded database are installed."""
+    """A command where only the base and the embedded database are installed, and not even Supabase's client."""
     absent = folder / "home" / "absent"
     absent.mkdir(parents=True, exist_ok=True)
-    for package in ("numpy", "onnxruntime", "PIL", "starlette", "uvicorn"):
+    for package in ("jinja2", "numpy", "onnxruntime", "PIL", "postgrest", "starlette", "svg", "uvicorn"):
         (absent / f"{package}.py").write_text(f"raise ModuleNotFoundError('no {package}', name='{package}')\n")
     path = os.pathsep.join(filter(None, [str(absent), os.environ.get("PYTHONPATH")]))
     return lepinet(*arguments, folder=folder, PYTHONPATH=path)
@@ -204,6 +212,48 @@ def test_compare_needs_no_configuration(tmp_path: Path) -> None:
     done = lepinet(*arguments, "--known-images", str(FEW), "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdict"] == "promote"
+
+
+def test_reports_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
+    files = ["--html", "reports/page.html", "--junit", "reports/junit.xml"]
+    model = str(MODELS / "v1.0.0")
+    photos = ["--known-images", str(FEW)]
+    for arguments, says in (
+        (["compare", "--old", model, "--new", model, *photos], "answers exactly as"),
+        (["test", model, *photos], "known images right"),
+    ):
+        done = lepinet(*arguments, *files, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert says in (tmp_path / "reports" / "page.html").read_text(encoding="utf-8")
+        assert "<testcase " in (tmp_path / "reports" / "junit.xml").read_text(encoding="utf-8")
+    done = lepinet("test", model, *photos, "--junit", "reports/junit.xml/below.xml", folder=tmp_path)
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+
+
+def test_a_page_shows_photos_only_where_they_are_those_that_were_asked_about(tmp_path: Path) -> None:
+    for version in ("v1.0.0", "v1.2.0"):
+        arguments = ["test", str(MODELS / version), "--known-images", str(FEW), "--json", "--html", f"{version}.html"]
+        tested = lepinet(*arguments, folder=tmp_path)
+        (tmp_path / f"{version}.json").write_text(tested.stdout, encoding="utf-8")
+        wrong = sum(not result["correct"] for result in json.loads(tested.stdout)["results"])
+        assert (tmp_path / f"{version}.html").read_text().count('<img src="data:image/jpeg;base64,') == wrong > 0
+    other = tmp_path / "other" / "Blue Tiger"
+    other.mkdir(parents=True)
+    (other / "blue_tiger_01.jpg").write_bytes((FEW / "blue_tiger_01.jpg").read_bytes())
+    compare = ["compare", "--old", "v1.0.0.json", "--new", "v1.2.0.json", "--json", "--html", "page.html"]
+    for photos, shown in ((["--known-images", str(FEW)], True), (["--known-images", "other"], False), ([], False)):
+        compared = json.loads(lepinet(*compare, *photos, folder=tmp_path).stdout)
+        flips = len(compared["negative_flips"] + compared["positive_flips"])
+        assert (tmp_path / "page.html").read_text().count("<img ") == (flips if shown else 0)
+        assert flips
+
+
+def test_a_check_is_written_as_every_kind_of_report(repository: Path) -> None:
+    done = lepinet("check", "--markdown", "a.md", "--html", "a.html", "--junit", "a.xml", folder=repository)
+    assert done.returncode == 0, done.stderr
+    for name, says in (("a.md", "nothing to judge"), ("a.html", "nothing to judge"), ("a.xml", 'name="valid"')):
+        assert says in (repository / name).read_text(encoding="utf-8")
 
 
 def test_test_of_an_unknown_version_names_those_that_are_known(repository: Path) -> None:

@@ -49,14 +49,14 @@ def test_shown_not_worse_is_promoted() -> None:
     found = verdict({"Blue Tiger": Counts(500, 3, 20, 40), "Common Crow": Counts(300, 2, 8, 20)})
     assert found.answer is Decision.PROMOTE
     assert codes(found) == ["shown_not_worse"]
-    assert found.sentence == "shown not worse (limit 2 points)"
+    assert found.sentence == "the photos show that v2.0.0 is not worse than v1.0.0"
     assert {one.state for one in found.gates} == {State.PASSED, State.NOT_MEASURED}
 
 
 def test_inside_the_margin_says_how_much_worse_at_most() -> None:
     found = verdict({"Blue Tiger": Counts(149)})
     assert found.answer is Decision.PROMOTE
-    assert found.sentence == "shown at most 1.8 points worse (limit 2 points)"
+    assert found.sentence == "the photos show that v2.0.0 is at most 1.8 points worse than v1.0.0 (limit 2 points)"
     assert "2 points = 3.0 of your 149 images" in gate(found, "non_inferiority").sentence
 
 
@@ -66,8 +66,8 @@ def test_too_few_images_to_tell_is_undecided_and_says_how_many_would_do() -> Non
     reason = found.reasons[0]
     assert reason.code == "too_few_images"
     assert reason.sentence == (
-        "96 known images cannot tell whether v2.0.0 is as good as v1.0.0: it may be up to 6 points worse "
-        "(limit 5 points); about 302 would be enough, were both equally good"
+        "96 known images cannot tell whether v2.0.0 is as good as v1.0.0: they do not rule out that it is "
+        "6 points worse (limit 5 points); about 302 would, if both are equally good"
     )
     assert reason.figures["images_needed"] == 302
     assert reason.figures["old_right"] == reason.figures["new_right"] == 89
@@ -139,7 +139,7 @@ def test_a_later_try_on_the_same_photos_must_show_more() -> None:
     gates = only(non_inferiority_margin="0.02")
     first, fifth = (judge(*models, Terms(gates, tries=tries)) for tries in (1, 5))
     assert (first.answer, fifth.answer) == (Decision.PROMOTE, Decision.UNDECIDED)
-    assert "the 5th version tried on these photos must show more than the first" in fifth.sentence
+    assert "; 4 other versions were tried on these photos before, and one of many looks good by luck" in fifth.sentence
     assert fifth.reasons[0].figures["try"] == 5
 
 
@@ -227,7 +227,7 @@ def test_none_of_the_images_shows_what_the_baseline_can_name() -> None:
     old, new = two_models({"Blue Tiger": Counts(0, 0, 30, 0)}, old_names=[])
     found = judge(old, new, Terms(Gates()))
     assert found.answer is Decision.UNDECIDED
-    assert found.sentence == "none of the known images shows a species that v1.0.0 can name"
+    assert found.sentence == "none of the known images that count shows a species that v1.0.0 can name"
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_negative_flips_hold_only_when_shown(negative: int, state: State, answer
     """The lower bound of 22 of 300 is 5.02 %, of 21 of 300 4.75 % (SciPy)."""
     found = verdict({"Blue Tiger": Counts(300 - negative, negative)}, only(max_negative_flips="0.05"))
     assert (gate(found, "max_negative_flips").state, found.answer) == (state, answer)
-    assert gate(found, "max_negative_flips").sentence == f"{negative} of 300 newly wrong; 15 allowed"
+    assert gate(found, "max_negative_flips").sentence.startswith(f"{negative} of 300 newly wrong; 15 allowed")
 
 
 def test_what_is_to_watch_does_not_speak_first_for_a_promotion() -> None:
@@ -405,7 +405,7 @@ def others(lost: int) -> dict[str, Counts]:
 def test_enough_images_that_still_cannot_tell_ask_for_no_more() -> None:
     found = verdict({"Blue Tiger": Counts(2700, 139, 80, 81)}, only(non_inferiority_margin="0.02"))
     assert found.answer is Decision.UNDECIDED
-    assert found.sentence.endswith("; they would be enough, were both equally good")
+    assert found.sentence.endswith("; so many mostly do, if both are equally good")
 
 
 def test_every_count_of_a_few_images_gets_an_answer() -> None:

@@ -146,8 +146,17 @@ def test_expected_calibration_error(asked: Answers) -> None:
             accuracy = sum(right for _, right in inside) / len(inside)
             confidence = sum(confidence for confidence, _ in inside) / len(inside)
             error += len(inside) / len(sure) * abs(accuracy - confidence)
-    found = measure(asked).expected_calibration_error
-    assert found == (pytest.approx(error, abs=1e-12) if sure else None)
+    found = measure(asked)
+    assert found.expected_calibration_error == (pytest.approx(error, abs=1e-12) if sure else None)
+    assert sum(each.count for each in found.calibration) == len(sure)
+
+
+def test_each_bin_tells_how_sure_the_model_was_and_how_often_it_was_right() -> None:
+    named = [("a", 0.8), ("b", 0.75), ("a", 0.0), ("a", 1.0), ("a", 1 / 15)]
+    found = measure(answers_of("m", [one(species, confidence=sure) for species, sure in named] + [one()]))
+    shown = [(round(each.lower * 15), round(each.upper * 15), each.count, each.correct) for each in found.calibration]
+    assert shown == [(0, 1, 2, 2), (11, 12, 2, 1), (14, 15, 1, 1)]
+    assert [each.confidence for each in found.calibration] == pytest.approx([1 / 30, 0.775, 1.0])
 
 
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=40))
@@ -178,6 +187,7 @@ def test_without_images_there_is_nothing_to_measure() -> None:
         top3_accuracy=None,
         macro_f1=None,
         expected_calibration_error=None,
+        calibration=(),
         latency_p50=None,
         latency_p95=None,
         species=(),

@@ -16,7 +16,7 @@ from evaluation.colour_model import photo, slow_photo
 from evaluation.photo_files import FEW, KANDY, TESTS, XMP, bomb, drawing, exif, half, noisy, saved, window
 from evaluation.processes import children, limits_of
 from lepinet.errors import RefusedError
-from lepinet.evaluation.fingerprints import near_pairs
+from lepinet.evaluation.fingerprints import alike
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.photos.looking import look_at, thumbnails
 from lepinet.evaluation.photos.process import PhotoProcess
@@ -61,14 +61,14 @@ def test_a_copy_is_known_again(copy: str, tmp_path: Path) -> None:
     for name, original, another in zip(drawings, originals, copies, strict=True):
         assert original.fingerprint
         assert another.fingerprint
-        assert near_pairs({"original": original.fingerprint, "copy": another.fingerprint}), name
+        assert alike({"original": original.fingerprint, "copy": another.fingerprint}), name
 
 
 def test_no_two_of_300_drawings_look_alike() -> None:
     paths = {path.name: path for path in (TESTS / "known_images").iterdir() if path.suffix != ".csv"}
     looks = look_at(paths)
     assert len(looks) == 300
-    assert near_pairs({name: look.fingerprint for name, look in looks.items() if look.fingerprint}) == []
+    assert alike({name: look.fingerprint for name, look in looks.items() if look.fingerprint}) == []
 
 
 def test_a_large_jpeg_decoded_small_is_the_same_photo(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_large_jpeg_decoded_small_is_the_same_photo(tmp_path: Path) -> None:
     image = drawing().resize((4000, 3000), Image.Resampling.BICUBIC)
     files = saved(drawing()), saved(image), saved(image, "PNG", compress_level=1)
     small, large, lossless = (str(one.fingerprint) for one in look(*files, folder=tmp_path))
-    assert len(near_pairs({"small": small, "large": large, "lossless": lossless})) == 3
+    assert alike({"small": small, "large": large, "lossless": lossless}) == [["small", "large", "lossless"]]
 
 
 def test_photos_that_cannot_be_decoded_have_a_problem_instead(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_thumbnail_is_small_upright_and_says_nothing(orientation: int, tmp_pat
     assert not {"exif", "xmp", "comment", "icc_profile", "photoshop"} & set(found.info)
     (again,) = look(data, folder=tmp_path)
     (whole,) = look(saved(image), folder=tmp_path)
-    assert near_pairs({"a": str(again.fingerprint), "b": str(whole.fingerprint)})
+    assert alike({"a": str(again.fingerprint), "b": str(whole.fingerprint)})
 
 
 def test_a_thumbnail_of_a_small_photo_is_no_larger(tmp_path: Path) -> None:

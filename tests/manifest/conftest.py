@@ -37,7 +37,7 @@ environments:
     frozen: field week until 30 November
   phones:
     active:
-    registry: postgres
+    registry: {kind: supabase, url: "https://abcdefghijklmnopqrst.supabase.co"}
     endpoint: none
 gates:
   non_inferiority_margin: 0.05

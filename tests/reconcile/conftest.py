@@ -13,3 +13,13 @@ from reconcile.world import World, make_world
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with make_world(tmp_path_factory.mktemp("reconcile")) as world:
         yield world
+
+
+@pytest.fixture(scope="session", params=["embedded", "postgres", "supabase"])
+def any_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One with a registry of each kind."""
+    if request.param == "embedded":
+        yield request.getfixturevalue("world")
+    else:
+        with make_world(tmp_path_factory.mktemp(request.param), request.param) as world:
+            yield world

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
@@ -396,7 +397,7 @@ class TestStopped:
         assert deployments(live) == [FIRST, ("v1.1.0", "succeeded", None)]
 
     def test_an_endpoint_that_does_not_run_says_what_starts_it(self, live: World, tmp_path: Path) -> None:
-        elsewhere = World(live.folder, tmp_path, tmp_path / live.data.name, live.owner)
+        elsewhere = replace(live, home=tmp_path, data=tmp_path / live.data.name)
         elsewhere.data.mkdir()
         (elsewhere.data / "registry").symlink_to(live.data / "registry")
         live.declare("v1.1.0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_an_older_commit_stays_superseded_whatever_is_accepted(live: World) -> N
 
 
 def test_the_pin_does_not_wait_for_an_endpoint_that_does_not_run(live: World, tmp_path: Path) -> None:
-    elsewhere = World(live.folder, tmp_path, tmp_path / live.data.name, live.owner)
+    elsewhere = replace(live, home=tmp_path, data=tmp_path / live.data.name)
     elsewhere.data.mkdir()
     (elsewhere.data / "registry").symlink_to(live.data / "registry")
     down = elsewhere.run(*NOW)

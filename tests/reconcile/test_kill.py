@@ -280,9 +280,9 @@ def shown(story: Story, state: State) -> str:
 
 
 @pytest.mark.parametrize("make", STORIES, ids=lambda make: make.name)
-def test_killed_before_and_after_a_call(world: World, make: type[Story]) -> None:
+def test_killed_before_and_after_a_call(any_world: World, make: type[Story]) -> None:
     """The quick set: a kill early on and one late."""
-    story = make(world)
+    story = make(any_world)
     assert play(story, 3, before=True).crash.killed
     assert play(story, 9, before=False).crash.killed
 
@@ -308,9 +308,10 @@ def answering(pid: int) -> tuple[int, ...]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("any_world", ["embedded", "supabase"], indirect=True)
 @pytest.mark.parametrize("make", STORIES, ids=lambda make: make.name)
-def test_killed_at_every_call(world: World, make: type[Story]) -> None:
-    story = make(world)
+def test_killed_at_every_call(any_world: World, make: type[Story]) -> None:
+    story = make(any_world)
     kills: list[Turn] = []
     for at in count(1):
         turn = play(story, at, before=True)

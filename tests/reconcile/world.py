@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from lepinet.endpoints import EndpointState, Order
@@ -25,6 +26,7 @@ from lepinet.model_files import folder_revision
 from lepinet.registry import Registry
 from lepinet.registry.calls import Connection
 from lepinet.registry.embedded import EmbeddedServer
+from lepinet.registry.keeper import OWNER
 from lepinet.settings import Settings
 from lepinet.target import Target
 from lepinet.timings import Timings
@@ -32,8 +34,11 @@ from lepinet.workflow import declared
 from lepinet.workflow.workspace import Workspace, open_workspace
 from reconcile.endpoint_wire import Alter, as_it_is, endpoint_wire
 from reconcile.registry_wire import registry_wire
+from reconcile.supabase_wire import supabase_wire
 from reconcile.watch import DEADLINE, Watch
 from serving.local_environment import KNOWN_IMAGES, TESTS
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project
 
 VERSIONS = ("v1.0.0", "v1.1.0", "v1.2.0")
 PHOTOS = ("blue_tiger_02.jpg", "common_mormon_04.jpg", "common_crow_02.jpg")
@@ -44,7 +49,7 @@ known_images: photos
 environments:
   production:
     active: {active}
-    registry: embedded
+    registry: {registry}
     endpoint: {{kind: local}}
 gates: {gates}
 versions:
@@ -63,6 +68,7 @@ _STARTED.set_forkserver_preload(
         "lepinet.evaluation.images",
         "lepinet.registry.embedded",
         "lepinet.registry.kinds",
+        "lepinet.registry.supabase",
     ]
 )
 
@@ -121,6 +127,10 @@ class World:
     """What this machine keeps of the repository: registry and endpoints."""
     owner: Connection
     """The database's owner at its SQL editor; no watch hears of it."""
+    registry: str
+    """Its kind."""
+    settings: Mapping[str, str]
+    """What models.yaml does not say of the registry: its address and its key."""
 
     @property
     def endpoint_folder(self) -> Path:
@@ -132,27 +142,34 @@ class World:
 
     @property
     def variables(self) -> dict[str, str]:
-        return {**os.environ, "LEPINET_HOME": str(self.home), "USER": "asha"}
+        return {**os.environ, **self.settings, "LEPINET_HOME": str(self.home), "USER": "asha"}
 
-    def start(self, *arguments: str, folder: Path | None = None) -> Running:
+    def start(self, *arguments: str, folder: Path | None = None, **settings: str) -> Running:
         said = self.home.parent / "said"
         process = _STARTED.Process(
-            target=_command, args=(arguments, str(folder or self.folder), self.variables, str(said))
+            target=_command, args=(arguments, str(folder or self.folder), self.variables | settings, str(said))
         )
         process.start()
         return Running(process, said)
 
-    def run(self, *arguments: str, folder: Path | None = None) -> Ended:
-        return self.start(*arguments, folder=folder).end()
+    def run(self, *arguments: str, folder: Path | None = None, **settings: str) -> Ended:
+        return self.start(*arguments, folder=folder, **settings).end()
 
     def watched(self, watch: Watch, *arguments: str, folder: Path | None = None, alter: Alter = as_it_is) -> Ended:
         """A run whose every call to registry and endpoint passes by a watch."""
-        with ExitStack() as stack:
-            stack.enter_context(registry_wire(self.data / "registry", self.home.parent / "wire", watch))
-            stack.enter_context(endpoint_wire(self.endpoint_folder, watch, alter))
-            running = self.start(*arguments, folder=folder)
+        with self._registry_wire(watch) as settings, endpoint_wire(self.endpoint_folder, watch, alter):
+            running = self.start(*arguments, folder=folder, **settings)
             watch.follows(running.pid)
             return running.end()
+
+    @contextmanager
+    def _registry_wire(self, watch: Watch) -> Iterator[dict[str, str]]:
+        if self.registry == "supabase":
+            with supabase_wire(self.settings["SUPABASE_URL"], watch) as url:
+                yield {"SUPABASE_URL": url}
+        else:
+            with registry_wire(self.data / "registry", self.home.parent / "wire", watch):
+                yield {}
 
     def workspace(self, timings: Timings | None = None) -> Workspace:
         """As a command of this process sees it."""
@@ -164,10 +181,10 @@ class World:
 
     def declare(self, active: str, *, override: str | None = None, **gates: Any) -> str:
         """Commit to main; the id of the commit."""
-        text = MANIFEST.format(active=active, gates=json.dumps(LENIENT | gates))
+        text = MANIFEST.format(active=active, registry=self.registry, gates=json.dumps(LENIENT | gates))
         if override:
             shipped = f"override: {{version: {active}, reason: {override}}}"
-            text = text.replace("registry: embedded", f"registry: embedded\n    {shipped}")
+            text = text.replace("    endpoint:", f"    {shipped}\n    endpoint:")
         for name in VERSIONS:
             target = self.target(name)
             text += f"  {name}: {{file_path: {target.file_path}, revision: '{target.revision}'}}\n"
@@ -291,8 +308,8 @@ def _command(arguments: tuple[str, ...], folder: str, variables: dict[str, str],
 
 
 @contextmanager
-def make_world(place: Path) -> Iterator[World]:
-    """A world in which v1.0.0 is live."""
+def make_world(place: Path, registry: str = "embedded") -> Iterator[World]:
+    """A world in which v1.0.0 is live, with a registry of that kind."""
     repository, home = place / "repository", place / "home"
     for name in VERSIONS:
         shutil.copytree(TESTS / "models" / name, repository / "models" / name)
@@ -302,8 +319,12 @@ def make_world(place: Path) -> Iterator[World]:
         shutil.copy(KNOWN_IMAGES / photo, species)
     git(place, "init", "--quiet", "--initial-branch=main", str(repository))
     data = home / commit(repository, "Begin")
-    with EmbeddedServer(data / "registry") as server, server.connect() as owner:
-        world = World(repository, home, data, owner)
+    with (
+        EmbeddedServer(data / "registry") as server,
+        server.connect() as owner,
+        _registry_settings(registry, server, place, data) as settings,
+    ):
+        world = World(repository, home, data, owner, registry, settings)
         world.declare("v1.0.0")
         migrated = world.run("db", "migrate")
         assert migrated.code == 0, migrated.err
@@ -311,6 +332,22 @@ def make_world(place: Path) -> Iterator[World]:
             first = world.run("reconcile")
             assert first.code == 0, first.err
             yield world
+
+
+@contextmanager
+def _registry_settings(kind: str, server: EmbeddedServer, place: Path, data: Path) -> Iterator[dict[str, str]]:
+    if kind == "embedded":
+        yield {}
+        return
+    # Leads to wherever the embedded registry's own link leads, so that a wire there is on this way too.
+    (place / "pg").symlink_to(data / "registry" / "socket")
+    database = {"DATABASE_URL": f"postgresql://{OWNER}@/{OWNER}?host={quote(str(place / 'pg'), safe='')}"}
+    if kind == "postgres":
+        yield database
+        return
+    project = Project(server.url(user="authenticator"))
+    with project_online(project) as url:
+        yield database | {"SUPABASE_URL": url, "SUPABASE_SERVICE_KEY": project.secret_key}
 
 
 @cache

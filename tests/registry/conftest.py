@@ -6,6 +6,7 @@ import fcntl
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -17,8 +18,12 @@ from lepinet.registry import Registry, migrate
 from lepinet.registry.embedded import EmbeddedServer, EmbeddedTransport
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from lepinet.registry.postgres import PostgresTransport
+from lepinet.registry.project import Project
 from lepinet.registry.records import Claim, DeploymentRow
+from lepinet.registry.supabase import SupabaseTransport
 from lepinet.timings import Timings
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project as HostedProject
 
 REPOSITORY = "a" * 40
 ENVIRONMENTS = ("staging", "production")
@@ -131,17 +136,28 @@ def owner(server: EmbeddedServer, database: str) -> Iterator[Rows]:
         yield connection
 
 
-@pytest.fixture(params=["embedded", "postgres"])
+@pytest.fixture(scope="session")
+def project(server: EmbeddedServer, migrated: str) -> Iterator[Project]:
+    """The session's database as a Supabase project, online, whose answers have no more than one row."""
+    hosted = HostedProject(server.url(migrated, "authenticator"), max_rows=1)
+    with project_online(hosted) as url:
+        yield Project(url, hosted.secret_key)
+
+
+@pytest.fixture(params=["embedded", "postgres", "supabase"])
 def registry(
     request: pytest.FixtureRequest, server: EmbeddedServer, server_folder: Path, database: str
 ) -> Iterator[Registry]:
     """A registry of each kind over a fresh database: what holds for one holds for all."""
-    if request.param == "embedded":
-        transport = EmbeddedTransport(server_folder, Timings(), database=database)
-        yield Registry(transport)
-        transport.close()
-    else:
-        yield Registry(PostgresTransport(server.url(database), Timings()))
+    match request.param:
+        case "embedded":
+            with closing(EmbeddedTransport(server_folder, Timings(), database=database)) as embedded:
+                yield Registry(embedded)
+        case "postgres":
+            yield Registry(PostgresTransport(server.url(database), Timings()))
+        case _:
+            with closing(SupabaseTransport(request.getfixturevalue("project"), Timings())) as supabase:
+                yield Registry(supabase)
 
 
 @pytest.fixture

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lepinet.registry import Registry, migrate
+from lepinet.registry import Registry, Transport, migrate
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.postgres import PostgresTransport
 from lepinet.registry.records import DeploymentStatus, Failure
 from lepinet.registry.refusals import RegistryRefusal
+from lepinet.registry.supabase import SupabaseTransport
 from lepinet.timings import Timings
 
 Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -146,14 +149,24 @@ class World:
         )
 
 
+@pytest.fixture(params=["postgres", "supabase"])
+def transport(request: pytest.FixtureRequest, server: EmbeddedServer, migrated: str) -> Iterator[Transport]:
+    """The embedded kind calls as the first one does."""
+    if request.param == "postgres":
+        yield PostgresTransport(server.url(migrated), Timings())
+    else:
+        with closing(SupabaseTransport(request.getfixturevalue("project"), Timings())) as supabase:
+            yield supabase
+
+
 @given(steps=st.lists(STEPS, min_size=5, max_size=20))
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_rules_hold_in_every_order(
-    server: EmbeddedServer, migrated: str, start_over: Callable[[], None], steps: list[Step]
+    transport: Transport, server: EmbeddedServer, migrated: str, start_over: Callable[[], None], steps: list[Step]
 ) -> None:
     start_over()
     with server.connect(migrated) as owner:
-        world = World(Registry(PostgresTransport(server.url(migrated), Timings())), owner)
+        world = World(Registry(transport), owner)
         for version in VERSIONS:
             world.registry.log_version(version, f"models/{version}", revision=version)
         for step in steps:

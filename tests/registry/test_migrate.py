@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from lepinet.registry.postgres import PostgresTransport
 from lepinet.registry.refusals import RegistryRefusal
 from lepinet.timings import Timings
 
+ROOT = Path(__file__).parents[2]
 Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 Eventually: TypeAlias = Callable[[Callable[[], bool]], bool]
 Stopped: TypeAlias = Callable[[Path], bool]
@@ -64,6 +66,28 @@ def test_what_supabase_has_recorded_is_not_run(server: EmbeddedServer, empty_dat
         assert migrate.apply(connection) == others
 
 
+def test_the_script_for_an_sql_editor_does_it_too(server: EmbeddedServer, empty_database: str, migrated: str) -> None:
+    ours = "a" * 40
+    script = migrate.script(ours, ["staging", "production"])
+    with server.connect(empty_database) as pasted, server.connect(migrated) as applied:
+        for _ in range(2):
+            pasted.execute(script.encode())
+        assert migrate.apply(pasted) == []
+        assert environments(pasted) == [("production", ours, 2), ("staging", ours, 1)]
+        assert pasted.execute(ACCESS.encode()).fetchall() == applied.execute(ACCESS.encode()).fetchall()
+
+
+def test_each_file_tells_the_api_to_look_again() -> None:
+    """Else new functions are unknown to it until it is restarted."""
+    for migration in migrate.migrations():
+        assert migration.sql.rstrip().endswith("notify pgrst, 'reload schema';"), migration
+
+
+def test_supabase_s_command_line_shows_the_inner_schema_to_nobody() -> None:
+    settings = tomllib.loads((ROOT / "supabase" / "config.toml").read_text())
+    assert settings["api"]["schemas"] == ["public"]
+
+
 def test_eight_at_once_share_the_work(server: EmbeddedServer, empty_database: str) -> None:
     def one(_: int) -> list[migrate.Migration]:
         with server.connect(empty_database) as connection:
@@ -94,11 +118,11 @@ def test_rights_do_not_depend_on_the_age_of_the_supabase_project(
 
 def test_a_failed_migration_leaves_nothing_and_is_named(server: EmbeddedServer, empty_database: str) -> None:
     with server.connect(empty_database) as connection:
-        connection.execute("create view public.model_versions as select 1 as id")
-        with pytest.raises(OutsideError, match=str(migrate.migrations()[0])):
+        connection.execute("create domain public.deployment_events as text")
+        with pytest.raises(OutsideError, match="migration 20261124000100_tables"):
             migrate.apply(connection)
-        assert connection.execute("select count(*) from supabase_migrations.schema_migrations").fetchone() == (0,)
-        connection.execute("drop view public.model_versions")
+        assert connection.execute("select to_regclass('public.model_versions')").fetchone() == (None,)
+        connection.execute("drop domain public.deployment_events")
         assert len(migrate.apply(connection)) == len(migrate.migrations())
 
 

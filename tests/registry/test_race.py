@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import psycopg
@@ -23,6 +25,11 @@ from lepinet.registry.calls import explained
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.records import PerformanceLog
 from lepinet.registry.refusals import READ_AGAIN, RegistryRefusal
+from lepinet.registry.supabase import SupabaseTransport
+from lepinet.timings import Timings
+
+Connect: TypeAlias = Callable[[], psycopg.Connection[tuple[Any, ...]]]
+OpenRegistry: TypeAlias = Callable[[], AbstractContextManager[Registry]]
 
 WRITERS, READERS, LOOKS, FLIPS = 50, 4, 10_000, 100
 LEASE = 0.3
@@ -56,8 +63,9 @@ class OneConnection:
 class Race:
     """Runs of rising commits, each of which brings the version named after its commit to an environment."""
 
-    def __init__(self, server: EmbeddedServer, database: str) -> None:
-        self.connect = partial(server.connect, database)
+    def __init__(self, connect: Connect, open_registry: OpenRegistry) -> None:
+        self.connect = connect
+        self.open_registry = open_registry
         self.over = threading.Event()
         self.flips = 0
         self._commits = count(2)
@@ -68,8 +76,7 @@ class Race:
         came_of_it: Counter[str] = Counter()
         chance = random.Random(seed)
         environment = "staging" if seed % 5 == 0 else "production"
-        with self.connect() as connection:
-            registry = Registry(OneConnection(connection))
+        with self.open_registry() as registry:
             while not self.over.is_set():
                 if chance.random() < 0.15:
                     self._newest = next(self._commits)
@@ -147,13 +154,28 @@ class Race:
         raise AssertionError
 
 
+@pytest.fixture(params=["PostgreSQL", "Supabase"])
+def race(request: pytest.FixtureRequest, server: EmbeddedServer, database: str) -> Race:
+    """A race of runs that call directly, or through a project's API."""
+    connect = partial(server.connect, database)
+
+    @contextmanager
+    def directly() -> Iterator[Registry]:
+        with connect() as connection:
+            yield Registry(OneConnection(connection))
+
+    @contextmanager
+    def through_the_api() -> Iterator[Registry]:
+        with closing(SupabaseTransport(request.getfixturevalue("project"), Timings())) as transport:
+            yield Registry(transport)
+
+    return Race(connect, directly if request.param == "PostgreSQL" else through_the_api)
+
+
 @pytest.mark.slow
-def test_readers_see_exactly_one_active_version_whoever_writes(
-    server: EmbeddedServer, database: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    race = Race(server, database)
-    with race.connect() as connection:
-        race.run(Registry(OneConnection(connection)), "production", 1)
+def test_readers_see_exactly_one_active_version_whoever_writes(race: Race, capsys: pytest.CaptureFixture[str]) -> None:
+    with race.open_registry() as registry:
+        race.run(registry, "production", 1)
     with ThreadPoolExecutor(WRITERS + READERS) as pool:
         writers = [pool.submit(race.write, seed) for seed in range(WRITERS)]
         readers = [pool.submit(race.read) for _ in range(READERS)]

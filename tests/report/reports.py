@@ -13,6 +13,7 @@ from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import Gates
 from lepinet.manifest.problems import Problem
 from lepinet.report.documents import (
+    CheckAnswer,
     CheckDocument,
     ComparisonDocument,
     DeclaredVersion,
@@ -21,6 +22,7 @@ from lepinet.report.documents import (
     comparison_document,
 )
 from lepinet.workflow.findings import check_document, environment_check
+from report.hostile import NAMES
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 PLAN = ("the endpoint moves to models/v2.0.0", "the database flips to v2.0.0", "way back: models/v1.0.0")
@@ -28,6 +30,7 @@ PLAN = ("the endpoint moves to models/v2.0.0", "the database flips to v2.0.0", "
 FINE = {"Blue Tiger": Counts(500, 3, 20, 40), "Common Crow": Counts(300, 2, 8, 20)}
 LOST = {"Blue Tiger": Counts(84, 0, 2, 3), "Common Jezebel": Counts(1, 6, 0, 0)}
 TOO_FEW = {"Blue Tiger": Counts(84, 5, 5, 2)}
+HOSTILE = {name: Counts(2, 1, 1, 1) for name in NAMES}
 SMOKE = {"Blue Tiger": Counts(8, 0, 1, 0), "Common Jezebel": Counts(2, 1, 0, 0)}
 
 
@@ -54,6 +57,7 @@ def environment(
     error: str | None = None,
     notes: str | None = None,
     unanswered: str | None = None,
+    caution: str | None = None,
 ) -> EnvironmentCheck:
     """v2.0.0 in place of v1.0.0, by who was right how often.
 
@@ -68,9 +72,12 @@ def environment(
         error: why v2.0.0 cannot be tested.
         notes: of v2.0.0.
         unanswered: an error that v2.0.0 has on the first image.
+        caution: what else lies in the repository of v2.0.0.
     """
     limits = gates or Gates(when_undecided="block" if blocks else "ask")
     before, after = two_models(table)
+    if caution:
+        after = _cautioned(after, caution)
     if unanswered:
         after = _failing(after, unanswered)
     old, new = None if first else before, None if error else after
@@ -111,14 +118,16 @@ def registered(table: Mapping[str, Counts], version: str = "v2.1.0") -> Register
     return RegisteredVersion(version=version, test=summarise(two_models(table)[1], NOW))
 
 
-def comparison(table: Mapping[str, Counts], gates: Gates | None = None) -> ComparisonDocument:
+def comparison(table: Mapping[str, Counts], gates: Gates | None = None, *, same: bool = False) -> ComparisonDocument:
+    """v1.0.0 and v2.0.0 side by side, by who was right how often; `same`: with the same scores."""
     limits = gates or Gates()
-    old, new = two_models(table)
+    old, new = two_models(table, new_confidence=0.8 if same else 0.9)
     return comparison_document(old, new, judge(old, new, Terms(limits)), Terms(limits), NOW)
 
 
-def results(table: Mapping[str, Counts], unanswered: str | None = None) -> Results:
+def results(table: Mapping[str, Counts], unanswered: str | None = None, caution: str | None = None) -> Results:
     new = two_models(table)[1]
+    new = _cautioned(new, caution) if caution else new
     return results_of(_failing(new, unanswered) if unanswered else new, NOW)
 
 
@@ -128,7 +137,46 @@ def problem(message: str = "production.active is v2.0, and no version has that n
     )
 
 
+def hostile_check() -> CheckDocument:
+    """Hostile text wherever somebody else may write one."""
+    every = "; ".join(NAMES)
+    return document(
+        environment({name: Counts(3, 2, 1, 0) for name in NAMES}, notes=every[:300], override=every),
+        environment({"Blue Tiger": Counts(3)}, name="staging", error=every),
+        environment({name: Counts(0, 1) for name in NAMES[:3]}, name="phones", unanswered=every[-300:], caution=every),
+        registered=[RegisteredVersion(version="v2.1.0", error=every)],
+    )
+
+
+def _cautioned(answers: Answers, caution: str) -> Answers:
+    return answers.model_copy(update={"model": answers.model.model_copy(update={"cautions": (caution,)})})
+
+
 def _failing(answers: Answers, error: str) -> Answers:
     first, *others = answers.answers
     failed: Answer = first.model_copy(update={"top": (), "error": error})
     return answers.model_copy(update={"answers": (failed, *others)})
+
+
+BROKEN = RegisteredVersion(version="v2.4.0", error="its files are not there")
+CHECKS = {
+    "fine": (document(environment(FINE)), CheckAnswer.PROMOTE),
+    "held": (document(environment(LOST)), CheckAnswer.HOLD),
+    "undecided": (document(environment(TOO_FEW)), CheckAnswer.UNDECIDED),
+    "undecided and blocked": (document(environment(TOO_FEW, blocks=True)), CheckAnswer.HOLD),
+    "first": (document(environment(SMOKE, first=True)), CheckAnswer.PROMOTE),
+    "by decision": (document(environment(LOST, override="Season opens")), CheckAnswer.PROMOTE),
+    "rollback": (document(environment(LOST, change=ChangeClass.ROLLBACK)), CheckAnswer.NOTHING),
+    "broken rollback": (
+        document(environment(FINE, change=ChangeClass.ROLLBACK, error="it does not load")),
+        CheckAnswer.HOLD,
+    ),
+    "broken by decision": (document(environment(FINE, error="it does not load", override="so what")), CheckAnswer.HOLD),
+    "registered": (document(registered=[registered(FINE)]), CheckAnswer.NOTHING),
+    "registered broken": (document(environment(FINE), registered=[BROKEN]), CheckAnswer.HOLD),
+    "one of two held": (document(environment(FINE, name="staging"), environment(LOST)), CheckAnswer.HOLD),
+    "invalid": (document(problems=[problem()]), CheckAnswer.INVALID),
+    "nothing": (document(), CheckAnswer.NOTHING),
+    "hostile": (document(environment(HOSTILE, unanswered=NAMES[0], notes=NAMES[1])), CheckAnswer.HOLD),
+}
+"""Every kind of check, and what it comes to."""

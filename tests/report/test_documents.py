@@ -14,55 +14,22 @@ from evaluation.answering import Counts, answers_of, two_models
 from lepinet.evaluation.gates import Best, Terms, judge
 from lepinet.evaluation.results import Results, results_of
 from lepinet.evaluation.speed import Speed
-from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import Gates
-from lepinet.report.documents import (
-    CheckAnswer,
-    CheckDocument,
-    ComparisonDocument,
-    RegisteredVersion,
-    comparison_document,
-)
+from lepinet.report.documents import CheckDocument, ComparisonDocument, comparison_document
 from lepinet.report.schemas import DOCUMENTS, schema_text
-from report.hostile import NAMES
 from report.reports import (
+    CHECKS,
     FINE,
+    HOSTILE,
     LOST,
     NOW,
     SMOKE,
     TOO_FEW,
     comparison,
-    document,
-    environment,
-    problem,
-    registered,
     results,
 )
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
-HOSTILE = {name: Counts(2, 1, 1, 1) for name in NAMES}
-BROKEN = RegisteredVersion(version="v2.4.0", error="its files are not there")
-
-CHECKS = {
-    "fine": (document(environment(FINE)), CheckAnswer.PROMOTE),
-    "held": (document(environment(LOST)), CheckAnswer.HOLD),
-    "undecided": (document(environment(TOO_FEW)), CheckAnswer.UNDECIDED),
-    "undecided and blocked": (document(environment(TOO_FEW, blocks=True)), CheckAnswer.HOLD),
-    "first": (document(environment(SMOKE, first=True)), CheckAnswer.PROMOTE),
-    "by decision": (document(environment(LOST, override="Season opens")), CheckAnswer.PROMOTE),
-    "rollback": (document(environment(LOST, change=ChangeClass.ROLLBACK)), CheckAnswer.NOTHING),
-    "broken rollback": (
-        document(environment(FINE, change=ChangeClass.ROLLBACK, error="it does not load")),
-        CheckAnswer.HOLD,
-    ),
-    "broken by decision": (document(environment(FINE, error="it does not load", override="so what")), CheckAnswer.HOLD),
-    "registered": (document(registered=[registered(FINE)]), CheckAnswer.NOTHING),
-    "registered broken": (document(environment(FINE), registered=[BROKEN]), CheckAnswer.HOLD),
-    "one of two held": (document(environment(FINE, name="staging"), environment(LOST)), CheckAnswer.HOLD),
-    "invalid": (document(problems=[problem()]), CheckAnswer.INVALID),
-    "nothing": (document(), CheckAnswer.NOTHING),
-    "hostile": (document(environment(HOSTILE, unanswered=NAMES[0], notes=NAMES[1])), CheckAnswer.HOLD),
-}
 
 
 def valid(command: str, written: BaseModel) -> Any:

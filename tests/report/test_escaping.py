@@ -15,10 +15,10 @@ from markdown_it.token import Token
 
 from evaluation.answering import Counts
 from lepinet.report import markdown, terminal
-from lepinet.report.documents import CheckDocument, RegisteredVersion
+from lepinet.report.documents import RegisteredVersion
 from lepinet.report.escape import for_attribute, for_markdown, for_terminal
 from report.hostile import NAMES
-from report.reports import comparison, document, environment, problem, results
+from report.reports import comparison, document, environment, hostile_check, problem, results
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OURS = re.compile(
@@ -77,16 +77,6 @@ def is_quiet(shown: str) -> None:
     assert not hiding
 
 
-def hostile_check() -> CheckDocument:
-    every = "; ".join(NAMES)
-    return document(
-        environment({name: Counts(3, 2, 1, 0) for name in NAMES}, notes=every[:300], override=every),
-        environment({"Blue Tiger": Counts(3)}, name="staging", error=every),
-        environment({name: Counts(0, 1) for name in NAMES[:3]}, name="phones", unanswered=every[-300:]),
-        registered=[RegisteredVersion(version="v2.1.0", error=every)],
-    )
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pull_request_shows_a_species_by_its_name_and_no_more(name: str) -> None:
     part = environment({name: Counts(20, 9, 5, 0), "Blue Tiger": Counts(60, 1)}, notes=name, override=name)
@@ -119,7 +109,7 @@ def test_the_folder_of_known_images_is_text_too() -> None:
     part = environment({"Blue Tiger": Counts(84, 5, 5, 2)})
     report = markdown.check(document(part, known_images="photos/`@asha`<b>"))
     is_harmless(report)
-    assert "They go into photos/`@asha`<b>." in words(report)
+    assert "some of each, into photos/`@asha`<b>;" in words(report)
 
 
 def test_a_terminal_gets_no_escapes() -> None:
@@ -150,3 +140,8 @@ def test_a_terminal_shows_one_line_that_hides_nothing(written: str) -> None:
     is_quiet(shown.replace("\u200c", "").replace("\u200d", ""))
     assert "\n" not in shown
     assert not re.search(r'["<>|\n]', for_attribute(written))
+
+
+@given(st.text(alphabet="#[]error\u200b \n"))
+def test_nothing_in_a_log_is_a_command_to_githubs_runner(name: str) -> None:
+    assert "##[" not in for_terminal(name)

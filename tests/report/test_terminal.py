@@ -30,7 +30,7 @@ def check(found: CheckDocument) -> list[str]:
 
 def test_fine_to_ship() -> None:
     said = check(document(environment(FINE)))
-    assert said[:2] == ["v2.0.0 → production: fine to ship", "Shown not worse (limit 2 points)."]
+    assert said[:2] == ["v2.0.0 → production: fine to ship", "The photos show that v2.0.0 is not worse than v1.0.0."]
     assert said[said.index("after the merge") + 1 :][:3] == [
         "  the endpoint moves to models/v2.0.0",
         "  the database flips to v2.0.0",
@@ -48,7 +48,7 @@ def test_a_hold_names_the_species() -> None:
 def test_undecided_says_who_decides_and_what_would_help() -> None:
     said = check(document(environment(TOO_FEW)))
     assert said[0] == "v2.0.0 → production: undecided, a person decides"
-    assert "would be enough, were both equally good" in said[1]
+    assert "would, if both are equally good" in said[1]
     assert check(document(environment(TOO_FEW, blocks=True)))[0].endswith(": undecided, and so held")
 
 
@@ -75,6 +75,13 @@ def test_a_rollback_and_a_version_that_cannot_be_tested() -> None:
     assert said[:2] == ["v2.0.0 → production: hold", "Its files are not there."]
 
 
+def test_what_else_lies_in_the_repository_is_said() -> None:
+    tested = terminal.test(results(FINE, caution="it holds a pickle"), colour=False)
+    checked = terminal.check(document(environment(FINE, caution="it holds a pickle")), colour=False)
+    assert "\nIt holds a pickle.\n" in tested
+    assert "\nIt holds a pickle.\n" in checked
+
+
 def test_registered_versions_are_listed_and_a_broken_one_is_said_first() -> None:
     new = [registered(FINE), RegisteredVersion(version="v2.3.0")]
     said = check(document(environment(FINE), registered=new))
@@ -83,25 +90,29 @@ def test_registered_versions_are_listed_and_a_broken_one_is_said_first() -> None
         "v2.3.0, registered: no known images to test it on",
     ]
     said = check(document(environment(FINE), registered=[RegisteredVersion(version="v2.4.0", error="it is gone")]))
-    assert said[0] == "v2.4.0 cannot be tested: it is gone."
+    assert said[:2] == ["this change: hold", "v2.4.0 cannot be tested: it is gone."]
     assert said[-1] == "v2.4.0, registered: it is gone"
 
 
 def test_an_invalid_file_is_shown_with_its_lines() -> None:
     said = check(document(problems=[problem()]))
-    assert said[0].startswith("Models.yaml cannot be merged: production.active is v2.0")
-    assert said[2:] == str(problem()).splitlines()
+    assert said[0] == "models.yaml: invalid"
+    assert said[1].startswith("models.yaml cannot be merged: production.active is v2.0")
+    assert said[3:] == str(problem()).splitlines()
 
 
 def test_a_comparison() -> None:
     said = terminal.comparison(comparison(LOST), colour=False).splitlines()
     assert said[:2] == ["v1.0.0 → v2.0.0: hold", "Common Jezebel, 7 of 7 right before, 1 of 7 now."]
+    assert said[2].startswith(
+        "v2.0.0 names 87 of 96 right, v1.0.0 91. Over all species together it is at most 9.9 points"
+    )
     changed = said[said.index("species that changed, right before and now: 2") + 1 :]
     assert [line.split() for line in changed[:2]] == [
         ["Common", "Jezebel", "7", "→", "1", "of", "7"],
         ["Blue", "Tiger", "84", "→", "86", "of", "89"],
     ]
-    assert said[-1].startswith("Difference in accuracy: -4.2 points, two-sided interval")
+    assert said[-1].startswith("For statisticians: difference in accuracy -4.2 points, two-sided interval")
 
 
 def test_a_species_that_the_old_model_cannot_name_is_set_apart() -> None:
@@ -115,6 +126,12 @@ def test_a_species_that_the_old_model_cannot_name_is_set_apart() -> None:
     assert "6 of them show species that v1.0.0 cannot name: only the floors count these." in said
     assert "It has no label for 1 species: Tailed Jay" in terminal.test(alone, colour=False)
     assert "no label" not in terminal.test(results_of(new, NOW), colour=False)
+
+
+def test_identical_models_are_not_said_to_be_up_to_so_much_worse() -> None:
+    said = terminal.comparison(comparison({"Blue Tiger": Counts(96)}, same=True), colour=False)
+    assert said.splitlines()[:2] == ["v1.0.0 → v2.0.0: fine to ship", "v2.0.0 answers exactly as v1.0.0 does."]
+    assert "worse" not in said.partition("gates")[0]
 
 
 def test_a_test() -> None:

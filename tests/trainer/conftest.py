@@ -14,8 +14,13 @@ import pytest
 from lepinet.registry import migrate
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project
 
-_NOT_IN_THE_BASE = ("numpy", "onnxruntime", "PIL", "starlette", "uvicorn")
+_NOT_IN_THE_BASE = (
+    *("jinja2", "numpy", "onnxruntime", "PIL", "starlette", "svg", "uvicorn"),
+    *("supabase", "supabase_auth", "cryptography"),
+)
 _OURS = ("DATABASE_URL", "LEPINET_HOME", "SUPABASE_URL", "SUPABASE_SERVICE_KEY")
 
 
@@ -42,6 +47,14 @@ def database(server: EmbeddedServer) -> str:
 @pytest.fixture
 def database_url(server: EmbeddedServer, database: str) -> str:
     return server.url(database)
+
+
+@pytest.fixture
+def supabase(server: EmbeddedServer, database: str) -> Iterator[dict[str, str]]:
+    """The guide's two settings, of a project whose database is the registry."""
+    project = Project(server.url(database, "authenticator"))
+    with project_online(project) as url:
+        yield {"SUPABASE_URL": url, "SUPABASE_SERVICE_KEY": project.secret_key}
 
 
 @pytest.fixture

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
+from typing import TypeAlias
+
 import pytest
 
 from lepinet import get_active_model, get_active_model_path, log_model_version
 from lepinet.errors import OutsideError, RefusedError
 from lepinet.registry.embedded import EmbeddedServer
 
+Script: TypeAlias = Callable[..., "subprocess.CompletedProcess[str]"]
+
 REVISION = "9f3c2ab" + "0" * 33
+ASKING = """
+from lepinet import get_active_model, get_active_model_path
+print(get_active_model_path())
+model = get_active_model()
+print(model.version_name, model.revision)
+print(get_active_model("staging").version_name)
+"""
 
 
 @pytest.mark.usefixtures("connected")
@@ -23,6 +36,23 @@ def test_the_active_model_is_path_revision_and_name(server: EmbeddedServer, data
 
     assert (model.version_name, model.file_path, model.revision) == ("v2.0.0", "Bhanura/lepinet-model-v2", REVISION)
     assert get_active_model_path(default="Bhanura/lepinet-model-default") == "Bhanura/lepinet-model-v2"
+
+
+def test_the_guides_two_settings_are_enough_to_ask(
+    script: Script, supabase: dict[str, str], server: EmbeddedServer, database: str
+) -> None:
+    with server.connect(database) as connection:
+        for version, environment in (("v2.0.0", "staging"), ("v1.0.0", "production")):
+            connection.execute(
+                "insert into model_versions (version_name, file_path, revision) values (%s, %s, %s)",
+                [version, "Bhanura/lepinet-model", REVISION],
+            )
+            connection.execute("select emergency_activate(%s, 'a test', %s)", [version, environment])
+
+    asked = script(ASKING, **supabase)
+
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert asked.stdout == f"Bhanura/lepinet-model\nv1.0.0 {REVISION}\nv2.0.0\n"
 
 
 @pytest.mark.usefixtures("connected")

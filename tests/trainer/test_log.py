@@ -45,11 +45,11 @@ if __name__ == "__main__":
 """
 
 
-def test_the_guides_calling_code_logs_one_row_however_often_it_runs(
-    script: Script, database_url: str, server: EmbeddedServer, database: str
+def test_the_guides_calling_code_logs_one_row_however_often_and_on_whichever_way_it_runs(
+    script: Script, supabase: dict[str, str], database_url: str, server: EmbeddedServer, database: str
 ) -> None:
-    for _ in range(2):
-        done = script(TRAINER, DATABASE_URL=database_url)
+    for settings in (supabase, supabase, {"DATABASE_URL": database_url}):
+        done = script(TRAINER, **settings)
 
         assert (done.returncode, done.stderr) == (0, "")
         assert "✅ Model version logged successfully!\n   Version: v2.0.0\n   Accuracy: 0.9234\n" in done.stdout
@@ -64,13 +64,15 @@ def test_the_guides_calling_code_logs_one_row_however_often_it_runs(
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({}, "no DATABASE_URL in the environment or in .env"),
+        ({}, "no SUPABASE_URL in the environment or in .env"),
+        ({"SUPABASE_URL": "https://x.supabase.co"}, "no SUPABASE_SERVICE_KEY in the environment or in .env"),
+        ({"SUPABASE_URL": "https://x.invalid", "SUPABASE_SERVICE_KEY": f"sb_secret_{PASSWORD}"}, "has this address"),
         ({"DATABASE_URL": f"postgresql://trainer:{PASSWORD}@127.0.0.1:1/lepinet"}, "cannot be reached"),
         ({"DATABASE_URL": f"https://trainer:{PASSWORD}@example.org"}, "PostgreSQL understands"),
-        ({"SUPABASE_URL": "https://x.supabase.co", "SUPABASE_SERVICE_KEY": PASSWORD}, "does not speak to Supabase"),
+        ({"SUPABASE_URL": "https://x.supabase.co", "SUPABASE_SERVICE_KEY": PASSWORD}, "no key that opens a project"),
         ({"LEPINET_HOME": "."}, "no repository has its registry here"),
     ],
-    ids=["nothing", "refused", "no-postgresql", "supabase", "empty-home"],
+    ids=["nothing", "no-key", "no-project", "refused", "no-postgresql", "no-key-of-any-kind", "empty-home"],
 )
 def test_a_training_ends_well_in_a_broken_environment(script: Script, settings: dict[str, str], why: str) -> None:
     done = script(TRAINER, **settings)
@@ -180,7 +182,7 @@ def test_a_name_of_the_old_kind_is_logged_and_cannot_be_registered_as_it_is(caps
 
 @pytest.mark.usefixtures("bare")
 def test_strict_raises_what_was_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no DATABASE_URL"):
+    with pytest.raises(UsageError, match="no SUPABASE_URL"):
         log_model_version("v2.0.0", "Bhanura/lepinet-model", 5400, 0.9234, strict=True)
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/lepinet")
     with pytest.raises(OutsideError):

@@ -1,4 +1,4 @@
-"""Which registry a script means: its repository's, DATABASE_URL's, or the one that LEPINET_HOME holds."""
+"""Which registry a script means: its repository's, SUPABASE_URL's, DATABASE_URL's, or that of LEPINET_HOME."""
 
 from __future__ import annotations
 
@@ -67,6 +67,20 @@ def test_in_a_repository_the_last_environments_registry_is_meant(
     (bare / ".env").write_text(f"DATABASE_URL_PRODUCTION={database_url}\n")
 
     assert log()
+
+
+@pytest.mark.usefixtures("bare")
+def test_elsewhere_a_project_goes_before_a_database_and_that_before_this_machine(
+    monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setenv("LEPINET_HOME", ".")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert log()
+    monkeypatch.setenv("SUPABASE_URL", "https://project.invalid")
+    assert log(), "a project without a key may be another program's"
+    monkeypatch.setenv("SUPABASE_SERVICE_KEY", "sb_secret_1")
+    with pytest.raises(OutsideError, match="no project has this address"):
+        log()
 
 
 @pytest.mark.usefixtures("bare")

@@ -8,31 +8,49 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, colour, say_unlisted, show_document
-from lepinet.errors import LepinetError
+from lepinet.cli.output import Progress, colour, fetching, say_unlisted, show_document, write_text
 from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
 from lepinet.evaluation.metrics import measure
-from lepinet.report import terminal
-from lepinet.workflow.evaluate import Bench, bench, evaluate
+from lepinet.report import junit, terminal
+from lepinet.workflow.evaluate import LOOKING, Bench, bench, evaluate
 from lepinet.workflow.evaluate import compare as compare_models
-from lepinet.workflow.workspace import Workspace, open_workspace
+from lepinet.workflow.thumbnails import thumbnails_of
+from lepinet.workflow.workspace import workspace_here
 
 
 @click.command(epilog="Examples: lepinet test v1.1.0 · lepinet test --endpoint http://127.0.0.1:8000/predict")
-@click.argument("model", required=False, metavar="[VERSION|FOLDER]")
+@click.argument("model", required=False, metavar="[VERSION|FOLDER|REPOSITORY@REVISION]")
 @click.option("--endpoint", metavar="URL", help="Ask a live endpoint instead of a model's files.")
 @options.known_images
 @click.option("--fresh", is_flag=True, help="Ask the model again about photos that it has answered before.")
+@options.junit
+@options.html
 @options.as_json
-def test(*, model: str | None, endpoint: str | None, known_images: str | None, fresh: bool, as_json: bool) -> int:
-    """Test a model on the known images: a version, a folder of model files, or a live endpoint."""
+def test(
+    *,
+    model: str | None,
+    endpoint: str | None,
+    known_images: str | None,
+    fresh: bool,
+    junit_file: Path | None,
+    html_file: Path | None,
+    as_json: bool,
+) -> int:
+    """Test a model on the known images: a version, a folder, org/name@revision on the Hub, or a live endpoint."""
     if (model is None) == (endpoint is None):
-        raise click.UsageError("name a version or a folder, or give --endpoint URL")
-    workspace = _workspace(needed=known_images is None)
-    tested = bench(workspace, _path(known_images), cached=not fresh)
+        raise click.UsageError("name a version, a folder or a model on the Hub, or give --endpoint URL")
+    workspace = workspace_here(needed=known_images is None, fetching=fetching)
+    tested = bench(workspace, _path(known_images), cached=not fresh, fetching=fetching)
     say_unlisted(tested.known)
     results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
+    if junit_file:
+        write_text(junit_file, junit.test(results))
+    if html_file:
+        from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
+
+        pictures = thumbnails_of(page.pictured(results), tested.known, tested.timings)
+        write_text(html_file, page.test(results, pictures))
     if as_json:
         show_document(results)
     else:
@@ -44,37 +62,52 @@ def test(*, model: str | None, endpoint: str | None, known_images: str | None, f
 
 
 @click.command(epilog="Example: lepinet compare --old v1.0.0 --new v1.1.0 --known-images photos/")
-@click.option("--old", required=True, metavar="X", help="A version, a folder, or the JSON that `test` wrote.")
+@click.option(
+    "--old", required=True, metavar="X", help="A version, a folder, org/name@revision, or `test --json`'s file."
+)
 @click.option("--new", required=True, metavar="X", help="As --old: the one that would replace it.")
 @options.known_images
+@options.junit
+@options.html
 @options.as_json
-def compare(*, old: str, new: str, known_images: str | None, as_json: bool) -> int:
+def compare(
+    *,
+    old: str,
+    new: str,
+    known_images: str | None,
+    junit_file: Path | None,
+    html_file: Path | None,
+    as_json: bool,
+) -> int:
     """Compare two models on the same photos, with the verdict. Exit code 0 only for promote."""
 
     @lru_cache(maxsize=1)
     def asked() -> Bench:
-        tested = bench(_workspace(needed=known_images is None), _path(known_images))
+        tested = bench(
+            workspace_here(needed=known_images is None, fetching=fetching),
+            _path(known_images),
+            looking=Progress(LOOKING),
+            fetching=fetching,
+        )
         say_unlisted(tested.known)
         return tested
 
-    document, verdict = compare_models(old, new, asked, Progress)
+    compared = compare_models(old, new, asked, Progress)
+    document = compared.document
+    if junit_file:
+        write_text(junit_file, junit.comparison(document, undecided_blocks=compared.undecided_blocks))
+    if html_file:
+        from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
+
+        tested = asked() if known_images or workspace_here(needed=False, fetching=fetching) else None
+        same = tested and tested.known and tested.known.sha256 == document.new.known_images.sha256
+        pictures = thumbnails_of(page.pictured(document), tested.known, tested.timings) if tested and same else {}
+        write_text(html_file, page.comparison(document, pictures))
     if as_json:
         show_document(document)
     else:
         click.echo(terminal.comparison(document, colour=colour()))
-    return 0 if verdict.answer is Decision.PROMOTE else 1
-
-
-def _workspace(*, needed: bool) -> Workspace | None:
-    """The workspace here; paths say enough without one."""
-    try:
-        workspace = open_workspace()
-        workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
-    except LepinetError:
-        if needed:
-            raise
-        return None
-    return workspace
+    return 0 if document.verdict is Decision.PROMOTE else 1
 
 
 def _path(text: str | None) -> Path | None:

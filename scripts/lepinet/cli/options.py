@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,20 @@ known_images = click.option(
     metavar="DIR",
     type=click.Path(exists=True, path_type=str),
     help="Photos whose species is certain; default: those of models.yaml.",
+)
+junit = click.option(
+    "--junit",
+    "junit_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write JUnit XML there, for CI systems.",
+)
+html = click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page with pictures there: one file, to be sent by mail.",
 )
 reason = click.option("--reason", metavar="TEXT", help="Why; it stands in the history. Asked for on a terminal.")
 

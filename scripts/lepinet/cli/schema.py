@@ -9,7 +9,7 @@ import click
 from lepinet.cli.output import say, write_text
 
 _MANIFEST = "manifest"
-_NAMES = (_MANIFEST, "test", "compare", "check")
+_NAMES = (_MANIFEST, "test", "compare", "check", "known-images")
 
 
 @click.command(epilog="Examples: lepinet schema compare · lepinet schema --write")

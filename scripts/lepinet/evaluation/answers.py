@@ -58,6 +58,8 @@ class ModelIdentity(Value):
     revision: str | None = None
     sha256: str | None = None
     """Digest of the files that decide the answers; equal digests mean identical models. None for a live endpoint."""
+    cautions: tuple[str, ...] = ()
+    """What else its repository holds that a person should know of, a sentence each."""
 
 
 class Answers(Value):
@@ -69,3 +71,7 @@ class Answers(Value):
     nameable: frozenset[str] | None
     """Ids among the known species that the model has a label for; None when it cannot be asked (an endpoint)."""
     answers: tuple[Answer, ...]
+    alike: tuple[tuple[str, ...], ...] = ()
+    """File names of images that look alike, group by group; empty too where nobody looked at them."""
+    trained_on: tuple[str, ...] = ()
+    """File names of images that look like one of its training photos; empty too where it keeps no fingerprints."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answer, Answers
+from lepinet.evaluation.counting import LeftOut, left_out
 from lepinet.evaluation.paired import Paired
 
 _SAME_SCORE = 1e-6
@@ -32,18 +33,20 @@ class Comparison:
     """The pairs that the verdict is about."""
 
     paired: Paired
-    """Over images of species that the old model can name."""
+    """Over images of species that the old model can name, without those that are left out."""
     negative_flips: tuple[str, ...]
     """File names, sorted; of the images that `paired` counts."""
     positive_flips: tuple[str, ...]
     species: tuple[SpeciesChange, ...]
-    """By id: the species that the old model can name."""
+    """By id: the species that the old model can name, over images that are not left out."""
     other_species: tuple[SpeciesChange, ...]
     """By id: those that the old model cannot name, whether or not the new one can. They count in the floors alone."""
     dropped: tuple[SpeciesChange, ...]
-    """By id: those that the new model can no longer name."""
+    """By id: those that the new model can no longer name, over all images."""
     identical: bool
     """The same files, or the same scores on every image."""
+    left_out: tuple[LeftOut, ...]
+    """By file name: images that count in the floors alone."""
 
 
 def compare(old: Answers, new: Answers) -> Comparison:
@@ -59,8 +62,12 @@ def compare(old: Answers, new: Answers) -> Comparison:
         )
     # Each run keeps the order that its list had; the digest does not see it, so the pairs must not depend on it.
     pairs = tuple(zip(_by_name(old), _by_name(new), strict=True))
-    judged = tuple(pair for pair in pairs if _nameable(old, pair[0].expected_id))
-    species = _species(pairs)
+    trained_on = {answers.model.name: answers.trained_on for answers in (old, new)}
+    out = left_out([one for one, _ in pairs], {*old.alike, *new.alike}, trained_on)
+    counted = tuple(pair for pair, why in zip(pairs, out, strict=True) if why is None)
+    judged = tuple(pair for pair in counted if _nameable(old, pair[0].expected_id))
+    species = _species(counted)
+    unnamed = tuple(pair for pair in pairs if not _nameable(new, pair[0].expected_id))
     return Comparison(
         paired=Paired(
             both_right=sum(one.correct and other.correct for one, other in judged),
@@ -72,8 +79,9 @@ def compare(old: Answers, new: Answers) -> Comparison:
         positive_flips=tuple(one.file_name for one, other in judged if other.correct and not one.correct),
         species=tuple(change for change in species if _nameable(old, change.id)),
         other_species=tuple(change for change in species if not _nameable(old, change.id)),
-        dropped=tuple(change for change in species if _nameable(old, change.id) and not _nameable(new, change.id)),
+        dropped=tuple(change for change in _species(unnamed) if _nameable(old, change.id)),
         identical=_identical(old, new, pairs),
+        left_out=tuple(one for one in out if one is not None),
     )
 
 

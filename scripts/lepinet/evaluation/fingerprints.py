@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepinet.errors import RefusedError
-from lepinet.evaluation.photos import FINGERPRINT_VERSION
-from lepinet.files import read_small
+from lepinet.evaluation.cases import KnownImages
+from lepinet.evaluation.groups import grouped
+from lepinet.evaluation.photos import FINGERPRINT_VERSION, Look
+from lepinet.files import inside, read_small
 
 Words = NDArray[np.uint64]
 """Fingerprints, four words of 64 bits each; shape (photos, 4)."""
@@ -28,17 +32,29 @@ FILE = "training_fingerprints.txt"
 """Its name in a model's folder: a line with `_HEADER`, then 64 hex digits a line, ascending, each once."""
 
 _HEADER = f"lepinet fingerprints {FINGERPRINT_VERSION}"
-_DIGITS = 64
+_LINE = re.compile("[0-9a-f]{64}")
 _LARGEST = 64 << 20
 """About a million photos."""
 _AT_ONCE = 1 << 20
 """Distances computed together."""
 
 
-def near_pairs(fingerprints: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The keys of any two photos that look alike, each pair once."""
+def fingerprints_of(known: KnownImages, looks: Mapping[str, Look]) -> dict[str, str]:
+    """By file name, those of the known images that could be looked at.
+
+    Args:
+        known: the photos.
+        looks: by digest.
+    """
+    seen = ((image.file_name, looks.get(image.sha256 or "")) for image in known.images)
+    return {name: look.fingerprint for name, look in seen if look and look.fingerprint}
+
+
+def alike(fingerprints: Mapping[str, str]) -> list[list[str]]:
+    """The keys of photos that look alike, group by group; two of a group may do so over others, as in a burst."""
     keys, words = list(fingerprints), _words(fingerprints.values())
-    return [(keys[one], keys[other]) for one, other in _near(words, words) if one < other]
+    groups = grouped(range(len(keys)), _near(words, words))
+    return [[keys[place] for place in group] for group in groups if len(group) > 1]
 
 
 def among(fingerprints: Mapping[str, str], others: Words) -> frozenset[str]:
@@ -47,8 +63,17 @@ def among(fingerprints: Mapping[str, str], others: Words) -> frozenset[str]:
     return frozenset(keys[one] for one, _ in _near(_words(fingerprints.values()), others))
 
 
+def training_fingerprints(folder: Path) -> Words:
+    """Those that a model's folder keeps; none where it keeps none.
+
+    Raises:
+        RefusedError: the file is none that `lepinet fingerprint` wrote, or no regular file of the folder.
+    """
+    return read_fingerprints(inside(folder, FILE)) if os.path.lexists(folder / FILE) else _words([])
+
+
 def read_fingerprints(path: Path) -> Words:
-    """The fingerprints of a model's training photos.
+    """The fingerprints in a file.
 
     Raises:
         RefusedError: there is no such file, or it is none that `lepinet fingerprint` wrote.
@@ -61,8 +86,8 @@ def read_fingerprints(path: Path) -> Words:
             todo="lepinet fingerprint DIR writes it",
         )
     for number, line in enumerate(lines[1:], 2):
-        if len(line) != _DIGITS or not set(line) <= set("0123456789abcdef"):
-            raise RefusedError(f"should be {_DIGITS} hex digits", where=f"{path}:{number}")
+        if not _LINE.fullmatch(line):
+            raise RefusedError("should be 64 hex digits", where=f"{path}:{number}")
     return _words(lines[1:])
 
 

@@ -11,7 +11,7 @@ from statistics import NormalDist
 from lepinet.evaluation.answers import Answer, Answers
 
 _BINS = 15
-"""Of the confidence, for the calibration error; as many as Guo et al. use."""
+"""Of the confidence, for calibration; as many as Guo et al. use."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,21 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class CalibrationBin:
+    """Images whose answers were about equally sure: whether so many of them are right as the model thinks."""
+
+    lower: float
+    """Confidence, 0 to 1; above this, but the first bin has 0 in it."""
+    upper: float
+    """Up to and with this."""
+    count: int
+    """At least one image."""
+    correct: int
+    confidence: float
+    """Its mean over these images."""
+
+
+@dataclass(frozen=True)
 class Metrics:
     """All figures; None where there is nothing to measure."""
 
@@ -66,6 +81,8 @@ class Metrics:
     """Mean F1 over the species on the known images."""
     expected_calibration_error: float | None
     """0 (says 80 % and is right in 80 %) to 1, over the answered images."""
+    calibration: tuple[CalibrationBin, ...]
+    """By confidence; a bin without images is left out."""
     latency_p50: float | None
     """Milliseconds; over images whose time was taken."""
     latency_p95: float | None
@@ -82,6 +99,7 @@ def measure(answers: Answers) -> Metrics:
     correct = sum(image.correct for image in images)
     in_top3 = None if _first_guess_alone(answers) else sum(image.correct_in_top3 for image in images)
     species = _species(images)
+    calibration = _calibration(images)
     latencies = sorted(image.latency_ms for image in images if image.latency_ms is not None)
     return Metrics(
         sample_size=total,
@@ -92,7 +110,8 @@ def measure(answers: Answers) -> Metrics:
         accuracy_interval=wilson_interval(correct, total) if total else None,
         top3_accuracy=in_top3 / total if total and in_top3 is not None else None,
         macro_f1=math.fsum(one.f1 for one in species) / len(species) if species else None,
-        expected_calibration_error=_calibration_error(images),
+        expected_calibration_error=_calibration_error(calibration),
+        calibration=calibration,
         latency_p50=_percentile(latencies, 0.5),
         latency_p95=_percentile(latencies, 0.95),
         species=species,
@@ -140,20 +159,34 @@ def _confusion(images: Sequence[Answer]) -> tuple[Confusion, ...]:
     return tuple(Confusion(expected, predicted, count) for (expected, predicted), count in ordered)
 
 
-def _calibration_error(images: Sequence[Answer]) -> float | None:
-    """Expected calibration error (Guo et al. 2017, ICML, arXiv 1706.04599) in bins of equal width.
+def _calibration(images: Sequence[Answer]) -> tuple[CalibrationBin, ...]:
+    """The answered images in bins of equal width."""
+    bins: dict[int, list[Answer]] = {}
+    for image in images:
+        if image.top:
+            number = max(math.ceil(image.top[0].confidence * _BINS) - 1, 0)
+            bins.setdefault(number, []).append(image)
+    return tuple(
+        CalibrationBin(
+            lower=number / _BINS,
+            upper=(number + 1) / _BINS,
+            count=len(its),
+            correct=sum(image.correct for image in its),
+            confidence=math.fsum(image.top[0].confidence for image in its) / len(its),
+        )
+        for number, its in sorted(bins.items())
+    )
+
+
+def _calibration_error(bins: Sequence[CalibrationBin]) -> float | None:
+    """Expected calibration error (Guo et al. 2017, ICML, arXiv 1706.04599).
 
     The mean distance between confidence and accuracy in each bin, weighted by the images in it.
     """
-    answered = [(image.top[0].confidence, image.correct) for image in images if image.top]
+    answered = sum(one.count for one in bins)
     if not answered:
         return None
-    bins: dict[int, list[float]] = {}
-    for confidence, correct in answered:
-        # A bin reaches from above its lower edge to its upper edge.
-        number = max(math.ceil(confidence * _BINS) - 1, 0)
-        bins.setdefault(number, []).append(correct - confidence)
-    return math.fsum(abs(math.fsum(gaps)) for gaps in bins.values()) / len(answered)
+    return math.fsum(abs(one.correct - one.count * one.confidence) for one in bins) / answered
 
 
 def _percentile(values: Sequence[float], share: float) -> float | None:

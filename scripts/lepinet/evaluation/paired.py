@@ -222,19 +222,23 @@ def mcnemar_worse(paired: Paired) -> float:
 
 
 def images_needed(paired: Paired, margin: float, alpha: float, *, better: float = 0.0, power: float = POWER) -> int:
+    """As `images_for`, where the images at hand tell how often the two models differ."""
+    flips = max(_LEAST_FLIPS, abs(better), (paired.negative + paired.positive + 1) / (paired.size + 2))
+    return images_for(flips, margin, alpha, better=better, power=power)
+
+
+def images_for(flips: float, margin: float, alpha: float, *, better: float = 0.0, power: float = POWER) -> int:
     """How many images show in `power` of all cases that a new model is inside the margin.
 
-    How often two such models differ is taken from the images at hand; the rest is the score test's own normal
-    approximation, and never fewer than equal answers on all of them need.
+    By the score test's own normal approximation; never fewer than equal answers on all of them need.
 
     Args:
-        paired: the images at hand.
+        flips: the share of images on which one of both models is right and the other wrong; at least `better`.
         margin: between 0 and 1.
         alpha: the level at which it must be shown.
         better: how much better the new model truly is, more than -`margin`; 0 for an equally good one.
         power: 0.5 to 1, exclusive.
     """
-    flips = max(_LEAST_FLIPS, abs(better), (paired.negative + paired.positive + 1) / (paired.size + 2))
     on_margin = float(_spread(np.float64((flips - better) / 2), np.float64((flips + better) / 2), 1, margin))
     truly = math.sqrt(flips - better**2)
     by_power = _NORMAL.inv_cdf(1 - alpha) * on_margin + _NORMAL.inv_cdf(power) * truly

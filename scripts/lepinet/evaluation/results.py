@@ -28,6 +28,8 @@ class AnsweringModel(Value):
     """Over the files that decide its answers; null for a live endpoint."""
     unknown_species: tuple[str, ...] | None
     """Ids of species on the known images that it has no label for; null where nobody can know."""
+    cautions: tuple[str, ...] = ()
+    """What else its repository holds that a person should know of, a sentence each."""
 
 
 class AskedImages(Value):
@@ -72,6 +74,19 @@ class Unanswered(Value):
     expected_name: str
 
 
+class CalibrationBin(Value):
+    """Images whose answers were about equally sure."""
+
+    lower: float
+    """Confidence, 0 to 1; above this, but the first bin has 0 in it."""
+    upper: float
+    """Up to and with this."""
+    count: int
+    correct: int
+    confidence: float
+    """Its mean over these images."""
+
+
 class Summary(Value):
     """The figures of one model on one set of known images; null where there is nothing to measure."""
 
@@ -86,6 +101,8 @@ class Summary(Value):
     top3_accuracy: float | None
     macro_f1: float | None
     expected_calibration_error: float | None
+    calibration: tuple[CalibrationBin, ...] = ()
+    """By confidence; a bin without images is left out."""
     latency_ms: Latency
     timestamp: datetime
 
@@ -167,6 +184,7 @@ def _summary(answers: Answers, metrics: Metrics, timestamp: datetime) -> Summary
         top3_accuracy=metrics.top3_accuracy,
         macro_f1=metrics.macro_f1,
         expected_calibration_error=metrics.expected_calibration_error,
+        calibration=tuple(CalibrationBin(**vars(one)) for one in metrics.calibration),
         latency_ms=Latency(p50=metrics.latency_p50, p95=metrics.latency_p95),
         timestamp=timestamp,
     )

@@ -10,7 +10,9 @@ from pathlib import Path
 from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
 from lepinet.evaluation.cache import AnswerCache
 from lepinet.evaluation.cases import KnownImage, KnownImages
+from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints
 from lepinet.evaluation.labels import EndpointLabels, ModelLabels, Species, SpeciesNames
+from lepinet.evaluation.photos import Look
 from lepinet.evaluation.predictors import Predictor, RawAnswer
 from lepinet.evaluation.predictors.onnx import restarting_model
 from lepinet.evaluation.spread import cores, spread
@@ -39,6 +41,7 @@ def answers_of_folder(
     cache: Path | None = None,
     progress: Progress | None = None,
     jobs: int | None = None,
+    looks: Mapping[str, Look] | None = None,
 ) -> Answers:
     """Ask the model in a folder about every known image.
 
@@ -51,12 +54,15 @@ def answers_of_folder(
         cache: a folder for kept answers; None asks the model about every photo.
         progress: told after every few images.
         jobs: processor cores to use; None: all that this process may use.
+        looks: what the photos show, by digest; None: which of them look alike, or like training photos, is not told.
 
     Raises:
         UsageError: no such folder, or the packages that run a model are not installed.
         RefusedError: the model cannot be used, with the reason.
     """
     files = read_model_files(folder)
+    shown = fingerprints_of(known, looks or {})
+    learned = among(shown, training_fingerprints(folder)) if shown else ()
     sha256 = files.sha256()
     labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
     photos = _distinct(known)
@@ -79,6 +85,8 @@ def answers_of_folder(
         known_images_sha256=known.sha256,
         nameable=labels.nameable & {image.expected_id for image in known.images},
         answers=tuple(_answer(image, raw, labels.named) for image in known.images),
+        alike=tuple(map(tuple, alike(shown))),
+        trained_on=tuple(sorted(learned)),
     )
 
 

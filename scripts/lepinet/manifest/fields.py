@@ -101,6 +101,11 @@ Revision = Annotated[
     ),
 ]
 Link = Annotated[str, Shape(r"^https?://[^\s@/?#]+([/?#]\S*)?$", "but must be https://… without a password", 2000)]
+PROJECT_URL = r"^(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]+)?/?$"
+"""Where a Supabase project answers: without a path, and without TLS on this machine only."""
+ProjectUrl = Annotated[
+    str, Shape(PROJECT_URL, "but a project's url is like https://abcdefghijklmnopqrst.supabase.co, without a path", 300)
+]
 Text = Annotated[str, Shape(r"^\s*\S[\s\S]*$", "but must be text of up to 5,000 characters", 5000)]
 
 Share = Annotated[

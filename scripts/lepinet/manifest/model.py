@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
@@ -17,6 +16,7 @@ from lepinet.manifest.fields import (
     Link,
     Margin,
     Moment,
+    ProjectUrl,
     Ratio,
     RelativePath,
     Revision,
@@ -25,9 +25,8 @@ from lepinet.manifest.fields import (
     VersionName,
     VersionReference,
 )
-from lepinet.target import Target
+from lepinet.target import HUB_REPOSITORY, Target
 
-_HUB_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _FOLDER_REVISION = "sha256:"
 
 
@@ -71,11 +70,24 @@ EndpointSettings = Annotated[LocalEndpointSettings | NoEndpointSettings, Field(d
 
 
 class RegistrySettings(Value):
-    """Which database records versions, performance and deployments. Its address and keys never stand in the file."""
+    """Which database records versions, performance and deployments. Its passwords and keys never stand in the file."""
 
-    kind: Literal["embedded", "postgres"] = Field(
-        description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL."
+    kind: Literal["embedded", "postgres", "supabase"] = Field(
+        description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL. "
+        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY."
     )
+    url: ProjectUrl | None = Field(
+        None, description="With supabase: where the project answers; without it, SUPABASE_URL says so."
+    )
+
+    @field_validator("url", mode="after")
+    @classmethod
+    def _of_a_project(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and info.data.get("kind", "supabase") != "supabase":
+            raise PydanticCustomError(
+                "url", "but a registry of kind {kind} has no url in this file", {"kind": info.data["kind"]}
+            )
+        return url
 
 
 class Override(Value):
@@ -91,8 +103,8 @@ class Environment(Value):
     active: VersionReference | None = Field(None, description="The version it should serve.")
     registry: Annotated[
         RegistrySettings,
-        BeforeValidator(_kind, json_schema_input_type=Literal["embedded", "postgres"] | RegistrySettings),
-        Field(description="Its database: `embedded` or `postgres`, or the same as `{kind: …}`."),
+        BeforeValidator(_kind, json_schema_input_type=Literal["embedded", "postgres", "supabase"] | RegistrySettings),
+        Field(description="Its database: `embedded`, `postgres` or `supabase`, or `{kind: …}`."),
     ]
     endpoint: Annotated[
         EndpointSettings,
@@ -145,6 +157,11 @@ class Gates(Value):
         default=False,
         description="The k-th version tried on the same photos must show more, so that all together keep `confidence`.",
     )
+    allow_code: bool = Field(
+        default=False,
+        description="A model's repository may hold what runs code when somebody loads it: pickles, Python. It is said,"
+        " and LepiNet runs none of it.",
+    )
 
 
 class Retention(Value):
@@ -172,7 +189,7 @@ class ModelVersion(Value):
     def _of_that_path(cls, revision: str, info: ValidationInfo) -> str:
         path = info.data.get("file_path")
         on_hub = not revision.startswith(_FOLDER_REVISION)
-        if on_hub and path is not None and not _HUB_REPOSITORY.fullmatch(path):
+        if on_hub and path is not None and not HUB_REPOSITORY.fullmatch(path):
             raise PydanticCustomError(
                 "hub", "but that is a commit on the Hub, and {path} is no repository there (org/name)", {"path": path}
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,14 +13,14 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from lepinet.errors import LepinetError, OutsideError, RefusedError
-from lepinet.registry.refusals import NoAnswerError, RegistryRefusal
+from lepinet.registry import refusals
+from lepinet.registry.refusals import no_answer
 from lepinet.timings import Timings
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 _VOID: Final = 2278
 """`pg_type.oid` of what a function without an answer gives."""
-_NOT_MIGRATED: Final = frozenset({"42883", "42P01", "3F000"})
 _WORTH_REPEATING: Final = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", None})
 """Serialization, deadlock, a server that stops or starts; no state at all: the connection is gone."""
 
@@ -48,7 +47,7 @@ def call_function(
                 return call.answer(connection)
         except OutsideError as error:
             if maybe_done:
-                raise _no_answer(function, where) from error
+                raise no_answer(function, where) from error
             raise
         except psycopg.Error as error:
             state = error.sqlstate
@@ -59,7 +58,7 @@ def call_function(
             said = explained(error, where)
             # A refusal is an answer, to both attempts: what the first had done, the second would have been told.
             if maybe_done and not isinstance(said, RefusedError):
-                raise _no_answer(function, where) from error
+                raise no_answer(function, where) from error
             raise said from error
 
 
@@ -126,38 +125,14 @@ def _parameter(value: Any) -> Any:
     return value
 
 
-def _no_answer(function: str, where: str) -> NoAnswerError:
-    return NoAnswerError(
-        f"the database did not answer {function}; it may have carried it out",
-        where=where,
-        todo="run the same command again: nothing is done twice",
-    )
-
-
 def explained(error: psycopg.Error, where: str) -> LepinetError:
     """A statement's error in plain words."""
-    state = error.sqlstate or ""
-    said = error.diag.message_primary or str(error).partition("\n")[0]
-    if refusal := re.fullmatch(r"PT(\d{3})", state):
-        return RegistryRefusal(
-            int(refusal[1]), said, hint=error.diag.message_hint or None, detail=error.diag.message_detail or None
-        )
-    if state in _NOT_MIGRATED or (state == "22023" and 'role "service_role"' in said):
-        return OutsideError(f"the registry's tables and functions are not there: {said}", where=where, todo=_MIGRATE)
-    if state == "55P03":
-        return OutsideError("another run kept the row locked for too long", where=where, todo=_AGAIN)
-    if state == "57014":
-        return OutsideError("the database took too long and gave up; nothing was changed", where=where, todo=_AGAIN)
-    if state == "42501":
-        return OutsideError(
-            f"this user of the database has too few rights: {said}",
-            where=where,
-            todo="connect as the owner of the database (Supabase: the user postgres)",
-        )
-    if state[:2] in {"22", "23"}:
-        return RefusedError(f"the database refuses this: {said}", where=where)
-    return OutsideError(f"the database failed: {said}", where=where, todo=_AGAIN)
-
-
-_MIGRATE: Final = "lepinet db migrate"
-_AGAIN: Final = "run the same command again; if it stays so, look at the database's own log"
+    said = error.diag
+    return refusals.explained(
+        error.sqlstate or "",
+        said.message_primary or str(error).partition("\n")[0],
+        where,
+        rights="connect as the owner of the database (Supabase: the user postgres)",
+        hint=said.message_hint,
+        detail=said.message_detail,
+    )

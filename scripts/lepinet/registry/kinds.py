@@ -12,6 +12,7 @@ from lepinet.manifest.model import RegistrySettings
 from lepinet.registry import Registry
 from lepinet.registry.calls import Connection
 from lepinet.registry.postgres import Address, PostgresTransport
+from lepinet.registry.project import Project, reference
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 
@@ -39,8 +40,14 @@ def open_registry(
             # Imported here: what it is made of does not exist on Windows, where the other kinds work.
             from lepinet.registry.embedded import EmbeddedTransport  # noqa: PLC0415  # as said
 
-            with closing(EmbeddedTransport(embedded_folder(folder()), timings)) as transport:
-                yield Registry(transport)
+            with closing(EmbeddedTransport(embedded_folder(folder()), timings)) as embedded:
+                yield Registry(embedded)
+        case "supabase":
+            # Imported here: its client takes longer to load than most commands take.
+            from lepinet.registry.supabase import SupabaseTransport  # noqa: PLC0415  # as said
+
+            with closing(SupabaseTransport(_project(kind, settings, environment), timings)) as supabase:
+                yield Registry(supabase)
         case _:
             assert_never(kind.kind)
 
@@ -50,15 +57,42 @@ def embedded_folder(folder: Path) -> Path:
     return folder / "registry"
 
 
+def _project(kind: RegistrySettings, settings: Settings, environment: str | None) -> Project:
+    url = _project_url(kind, settings, environment)
+    key = settings.get("SUPABASE_SERVICE_KEY", environment)
+    if not url:
+        raise UsageError(
+            f"no SUPABASE_URL {settings.places}",
+            todo="It is https://….supabase.co (in the project's dashboard: Connect, API).",
+        )
+    if not key:
+        raise UsageError(
+            f"no SUPABASE_SERVICE_KEY {settings.places}",
+            todo="It is the project's secret key, sb_secret_… (in its dashboard: Settings, API Keys).",
+        )
+    return Project(url, key)
+
+
+def _project_url(kind: RegistrySettings, settings: Settings, environment: str | None) -> str | None:
+    return kind.url or settings.get("SUPABASE_URL", environment)
+
+
+def _require_project(address: Address, url: str | None) -> None:
+    named = reference(url) if url else None
+    if address.project and named and address.project != named:
+        raise UsageError(
+            f"DATABASE_URL leads to the project {address.project}, and SUPABASE_URL to {named}",
+            todo="take both from one project; an environment's own are DATABASE_URL_… and SUPABASE_URL_…",
+        )
+
+
 def _database_url(settings: Settings, environment: str | None) -> str:
     if url := settings.get("DATABASE_URL", environment):
         return url
-    if settings.get("SUPABASE_URL", environment) and settings.get("SUPABASE_SERVICE_KEY", environment):
-        raise UsageError(
-            "this version of LepiNet does not speak to Supabase by SUPABASE_URL and SUPABASE_SERVICE_KEY yet",
-            todo="Set DATABASE_URL to the project's connection string (in its dashboard: Connect, Session pooler).",
-        )
-    raise UsageError(f"no DATABASE_URL {settings.places}", todo="It is postgresql://USER:PASSWORD@HOST:5432/DATABASE.")
+    raise UsageError(
+        f"no DATABASE_URL {settings.places}",
+        todo="It is postgresql://USER:PASSWORD@HOST:5432/DATABASE (Supabase's dashboard: Connect, Session pooler).",
+    )
 
 
 @contextmanager
@@ -67,11 +101,14 @@ def open_database(
 ) -> Iterator[tuple[Connection, str]]:
     """A direct connection as the database's owner, for migrations, and the database's name for messages.
 
-    Arguments and errors as `open_registry`.
+    Arguments and errors as `open_registry`. A Supabase project's API cannot change tables: its database has a
+    connection string of its own.
     """
     match kind.kind:
-        case "postgres":
+        case "postgres" | "supabase":
             address = Address(_database_url(settings, environment))
+            if kind.kind == "supabase":
+                _require_project(address, _project_url(kind, settings, environment))
             with address.connect(timings) as connection:
                 yield connection, address.where
         case "embedded":

@@ -19,6 +19,7 @@ _SUPABASE: Final = re.compile(r"\.supabase\.(co|com)$")
 _DIRECT: Final = re.compile(r"^db\.(?P<project>[a-z0-9]+)\.supabase\.co$")
 _PORTS: Final = re.compile(r"[\d,]*")
 _POOLER: Final = re.compile(r"\.pooler\.supabase\.com$")
+_USER: Final = re.compile(r"postgres\.(?P<project>[a-z0-9]+)")
 
 
 class PostgresTransport:
@@ -50,8 +51,17 @@ class Address:
             self._parameters.setdefault("sslmode", "require")
         port = self._parameters.get("port")
         database = self._parameters.get("dbname") or self._parameters.get("user") or ""
-        self.where = f"{self._host or 'PostgreSQL'}{f':{port}' if port else ''}/{database}"
-        """For messages: host, port, database."""
+        project = f", project {self.project}" if self.project else ""  # many projects share a pooler's address
+        self.where = f"{self._host or 'PostgreSQL'}{f':{port}' if port else ''}/{database}{project}"
+        """For messages: host, port, database. No two databases have the same."""
+
+    @property
+    def project(self) -> str | None:
+        """What Supabase calls the project whose database this is; None of any other database."""
+        named = _DIRECT.search(self._host)
+        if _POOLER.search(self._host):
+            named = _USER.fullmatch(str(self._parameters.get("user", "")))
+        return named["project"] if named else None
 
     def connect(self, timings: Timings) -> Connection:
         """A connection in autocommit mode, its peer's silence limited.

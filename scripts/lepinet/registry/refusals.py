@@ -1,15 +1,19 @@
-"""How a registry says no, and how it fails to say anything."""
+"""How a registry says no, and how it fails to say anything: the same words whichever way it is asked."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from lepinet.errors import OutsideError, RefusedError
+from lepinet.errors import LepinetError, OutsideError, RefusedError
 
 SUPERSEDED: Final = "superseded"
 TAKEN_OVER: Final = "taken over"
 READ_AGAIN: Final = "read again"
 _FOR_PROGRAMS: Final = frozenset({SUPERSEDED, TAKEN_OVER, READ_AGAIN})
+
+AGAIN: Final = "run the same command again; if it stays so, look at the database's own log"
+_NOT_MIGRATED: Final = frozenset({"42883", "42P01", "3F000"})
 
 
 class RegistryRefusal(RefusedError):  # noqa: N818 - a refusal is an answer, not a fault
@@ -28,3 +32,52 @@ class RegistryRefusal(RefusedError):  # noqa: N818 - a refusal is an answer, not
 
 class NoAnswerError(OutsideError):
     """The call was sent and its answer never came: it may have been carried out. The same ids may be sent again."""
+
+
+def no_answer(function: str, where: str) -> NoAnswerError:
+    return NoAnswerError(
+        f"the database did not answer {function}; it may have carried it out",
+        where=where,
+        todo="run the same command again: nothing is done twice",
+    )
+
+
+def not_migrated(said: str, where: str) -> OutsideError:
+    return OutsideError(
+        f"the registry's tables and functions are not there: {said}", where=where, todo="lepinet db migrate"
+    )
+
+
+def explained(
+    state: str, said: str, where: str, *, rights: str, hint: str | None = None, detail: str | None = None
+) -> LepinetError:
+    """PostgreSQL's error in plain words.
+
+    Args:
+        state: its SQLSTATE; empty where it has none.
+        said: its message.
+        where: names the database.
+        rights: what to do when the caller has too few of them.
+        hint: as the database gives it.
+        detail: as the database gives it.
+    """
+    if refusal := re.fullmatch(r"PT(\d{3})", state):
+        return RegistryRefusal(int(refusal[1]), said, hint=hint or None, detail=detail or None)
+    if state in _NOT_MIGRATED or (state == "22023" and 'role "service_role"' in said):
+        return not_migrated(said, where)
+    if state == "55P03":
+        return OutsideError("another run kept the row locked for too long", where=where, todo=AGAIN)
+    if state == "57014":
+        return OutsideError("the database took too long and gave up; nothing was changed", where=where, todo=AGAIN)
+    if state == "42501":
+        return OutsideError(f"too few rights in the database: {said}", where=where, todo=rights)
+    if state == "25006":
+        return OutsideError(
+            f"the database takes no changes now: {said}",
+            where=where,
+            todo="is its disk full, or is it a copy for reading? Supabase makes a project with a full disk read-only: "
+            "in its dashboard, Database, Settings",
+        )
+    if state[:2] in {"22", "23"}:
+        return RefusedError(f"the database refuses this: {said}", where=where)
+    return OutsideError(f"the database failed: {said}", where=where, todo=AGAIN)

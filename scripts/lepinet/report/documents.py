@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from lepinet import __version__
 from lepinet.evaluation.answers import Answer, Answers, Score, Value
 from lepinet.evaluation.comparison import Comparison, SpeciesChange, compare
+from lepinet.evaluation.counting import LeftOut
 from lepinet.evaluation.gates import Decision, Gate, Reason, Terms, Verdict
 from lepinet.evaluation.gates.tries import alpha
 from lepinet.evaluation.paired import (
@@ -57,6 +58,10 @@ class PairedCounts(Value):
     """The old model right, the new one wrong."""
     positive: int
     both_wrong: int
+
+    @property
+    def size(self) -> int:
+        return self.both_right + self.negative + self.positive + self.both_wrong
 
 
 class NonInferiorityDocument(Value):
@@ -113,11 +118,23 @@ class TimesDocument(Value):
     sample_size: int
 
 
+class Flip(Value):
+    """A known image that one model gets right and the other wrong."""
+
+    file_name: str
+    expected_id: str
+    expected_name: str
+    old: Score | None
+    """What the old model says first; null when it did not answer."""
+    new: Score | None
+
+
 class ComparisonDocument(Value):
     """Two models on the same known images.
 
-    The difference, its interval, McNemar's p and the flips are over images of the species that the old model can name;
-    the figures in `old` and `new` are over all of them.
+    The difference, its interval, McNemar's p, the flips and the species are over images that are not left out, all but
+    the species over those of species that the old model can name; the figures in `old` and `new`, and the floors among
+    the gates, are over all of them.
     """
 
     schema_version: Literal[1] = 1
@@ -141,21 +158,15 @@ class ComparisonDocument(Value):
     negative_flips: tuple[str, ...]
     """File names that the old model gets right and the new one wrong."""
     positive_flips: tuple[str, ...]
+    newly_wrong: tuple[Flip, ...]
+    """The negative flips, with what both models say of them."""
+    newly_right: tuple[Flip, ...]
     species: tuple[SpeciesRecall, ...]
+    left_out: tuple[LeftOut, ...]
+    """By file name: copies of others, one photo under two species, photos that a model was trained on."""
     gates: tuple[Gate, ...]
     verdict: Decision
     reasons: tuple[Reason, ...]
-
-
-class Flip(Value):
-    """A known image that one model gets right and the other wrong."""
-
-    file_name: str
-    expected_id: str
-    expected_name: str
-    old: Score | None
-    """What the old model says first; null when it did not answer."""
-    new: Score | None
 
 
 class DeclaredVersion(Value):
@@ -184,8 +195,6 @@ class EnvironmentCheck(Value):
     """Known images that the candidate did not answer."""
     comparison: ComparisonDocument | None
     """Null without a baseline's answers."""
-    newly_wrong: tuple[Flip, ...] = ()
-    newly_right: tuple[Flip, ...] = ()
     verdict: Verdict | None
     """Null where none is asked for: a rollback shows its comparison, and nothing in it blocks."""
     blocks: bool
@@ -254,6 +263,7 @@ def comparison_document(
     """
     comparison = compare(old, new)
     paired, confidence = comparison.paired, float(terms.gates.confidence)
+    before, now = ({answer.file_name: answer for answer in answers.answers} for answers in (old, new))
     return ComparisonDocument(
         old=summarise(old, timestamp),
         new=summarise(new, timestamp),
@@ -267,7 +277,10 @@ def comparison_document(
         times=_times(terms),
         negative_flips=comparison.negative_flips,
         positive_flips=comparison.positive_flips,
+        newly_wrong=tuple(_flip(before[name], now[name]) for name in comparison.negative_flips),
+        newly_right=tuple(_flip(before[name], now[name]) for name in comparison.positive_flips),
         species=tuple(_recall(change) for change in _all_species(comparison)),
+        left_out=comparison.left_out,
         gates=verdict.gates,
         verdict=verdict.answer,
         reasons=verdict.reasons,
@@ -328,21 +341,6 @@ def _times(terms: Terms) -> TimesDocument | None:
         ratio_at_least=speed.lower_bound(),
         sample_size=len(speed.new_ms),
     )
-
-
-def flips(old: Answers, new: Answers) -> tuple[tuple[Flip, ...], tuple[Flip, ...]]:
-    """The images that are newly wrong and those that are newly right, of the species that the old model can name.
-
-    Raises:
-        RefusedError: the answers are about different known images.
-    """
-    comparison = compare(old, new)
-    before, now = ({answer.file_name: answer for answer in answers.answers} for answers in (old, new))
-
-    def shown(file_names: tuple[str, ...]) -> tuple[Flip, ...]:
-        return tuple(_flip(before[name], now[name]) for name in file_names)
-
-    return shown(comparison.negative_flips), shown(comparison.positive_flips)
 
 
 def _recall(change: SpeciesChange) -> SpeciesRecall:

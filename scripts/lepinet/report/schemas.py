@@ -1,4 +1,4 @@
-"""The JSON Schemas of what `test`, `compare` and `check` write; what a field means is taken from beside it."""
+"""The JSON Schemas of what commands write with --json; what a field means is taken from beside it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from lepinet.evaluation.results import Results
+from lepinet.evaluation.survey import Survey
 from lepinet.report.documents import CheckDocument, ComparisonDocument
 
 DOCUMENTS: dict[str, type[BaseModel]] = {
     "test": Results,
     "compare": ComparisonDocument,
     "check": CheckDocument,
+    "known-images": Survey,
 }
 """By the command that writes them."""
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State
-from lepinet.evaluation.results import Result, Results, Summary, Unanswered
-from lepinet.report import wording
+from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, State
+from lepinet.evaluation.results import Result, Results, Summary
+from lepinet.report import headline, wording
 from lepinet.report.documents import CheckDocument, ComparisonDocument, EnvironmentCheck, Flip, SpeciesRecall
 from lepinet.report.escape import for_terminal as text
+from lepinet.report.headline import Headline
 
 _ROWS = 20
 """So many lines of a list; --json has all."""
@@ -51,11 +52,9 @@ class _Paint:
 
 
 def _test(results: Results, paint: _Paint) -> Iterator[str]:
-    size, interval = results.sample_size, ""
-    if results.accuracy_interval and size >= SMOKE_TEST:
-        low, high = (f"{bound:.1%}".replace("%", " %") for bound in results.accuracy_interval)
-        interval = f"; between {low} and {high} of all such photos, at 95 % confidence"
-    yield paint.bold(f"{text(results.model.name)}: {wording.right_of(results)}{interval}")
+    size = results.sample_size
+    yield paint.bold(f"{text(results.model.name)}: {wording.tested(results)}")
+    yield from map(text, wording.cautions(results))
     yield from _rows(_figures_of(results))
     unknown = results.model.unknown_species or ()
     if unknown:
@@ -64,8 +63,8 @@ def _test(results: Results, paint: _Paint) -> Iterator[str]:
     missed = sorted((one for one in results.species if one.recall < 1), key=lambda one: (one.recall, one.id))
     rights = ((one.name, f"{round(one.recall * one.support)} of {one.support} right") for one in missed)
     yield from _list("species with photos named wrong", rights)
-    failed = [result for result in results.results if isinstance(result, Unanswered)]
-    yield from _list("not answered, and counted as wrong", ((one.file_name, one.error) for one in failed))
+    failed = ((one.file_name, one.error) for one in wording.unanswered(results))
+    yield from _list("not answered, and counted as wrong", failed)
     wrong = [result for result in results.results if isinstance(result, Result) and not result.correct]
     rows = ((one.file_name, f"it is {one.expected_name}", f"said {wording.said(one.top[0], size)}") for one in wrong)
     yield from _list("wrong", rows)
@@ -81,9 +80,9 @@ def _figures_of(summary: Summary) -> Iterator[tuple[str, ...]]:
 
 def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
     old, new = text(document.old.model.name), text(document.new.model.name)
-    yield from _answer(wording.DECISIONS[document.verdict], document.verdict, f"{old} → {new}", document.reasons, paint)
+    yield from _answer(headline.of_comparison(document), paint)
     yield from _side_by_side(document, old, new)
-    yield from _list("newly wrong", ((name,) for name in document.negative_flips))
+    yield from _newly_wrong(document)
     moved = (one for one in wording.by_change(document) if one.old_recall != one.new_recall)
     yield from _list("species that changed, right before and now", (_species(document, one) for one in moved))
     yield from _gates(document.gates, paint)
@@ -91,8 +90,8 @@ def _comparison(document: ComparisonDocument, paint: _Paint) -> Iterator[str]:
 
 
 def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
-    if not document.environments or any(version.error for version in document.registered):
-        yield paint.bold(text(wording.sentence(document.sentence), 1000))
+    if said := headline.of_check(document):
+        yield from _answer(said, paint)
     for problem in document.problems:
         yield ""
         yield str(problem)
@@ -105,12 +104,7 @@ def _check(document: CheckDocument, paint: _Paint) -> Iterator[str]:
 
 def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
     candidate = part.candidate.name if part.candidate else "no version"
-    found = part.verdict or part.comparison
-    decision = Decision.HOLD if part.error else part.verdict.answer if part.verdict else Decision.PROMOTE
-    title = f"{text(candidate)} → {part.name}"
-    yield from _answer(wording.answer_of(part), decision, title, found.reasons if found else (), paint)
-    if part.error:
-        yield text(wording.sentence(part.error), 1000)
+    yield from _answer(headline.of_environment(part), paint)
     if part.override:
         yield f"It ships by decision: {text(part.override, 1000)}"
     if part.comparison and part.baseline:
@@ -120,37 +114,41 @@ def _environment(part: EnvironmentCheck, paint: _Paint) -> Iterator[str]:
         yield from _rows([(wording.counted_images(part.test), text(candidate)), *rows])
     unanswered = ((one.file_name, one.error) for one in part.unanswered)
     yield from _list("not answered, and counted as wrong", unanswered)
-    size = part.test.sample_size if part.test else 0
-    yield from _list("newly wrong", (_flip(flip, size) for flip in part.newly_wrong))
-    yield from _gates(found.gates if found else (), paint)
+    if part.comparison:
+        yield from _newly_wrong(part.comparison)
+    yield from _gates(wording.gates_of(part), paint)
     if part.plan and not part.error:
-        yield "after the merge"
+        yield "if it is merged all the same" if part.blocks else "after the merge"
         yield from (f"  {text(line)}" for line in part.plan)
     yield ""
 
 
-def _answer(word: str, decision: Decision, title: str, reasons: Sequence[Reason], paint: _Paint) -> Iterator[str]:
+def _answer(said: Headline, paint: _Paint) -> Iterator[str]:
     states = {Decision.PROMOTE: State.PASSED, Decision.HOLD: State.FAILED, Decision.UNDECIDED: State.UNDECIDED}
-    yield f"{paint.bold(title)}: {paint.state(states[decision], word)}"
-    for reason in reasons[:5]:
-        yield text(wording.sentence(reason.sentence))
-    if len(reasons) > 5:
-        yield f"… and {len(reasons) - 5} more reasons (--json has all)"
+    yield f"{paint.bold(text(said.title))}: {paint.state(states[said.decision], said.word)}"
+    yield text(said.sentence, 1000)
+    if said.counted:
+        yield text(said.counted, 600)
+    yield from (text(line) for line in said.further[:4])
+    if len(said.further) > 4:
+        yield f"… and {len(said.further) - 4} more reasons (--json has all)"
 
 
 def _side_by_side(document: ComparisonDocument, old: str, new: str) -> Iterator[str]:
     yield ""
     rows = [(row.label, row.old, row.new, row.change) for row in wording.figures(document)]
-    flipped = f"{len(document.negative_flips)} / {len(document.positive_flips)}"
-    rows.insert(2, ("newly wrong / newly right", "", flipped, ""))
     yield from _rows([(wording.counted_images(document.new), old, new, ""), *rows])
-    if apart := wording.set_apart(document):
-        yield text(wording.sentence(apart))
+    for apart in filter(None, (wording.set_apart(document), wording.left_out(document))):
+        yield text(wording.sentence(apart), 600)
 
 
 def _species(document: ComparisonDocument, one: SpeciesRecall) -> tuple[str, ...]:
     old, new = (round(recall * one.support) for recall in (one.old_recall, one.new_recall))
     return one.name, f"{old} → {new} of {one.support}", wording.label_of(document, one.id)
+
+
+def _newly_wrong(document: ComparisonDocument) -> Iterator[str]:
+    yield from _list("newly wrong", (_flip(flip, document.new.sample_size) for flip in document.newly_wrong))
 
 
 def _flip(flip: Flip, size: int) -> tuple[str, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images
 from lepinet.evaluation.gates import Decision, Terms, Verdict, judge
 from lepinet.evaluation.metrics import measure
+from lepinet.evaluation.photos import Look
+from lepinet.evaluation.photos.looking import look_at
 from lepinet.evaluation.run import answers_of_folder
 from lepinet.manifest.model import Gates
 from lepinet.trainer.place import manifest_here
@@ -46,7 +48,8 @@ def compare_models(
     """
     known = _known(test_dataset)
     say("Loading models...", sys.stdout)
-    old, new = (_answers(Path(path), known) for path in (old_model_path, new_model_path))
+    looks = look_at({image.sha256: image.path for image in known.images if image.sha256})
+    old, new = (_answers(Path(path), known, looks) for path in (old_model_path, new_model_path))
     here = manifest_here()
     verdict = judge(old, new, Terms(here.manifest.gates if here else Gates()))
     say(_shown(old, new, verdict), sys.stdout)
@@ -59,8 +62,8 @@ def _known(dataset: str | os.PathLike[str] | Iterable[tuple[str | Path, str, str
     return known_images(dataset)
 
 
-def _answers(folder: Path, known: KnownImages) -> Answers:
-    return answers_of_folder(folder, ModelIdentity(name=str(folder)), known)
+def _answers(folder: Path, known: KnownImages, looks: Mapping[str, Look]) -> Answers:
+    return answers_of_folder(folder, ModelIdentity(name=str(folder)), known, looks=looks)
 
 
 def _shown(old: Answers, new: Answers, verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""Which registry a script means by the place where it runs: its repository's, DATABASE_URL's or this machine's."""
+"""Which registry a script means by the place where it runs: its repository's, a project's, or this machine's."""
 
 from __future__ import annotations
 
@@ -25,22 +25,21 @@ _FIRST_COMMIT = re.compile(r"[0-9a-f]{40}")
 def registry_here(environment: str | None = None) -> Iterator[Registry]:
     """The registry of an environment; None: of the last one, which is the one that users are served by.
 
-    In a repository models.yaml says which registry that is. Elsewhere it is DATABASE_URL's, else the one that
-    LEPINET_HOME holds.
+    In a repository models.yaml says which registry that is. Elsewhere it is the Supabase project at SUPABASE_URL, else
+    the database at DATABASE_URL, else the one that LEPINET_HOME holds.
 
     Raises:
         LepinetError: there is none, models.yaml is wrong, or it has no such environment.
     """
     here = manifest_here()
     settings = read_settings(here.root if here else None)
-    name, kind = environment, RegistrySettings(kind="postgres")
-    folder = partial(_only_repository, settings)
     if here:
-        name = environment or list(here.manifest.environments)[-1]
-        kind = here.registry_of(name)
+        name: str | None = environment or list(here.manifest.environments)[-1]
+        kind = here.registry_of(str(name))
         folder = partial(here.data, settings)
-    elif settings.get("LEPINET_HOME") and not settings.get("DATABASE_URL", environment):
-        kind = RegistrySettings(kind="embedded")
+    else:
+        name, kind = environment, _kind_elsewhere(settings, environment)
+        folder = partial(_only_repository, settings)
     with open_registry(kind, name, folder, settings, Timings()) as registry:
         yield registry
 
@@ -77,6 +76,16 @@ def manifest_here() -> Here | None:
     return None
 
 
+def _kind_elsewhere(settings: Settings, environment: str | None) -> RegistrySettings:
+    """Where nothing at all is set, Supabase: its two settings are the ones that trainers know."""
+    project = settings.get("SUPABASE_URL", environment)
+    if settings.get("DATABASE_URL", environment) and not (
+        project and settings.get("SUPABASE_SERVICE_KEY", environment)
+    ):
+        return RegistrySettings(kind="postgres")
+    return RegistrySettings(kind="embedded" if settings.get("LEPINET_HOME") and not project else "supabase")
+
+
 def _only_repository(settings: Settings) -> Path:
     home = settings.home
     found = [
@@ -88,6 +97,6 @@ def _only_repository(settings: Settings) -> Path:
         raise UsageError(
             f"{'no' if not found else 'more than one'} repository has its registry here",
             where=f"LEPINET_HOME, {home}",
-            todo="Run this inside of the repository, or set DATABASE_URL.",
+            todo="Run this inside of the repository, or set SUPABASE_URL or DATABASE_URL.",
         )
     return found[0]

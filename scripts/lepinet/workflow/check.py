@@ -18,7 +18,7 @@ from lepinet.manifest.model import Environment, Manifest
 from lepinet.manifest.problems import ManifestError
 from lepinet.report.documents import CheckDocument, DeclaredVersion, EnvironmentCheck, RegisteredVersion
 from lepinet.target import Target
-from lepinet.workflow.evaluate import Bench, Counted, answers_of, bench, speed_of
+from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, speed_of
 from lepinet.workflow.findings import check_document, declared_version, environment_check
 from lepinet.workflow.workspace import Workspace
 
@@ -49,7 +49,7 @@ def check(workspace: Workspace, base: str | None, counted: CountedFor) -> CheckD
     document = partial(document, known_images=manifest.known_images, problems=judgement.problems)
     if judgement.problems:
         return document(environments=(), registered=())
-    judging = _Judging(manifest, bench(workspace, None), counted, now)
+    judging = _Judging(manifest, bench(workspace, None, looking=counted(LOOKING)), counted, now)
     environments = tuple(
         judging.environment(change, change.activation)
         for change in judgement.environments

@@ -25,7 +25,7 @@ from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
 from lepinet.target import Target
 from lepinet.workflow.declared import declared, declaring
-from lepinet.workflow.evaluate import Bench, Counted, answers_of, bench, something_to_ask, speed_of
+from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask, speed_of
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
 from lepinet.workflow.workspace import Workspace, actor
@@ -98,7 +98,7 @@ def judge(workspace: Workspace, environment: str | None, counted: CountedFor) ->
 
 def emergency(workspace: Workspace, environment: str, version: str, reason: str, telling: Telling) -> Outcome:
     """Move endpoint and database to a version at once, and pin it. Neither a commit nor a clean tree is needed."""
-    commit, offline = workspace.git.head(), _TestedHere(workspace, telling.counted)
+    commit, offline = workspace.git.head(), _TestedHere(workspace, telling.counted, judged=False)
     with _run(workspace, environment, commit, Options(reason=reason), telling=telling, offline=offline) as run:
         return rollback_now(run, environment, _known_target(workspace, run.registry, environment, version), reason)
 
@@ -177,17 +177,19 @@ class _TestedHere:
 
     workspace: Workspace
     counted: CountedFor
+    judged: bool = True
+    """Whether there will be a verdict; an emergency takes no time for one."""
     _said: dict[Target, Answers | None] = field(default_factory=dict)
 
     @cached_property
     def _bench(self) -> Bench:
         # Read when the first answer is asked for: an emergency pins before it looks at any photo.
-        return bench(self.workspace, None)
+        return bench(self.workspace, None, looking=self.counted(LOOKING))
 
     def answers(self, target: Target) -> Answers | None:
         if target not in self._said:
             counted = self.counted(f"testing {target.version or target}")
-            self._said[target] = answers_of(target, self._bench, counted)
+            self._said[target] = answers_of(target, self._bench, counted, judged=self.judged)
         return self._said[target]
 
     def speed(self, old: Target, new: Target) -> Speed | None:

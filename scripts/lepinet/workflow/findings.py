@@ -18,7 +18,6 @@ from lepinet.report.documents import (
     EnvironmentCheck,
     RegisteredVersion,
     comparison_document,
-    flips,
 )
 
 
@@ -84,7 +83,6 @@ def environment_check(
         error: why the candidate could not be tested; that blocks whatever the change is.
     """
     comparison = comparison_document(old, new, verdict, terms, timestamp) if old and new and verdict else None
-    newly_wrong, newly_right = flips(old, new) if old and new else ((), ())
     unanswered = results_of(new, timestamp).results if new else ()
     judged = change_class is ChangeClass.ACTIVATE
     undecided_blocks = terms.gates.when_undecided == "block"
@@ -99,8 +97,6 @@ def environment_check(
         test=summarise(new, timestamp) if new else None,
         unanswered=tuple(result for result in unanswered if isinstance(result, Unanswered)),
         comparison=comparison,
-        newly_wrong=newly_wrong,
-        newly_right=newly_right,
         verdict=verdict if judged else None,
         blocks=blocks,
         error=error,

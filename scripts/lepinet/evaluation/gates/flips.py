@@ -24,6 +24,8 @@ def flips(paired: Paired, gates: Gates) -> tuple[Judged, ...]:
     over = paired.negative > allowed
     state = State.FAILED if shown else State.WATCH if over else State.PASSED
     sentence = f"{paired.negative} of {paired.size} newly wrong; {allowed} allowed"
+    if state is State.WATCH:
+        sentence += ", but that may be chance and stops nothing"
     gate = Gate(
         name="max_negative_flips",
         state=state,

@@ -6,7 +6,7 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 
-from lepinet.evaluation.gates.verdict import Gate, Judged, Reason, State
+from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State
 from lepinet.evaluation.metrics import Metrics, wilson_interval
 from lepinet.manifest.model import Gates
 
@@ -29,7 +29,7 @@ def _floor(name: str, floor: Decimal, right: int, size: int, what: str) -> Judge
     passed = right >= needed
     sentence = f"{right} of {size} {what}; {needed} needed"
     low, high = wilson_interval(right, size)
-    if low < float(floor) < high:
+    if size >= SMOKE_TEST and low < float(floor) < high:
         sentence += ", near the floor"
     gate = Gate(
         name=name,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 from lepinet.evaluation import paired as statistics
 from lepinet.evaluation.gates import tries as tried
-from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State, points
+from lepinet.evaluation.gates.verdict import SMOKE_TEST, Gate, Judged, Reason, State, at_most, points
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 
@@ -41,7 +40,7 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str, tries: 
         "try": tries,
     }
     if result.shown:
-        state, code, sentence = State.PASSED, "shown_not_worse", _shown(paired, worst, margin)
+        state, code, sentence = State.PASSED, "shown_not_worse", _shown(paired, worst, margin, old, new)
     elif result.shown_worse:
         flipped = f"{paired.negative} of {size} newly wrong, {paired.positive} newly right"
         state, code, sentence = State.FAILED, "shown_worse", f"shown to be worse: {flipped}"
@@ -50,10 +49,10 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str, tries: 
         if size >= SMOKE_TEST:
             needed = statistics.images_needed(paired, margin, alpha)
             figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
-            enough = f"about {needed:,}" if needed > size else "they"
-            sentence += f"; {enough} would be enough, were both equally good"
+            enough = f"about {needed:,} would" if needed > size else "so many mostly do"
+            sentence += f"; {enough}, if both are equally good"
         sentence += tried.told(tries)
-    own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size else ""
+    own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size >= SMOKE_TEST else ""
     gate = Gate(
         name="non_inferiority",
         state=state,
@@ -65,29 +64,26 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str, tries: 
     return (Judged(gate, (Reason(code=code, sentence=sentence, figures=figures),)),)
 
 
-def _shown(paired: Paired, worst: float, margin: float) -> str:
+def _shown(paired: Paired, worst: float, margin: float, old: str, new: str) -> str:
     limit = f"limit {points(margin)}"
     if paired.size < SMOKE_TEST:
         return f"{paired.negative} of {paired.size} newly wrong, {paired.positive} newly right: inside the {limit}"
     if worst <= 0:
-        return f"shown not worse ({limit})"
-    return f"shown at most {_bound(worst, margin)} worse ({limit})"
+        return f"the photos show that {new} is not worse than {old}"
+    return f"the photos show that {new} is at most {at_most(worst, margin)} worse than {old} ({limit})"
 
 
 def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) -> str:
     size, limit = paired.size, f"limit {points(margin)}"
     if not size:
-        return f"none of the known images shows a species that {old} can name"
+        return f"none of the known images that count shows a species that {old} can name"
     if size < SMOKE_TEST:
         known = f"{size} known image{'s' if size > 1 else ''}"
         return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old} takes a few hundred"
     if worst < margin:
         return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
-    bound = _bound(worst, margin)
-    return f"{size} known images cannot tell whether {new} is as good as {old}: it may be up to {bound} worse ({limit})"
-
-
-def _bound(worst: float, margin: float) -> str:
-    """How much worse at most, rounded up, and with a second digit where one would hide on which side of the limit."""
-    tenth = math.ceil(worst * 1000 - 1e-9) / 1000
-    return points(tenth) if (tenth < margin) == (worst < margin) else f"{math.ceil(worst * 10_000) / 100:.2f} points"
+    bound = at_most(worst, margin)
+    return (
+        f"{size} known images cannot tell whether {new} is as good as {old}: "
+        f"they do not rule out that it is {bound} worse ({limit})"
+    )

@@ -10,7 +10,8 @@ from lepinet.evaluation.gates.verdict import Gate, Judged, Reason, State
 from lepinet.evaluation.paired import Paired, mcnemar_worse
 from lepinet.manifest.model import Gates
 
-_LEAST_IMAGES = 5
+LEAST_IMAGES = 5
+"""Species with fewer are not judged alone."""
 _ALPHA = 0.03
 """Shared by all species that are judged."""
 _OTHERS_NEEDED = 30
@@ -23,14 +24,12 @@ def species(comparison: Comparison, gates: Gates) -> tuple[Judged, ...]:
     if gates.max_species_recall_drop is None:
         return ()
     limit = Fraction(gates.max_species_recall_drop)
-    judged = [one for one in comparison.species if one.support >= _LEAST_IMAGES]
+    judged = [one for one in comparison.species if one.support >= LEAST_IMAGES]
     gone = {one.id for one in comparison.dropped}
     lost: list[SpeciesChange] = []
     watched: list[SpeciesChange] = []
-    over = [
-        one for one in comparison.species if one.id in gone or (one.support >= _LEAST_IMAGES and _drop(one) > limit)
-    ]
-    for one in sorted(over, key=_drop, reverse=True):
+    over = (one for one in judged if one.id not in gone and _drop(one) > limit)
+    for one in sorted((*comparison.dropped, *over), key=_drop, reverse=True):
         surely = one.id in gone or _is_lost(one, comparison, len(judged))
         (lost if surely else watched).append(one)
     state = State.FAILED if lost else State.WATCH if watched else State.PASSED if judged else State.TOO_FEW

@@ -23,5 +23,5 @@ def told(tries: int) -> str:
     """What a person should know of it; empty for the first try."""
     if tries == 1:
         return ""
-    ending = "th" if tries % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(tries % 10, "th")
-    return f"; the {tries}{ending} version tried on these photos must show more than the first"
+    others = f"{tries - 1} other versions were" if tries > 2 else "another version was"
+    return f"; {others} tried on these photos before, and one of many looks good by luck: more must be shown of it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -84,3 +85,9 @@ def points(share: float) -> str:
     shown = f"{value:.1f}" if value >= 1 or abs(value - round(value, 1)) < 1e-9 else f"{value:.2g}"
     shown = shown.removesuffix(".0")
     return f"{shown} point" if shown == "1" else f"{shown} points"
+
+
+def at_most(worst: float, margin: float) -> str:
+    """How much worse at most, rounded up, and with a second digit where one would hide on which side of the limit."""
+    tenth = math.ceil(worst * 1000 - 1e-9) / 1000
+    return points(tenth) if (tenth < margin) == (worst < margin) else f"{math.ceil(worst * 10_000) / 100:.2f} points"

@@ -1,0 +1,116 @@
+"""A Supabase project's address and key, read and checked before anything is sent to it."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from lepinet.errors import UsageError
+from lepinet.manifest.fields import PROJECT_URL
+
+_HOSTED: Final = re.compile(r"(?P<reference>[a-z0-9]{20})\.supabase\.co")
+_DASHBOARD: Final = re.compile(
+    r"https?://(app\.|www\.)?supabase\.(com|io)/dashboard/project/(?P<reference>[a-z0-9]{20})"
+)
+_KEY: Final = re.compile(r"[A-Za-z0-9_.=+/-]+")
+_READS_LITTLE: Final = "may read the active version and nothing else"
+_RIGHT_KEY: Final = (
+    "it is the project's secret key, sb_secret_…, or the old kind's service_role (in its dashboard: Settings, API Keys)"
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where a project answers, and a key that opens all of it. Its text shows no key.
+
+    Raises:
+        UsageError: the one or the other cannot be right. Neither is repeated: a key may stand in the place of the URL.
+    """
+
+    url: str
+    key: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_url(self.url)
+        _check_key(self.key, self.reference)
+
+    @property
+    def host(self) -> str:
+        """For messages."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def reference(self) -> str | None:
+        return reference(self.url)
+
+    @property
+    def on_this_machine(self) -> bool:
+        return self.url.startswith("http://")
+
+    @property
+    def key_ended(self) -> datetime | None:
+        """Since when the key does not count any more, by this machine's clock; None when that cannot be said."""
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            ended = datetime.fromtimestamp(_claims(self.key)["exp"], UTC)
+            return ended if ended < datetime.now(UTC) else None
+        return None
+
+    def hidden(self, text: str) -> str:
+        """Somebody else's text without the key, should it quote it."""
+        return text.replace(self.key, "***")
+
+
+def reference(url: str) -> str | None:
+    """What Supabase calls the project at a URL; None at an address of somebody's own."""
+    found = _HOSTED.fullmatch(urlsplit(url).hostname or "")
+    return found["reference"] if found else None
+
+
+def _check_url(url: str) -> None:
+    if re.fullmatch(PROJECT_URL, url):
+        return
+    todo = "it is like https://abcdefghijklmnopqrst.supabase.co (in the project's dashboard: Connect, API)"
+    if found := _DASHBOARD.match(url):
+        raise UsageError("SUPABASE_URL is the dashboard's", todo=f"it is https://{found['reference']}.supabase.co")
+    if url.startswith("http://"):
+        raise UsageError("SUPABASE_URL is not https: everybody on the way could read the key", todo=todo)
+    if url.startswith(("postgresql://", "postgres://")):
+        raise UsageError("SUPABASE_URL is a connection string, as DATABASE_URL is", todo=todo)
+    raise UsageError("SUPABASE_URL is no project's URL, which has no path, user or spaces", todo=todo)
+
+
+def _check_key(key: str, project: str | None) -> None:
+    if key.startswith("sb_secret_") and _KEY.fullmatch(key):
+        return
+    if key.startswith("sb_publishable_"):
+        raise UsageError(f"SUPABASE_SERVICE_KEY is the publishable key, which {_READS_LITTLE}", todo=_RIGHT_KEY)
+    claims = _claims(key)
+    role, named = claims.get("role"), claims.get("ref")
+    if role == "anon":
+        raise UsageError(f"SUPABASE_SERVICE_KEY is the anon key, which {_READS_LITTLE}", todo=_RIGHT_KEY)
+    if role != "service_role":
+        raise UsageError("SUPABASE_SERVICE_KEY is no key that opens a project", todo=_RIGHT_KEY)
+    if project and named and named != project:
+        raise UsageError(
+            f"the key is the project {named}'s, and the URL {project}'s",
+            todo="take both from one project; an environment's own are SUPABASE_URL_… and SUPABASE_SERVICE_KEY_…",
+        )
+
+
+def _claims(key: str) -> Mapping[str, Any]:
+    """What a key of the old kind, a signed token, says of itself; nothing where it is none."""
+    parts = key.split(".")
+    if len(parts) != 3 or not _KEY.fullmatch(key):
+        return {}
+    with suppress(binascii.Error, ValueError):
+        claims = json.loads(urlsafe_b64decode(parts[1] + "=="))
+        return claims if isinstance(claims, dict) else {}
+    return {}

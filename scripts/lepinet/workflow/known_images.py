@@ -1,0 +1,55 @@
+"""`known-images check`: what is to say of the known images."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from lepinet.errors import RefusedError, UsageError
+from lepinet.evaluation.fingerprints import Words, training_fingerprints
+from lepinet.evaluation.paired import POWER
+from lepinet.evaluation.survey import Seen, Survey, Wanted, survey
+from lepinet.files import inside
+from lepinet.workflow.evaluate import Bench
+from lepinet.workflow.workspace import Workspace
+
+
+def check(bench: Bench, margin: float | None, power: float = POWER) -> Survey:
+    """Look closely at the known images.
+
+    Args:
+        bench: with the photos.
+        margin: how much worse a model may be, over all and in each species; None: as models.yaml has both.
+        power: in such a share of cases shall the images be enough, 0.5 to 1, exclusive.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if bench.known is None or not bench.known.images:
+        raise UsageError("there are no known images yet", todo="lepinet known-images add PHOTO --species ID")
+    learned, unknown = _learned(bench.workspace) if bench.workspace else ({}, {})
+    seen = Seen(bench.looks, bench.known.unlisted(), learned, unknown)
+    gates = bench.gates
+    wanted = Wanted(
+        confidence=float(gates.confidence),
+        power=power,
+        margin=margin or _float(gates.non_inferiority_margin),
+        margin_of_species=margin or _float(gates.max_species_recall_drop),
+    )
+    return survey(bench.known, seen, bench.species, wanted, datetime.now(UTC))
+
+
+def _learned(workspace: Workspace) -> tuple[dict[str, Words], dict[str, str]]:
+    """The training photos of each version whose files are here, and why those of others cannot be told."""
+    learned: dict[str, Words] = {}
+    unknown: dict[str, str] = {}
+    for name, version in workspace.manifest.versions.items():
+        try:
+            learned[name] = training_fingerprints(inside(workspace.root, version.file_path))
+        except RefusedError as error:
+            unknown[name] = error.lines()[0]
+    return learned, unknown
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

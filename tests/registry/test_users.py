@@ -1,0 +1,70 @@
+"""Signed-in users of a Supabase project with one right each, through the API as their programs ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from postgrest.exceptions import APIError
+from supabase import Client, ClientOptions, create_client
+
+from lepinet.registry.embedded import EmbeddedServer
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project, User
+
+Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+USERS = {
+    name: User(f"{name}@example.org", "correct horse", app_metadata)
+    for name, app_metadata in {
+        "trainer": {"role": "trainer"},
+        "monitor": {"role": "monitor"},
+        "admin": {"role": "admin"},
+        "visitor": {},
+    }.items()
+}
+VERSION = {"version_name": "v2.0.0", "file_path": "Bhanura/lepinet-model-v2"}
+
+
+@pytest.fixture
+def signed_in(server: EmbeddedServer, database: str) -> Iterator[Callable[[str], Client]]:
+    """Supabase's own client, with the publishable key and a user signed in."""
+    project = Project(server.url(database, "authenticator"), users=tuple(USERS.values()))
+    with project_online(project) as url, httpx.Client() as http:
+
+        def signed_in(name: str) -> Client:
+            client = create_client(url, project.publishable_key, ClientOptions(httpx_client=http))
+            client.auth.sign_in_with_password({"email": USERS[name].email, "password": USERS[name].password})
+            return client
+
+        yield signed_in
+
+
+def test_a_trainer_logs_a_version_and_nobody_else_does(signed_in: Callable[[str], Client], owner: Rows) -> None:
+    for name in ("visitor", "monitor", "admin"):
+        with pytest.raises(APIError, match=r"needs a user whose app_metadata\.role is trainer"):
+            signed_in(name).rpc("log_model_version", VERSION).execute()
+    for _ in range(2):
+        signed_in("trainer").rpc("log_model_version", VERSION).execute()
+    logged = owner.execute("select version_name, file_path, is_active from public.model_versions").fetchall()
+    assert logged == [(*VERSION.values(), False)]
+
+
+def test_a_monitor_reads_the_snapshot_and_logs_what_it_measured(
+    signed_in: Callable[[str], Client], owner: Rows
+) -> None:
+    owner.execute("insert into public.model_versions (version_name, file_path) values ('v1.0.0', 'm')")
+    snapshot: Any = signed_in("monitor").rpc("registry_snapshot", {"environment": "production"}).execute().data
+    assert [version["version_name"] for version in snapshot["versions"]] == ["v1.0.0"]
+    measured = {"id": str(uuid4()), "version_name": "v1.0.0", "test_accuracy": 0.9, "test_sample_size": 96}
+    for name, kind in (("monitor", "proof"), ("trainer", "monitor"), ("visitor", "monitor")):
+        with pytest.raises(APIError, match=r"no user may do this|needs a user whose"):
+            signed_in(name).rpc("log_model_performance", {**measured, "kind": kind}).execute()
+    signed_in("monitor").rpc("log_model_performance", {**measured, "kind": "monitor"}).execute()
+    assert owner.execute("select kind, test_accuracy from public.model_performance_logs").fetchall() == [
+        ("monitor", 0.9)
+    ]
