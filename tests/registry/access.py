@@ -199,7 +199,7 @@ def _table(of: str, lines: Iterator[tuple[str, Sequence[str]]]) -> str:
 
 
 def main() -> None:
-    with TemporaryDirectory() as folder, EmbeddedServer(Path(folder)) as server:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, EmbeddedServer(Path(folder)) as server:
         with server.connect("postgres", SUPERUSER) as superuser:
             superuser.execute(f"create database access owner {OWNER}".encode())
         with server.connect("access") as owner:
