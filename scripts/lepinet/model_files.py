@@ -19,6 +19,8 @@ _CHUNK = 1 << 20
 _LONGEST_LABEL = 200
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
+TRAINING = "training_fingerprints.txt"
+"""In a model's folder: what its training photos look like, as `lepinet fingerprint` writes it."""
 _ONNX_NAMES = ("onnx/model.onnx", "model.onnx")
 
 
@@ -81,6 +83,15 @@ def needed_files(names: Collection[str], where: str) -> tuple[str, str, str]:
             todo = "Save model and image processor with `save_pretrained`."
             raise RefusedError(f"{name} is missing", where=where, todo=todo)
     return _CONFIG, _PREPROCESSOR, onnx
+
+
+def wanted_files(names: Collection[str], where: str) -> tuple[str, ...]:
+    """What is fetched of a repository: the needed files, and what tells of the training photos.
+
+    Raises:
+        RefusedError: as `needed_files`.
+    """
+    return (*needed_files(names, where), *([TRAINING] if TRAINING in names else []))
 
 
 def folder_revision(folder: Path) -> str:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from lepinet.errors import RefusedError
 from lepinet.evaluation.fingerprints import (
-    FILE,
     NEAR,
     alike,
     among,
@@ -21,6 +20,7 @@ from lepinet.evaluation.fingerprints import (
     read_fingerprints,
     training_fingerprints,
 )
+from lepinet.model_files import TRAINING
 
 HEADER = "lepinet fingerprints 1\n"
 BLANK = f"{0:064x}"
@@ -32,7 +32,7 @@ def bits(*places: int) -> str:
 
 
 def written(folder: Path, *fingerprints: str) -> Path:
-    (folder / FILE).write_text(fingerprints_text(fingerprints))
+    (folder / TRAINING).write_text(fingerprints_text(fingerprints))
     return folder
 
 
@@ -74,13 +74,13 @@ def test_more_photos_than_are_compared_at_once(tmp_path: Path) -> None:
 
 def test_a_file_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     kept = training_fingerprints(written(tmp_path, bits(1, 2, 3), BLANK, BLANK))
-    assert (tmp_path / FILE).read_text() == f"{HEADER}{BLANK}\n{bits(1, 2, 3)}\n"
+    assert (tmp_path / TRAINING).read_text() == f"{HEADER}{BLANK}\n{bits(1, 2, 3)}\n"
     assert len(kept) == 2
     assert among({"a": bits(*range(NEAR)), "b": bits(*range(100, 200))}, kept) == {"a"}
 
 
 def test_line_ends_of_another_system_are_no_harm(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(f"{HEADER}{BLANK}\n".replace("\n", "\r\n").encode())
+    (tmp_path / TRAINING).write_bytes(f"{HEADER}{BLANK}\n".replace("\n", "\r\n").encode())
     assert len(training_fingerprints(tmp_path)) == 1
 
 
@@ -127,13 +127,13 @@ def test_a_file_that_is_no_list_of_fingerprints_is_refused(
 ) -> None:
     model = tmp_path / "model"
     model.mkdir()
-    harm(model / FILE)
+    harm(model / TRAINING)
     with pytest.raises(RefusedError, match=reason):
         training_fingerprints(model)
 
 
 def test_a_bad_line_is_named_by_its_number(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text(f"{HEADER}{BLANK}\nnonsense\n")
+    (tmp_path / TRAINING).write_text(f"{HEADER}{BLANK}\nnonsense\n")
     with pytest.raises(RefusedError) as refused:
-        read_fingerprints(tmp_path / FILE)
-    assert refused.value.where == f"{tmp_path / FILE}:3"
+        read_fingerprints(tmp_path / TRAINING)
+    assert refused.value.where == f"{tmp_path / TRAINING}:3"

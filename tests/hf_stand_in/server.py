@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import sys
 import threading
@@ -17,6 +18,9 @@ from urllib.parse import parse_qsl, urlsplit
 from hf_stand_in.answers import Asked, Reply, answer, stored
 from hf_stand_in.faults import Fault
 from hf_stand_in.repository import Repository
+
+PATIENCE = 20
+"""Seconds that a test waits for a request."""
 
 
 @dataclass
@@ -51,12 +55,15 @@ class StandIn:
     """The URL of the server that holds large files."""
     tokens: set[str] = field(default_factory=set)
     """Those that are somebody's."""
+    vouched: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Tokens for jobs without one: by what vouches for the job, and the repository that it is for."""
     repositories: dict[str, Repository] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     at_storage: list[Request] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
     _orders: list[Order] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _asked: threading.Condition = field(default_factory=threading.Condition)
 
     def create(self, name: str, files: Mapping[str, bytes | None]) -> Repository:
         """A public repository with one commit."""
@@ -74,6 +81,16 @@ class StandIn:
         self._orders.clear()
         self.requests.clear()
         self.at_storage.clear()
+
+    def wait_for(self, requests: int) -> None:
+        """Until the storage was asked so often."""
+        with self._asked:
+            assert self._asked.wait_for(lambda: len(self.at_storage) >= requests, PATIENCE)
+
+    def note(self, request: Request, *, storage: bool) -> None:
+        with self._asked:
+            (self.at_storage if storage else self.requests).append(request)
+            self._asked.notify_all()
 
     def ordered(self, path: str) -> Fault | None:
         with self._lock:
@@ -95,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # http.server calls it so
         asked = self._asked()
         request = Request(time.monotonic(), self.path, asked.token, asked.start)
-        (self.stand_in.at_storage if self.is_storage else self.stand_in.requests).append(request)
+        self.stand_in.note(request, storage=self.is_storage)
         if self.is_storage:
             reply = stored(asked, self.stand_in.repositories)
         else:
@@ -105,6 +122,15 @@ class Handler(BaseHTTPRequestHandler):
             (fault or Handler.send)(self, reply)
 
     do_HEAD = do_GET  # noqa: N815 -- as above
+
+    def do_POST(self) -> None:  # as above
+        """A token for who is vouched for: https://huggingface.co/changelog/trusted-publishers."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        token = self.stand_in.vouched.get((asked["subject_token"], asked["resource"]))
+        body = (
+            {"access_token": token, "token_type": "bearer", "expires_in": 3600} if token else {"error": "invalid_grant"}
+        )
+        self.send(Reply(200 if token else 400, json.dumps(body).encode(), {"Content-Type": "application/json"}))
 
     def send(self, reply: Reply) -> None:
         self.send_head(reply)

@@ -12,7 +12,7 @@ import pytest
 from hf_stand_in.repository import Repository, files_of
 from hf_stand_in.server import StandIn, hub_online
 from lepinet.hub import Hub, Kept
-from lepinet.model_files import needed_files
+from lepinet.model_files import wanted_files
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 
@@ -37,7 +37,7 @@ class Machine:
         return Hub(self.folder, Settings(environ), timings, self._fetching)
 
     def fetch(self, repository: str, revision: str, token: str | None = None, timings: Timings = SHORT) -> Kept:
-        return self.hub(token, timings).fetch(repository, revision, partial(needed_files, where=repository))
+        return self.hub(token, timings).fetch(repository, revision, partial(wanted_files, where=repository))
 
     def kept(self) -> list[str]:
         """Commits that are here whole, as whoever looks for them finds them."""

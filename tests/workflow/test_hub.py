@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,14 @@ import pytest
 from hf_stand_in import faults
 from hf_stand_in.repository import Repository, files_of
 from hf_stand_in.server import StandIn, hub_online
+from lepinet.evaluation.fingerprints import fingerprints_text
+from lepinet.evaluation.photos.looking import look_at
+from lepinet.model_files import TRAINING
 from workflow.desk import Desk, Ended, lay
 
 MODELS = Path(__file__).parents[1] / "models"
 NAME = "asha/butterflies"
-CANARY = "hf_canary_of_these_tests"
+CANARY, VOUCHED = "hf_canary_of_these_tests", "vouched-by-github"
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +154,49 @@ def test_what_is_not_here_cannot_be_had_without_the_hub(desk: Desk, hub: StandIn
     assert f"{NAME} @ {commit[:7]} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it" in ended.err
 
 
+def test_a_run_that_is_killed_while_it_fetches_leaves_no_model_and_holds_up_nobody(desk: Desk, hub: StandIn) -> None:
+    register(desk, hub)
+    hub.order(faults.drip, on="/lfs/")
+    command = [sys.executable, "-c", "from lepinet.cli import main; main()", "test", "v2.0.0"]
+    variables = desk.variables | {"HF_ENDPOINT": hub.url}
+    with subprocess.Popen(command, cwd=desk.folder, env=variables, stderr=subprocess.DEVNULL) as killed:
+        hub.wait_for(1)
+        killed.kill()
+    assert {entry.suffix for entry in (desk.home / "cache" / "hub" / NAME).iterdir()} == {".lock", ".part"}
+    lepinet(desk, hub, "test", "v2.0.0")
+
+
+def test_a_job_without_a_secret_fetches_what_it_is_vouched_for(desk: Desk, hub: StandIn) -> None:
+    """https://huggingface.co/changelog/trusted-publishers"""  # noqa: D415 -- an address
+    private = hub.create("asha/keyless", files_of(MODELS / "v1.1.0"))
+    private.private, private.readers = True, {CANARY}
+    hub.vouched[VOUCHED, private.name] = CANARY
+    keyless = {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_IMPLICIT_TOKEN": "", "HF_OIDC_RESOURCE": private.name}
+    ended = desk.process("test", "asha/keyless@main", **keyless, HF_OIDC_ID_TOKEN=VOUCHED)
+    assert ended.code == 0, ended.err
+    assert CANARY not in ended.out + ended.err
+    for nobody in ({"HF_OIDC_ID_TOKEN": "somebody-else"}, {}):
+        ended = desk.process("test", "asha/keyless@main", **keyless, **nobody)
+        assert ended.code == 2
+        assert "HF_OIDC_RESOURCE asks for a token without a secret, and none can be had" in ended.err
+
+
 def test_commands_that_need_no_model_from_the_hub_do_not_load_its_client(desk: Desk) -> None:
     code = "import sys; from lepinet.cli import main\ntry: main()\nfinally: print('huggingface_hub' in sys.modules)"
     for command in (["validate"], ["test", "v1.1.0"], ["check"]):
         assert desk.run(sys.executable, "-c", code, *command).endswith("False")
+
+
+def test_photos_that_it_was_trained_on_are_known_from_the_hub_too(desk: Desk, hub: StandIn) -> None:
+    learned = look_at({"photo": desk.folder / "photos" / "tailed_jay_01.jpg"})["photo"].fingerprint
+    assert learned
+    files = files_of(MODELS / "v1.1.0") | {TRAINING: fingerprints_text([learned]).encode()}
+    register(desk, hub, hub.create("asha/trained-on-known-images", files).name)
+    named = lepinet(desk, hub, "known-images", "check", "--json", code=1).json["findings"]
+    assert ("trained_on", ["tailed_jay_01.jpg"]) in [(finding["kind"], finding["file_names"]) for finding in named]
+    assert not hub.at_storage, "the model itself is not needed for that"
+    compared = lepinet(desk, hub, "compare", "--old", "v1.0.0", "--new", "v2.0.0", "--json", code=1).json
+    assert [one["file_name"] for one in compared["left_out"]] == ["tailed_jay_01.jpg"]
 
 
 @pytest.mark.parametrize("place", ["hub", "folder"])

@@ -14,8 +14,9 @@ import pytest
 
 from evaluation.colour_model import slow_photo
 from evaluation.photo_files import FEW, KANDY, TESTS, bomb, drawing, exif, half, saved, window
-from lepinet.evaluation.fingerprints import FILE, fingerprints_text
+from lepinet.evaluation.fingerprints import fingerprints_text
 from lepinet.evaluation.photos.looking import look_at
+from lepinet.model_files import TRAINING
 from workflow.desk import Desk, lay
 
 SCHEMA = json.loads((TESTS.parent / "docs" / "schemas" / "known-images.json").read_text())
@@ -92,9 +93,9 @@ def test_photos_that_a_version_has_learned_from_are_named(desk: Desk) -> None:
     photo = desk.folder / "photos" / "common_jezebel_01.png"
     learned = look_at({"photo": photo})["photo"].fingerprint
     assert learned
-    (desk.copy_model("v1.1.0", "v1.6.0") / FILE).write_text(fingerprints_text([learned]))
+    (desk.copy_model("v1.1.0", "v1.6.0") / TRAINING).write_text(fingerprints_text([learned]))
     desk.declare("v1.6.0")
-    (desk.copy_model("v1.1.0", "v1.7.0") / FILE).write_text("no fingerprints")
+    (desk.copy_model("v1.1.0", "v1.7.0") / TRAINING).write_text("no fingerprints")
     desk.declare("v1.7.0")
     assert found(desk, code=1)[:2] == [("unreadable", []), ("trained_on", ["common_jezebel_01.png"])]
 

@@ -13,8 +13,9 @@ from PIL import Image
 
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.comparison import compare
-from lepinet.evaluation.fingerprints import FILE, fingerprints_text
+from lepinet.evaluation.fingerprints import fingerprints_text
 from lepinet.evaluation.photos.looking import look_at
+from lepinet.model_files import TRAINING
 from workflow.desk import Desk, lay
 
 LEFT_OUT = [
@@ -40,7 +41,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     desk.commit("Add photos that nobody looked at closely")
     learned = look_at({"photo": photos / "tailed_jay_01.jpg"})["photo"].fingerprint
     assert learned
-    (desk.copy_model("v1.1.0", "v1.4.0") / FILE).write_text(fingerprints_text([learned, "0" * 64]))
+    (desk.copy_model("v1.1.0", "v1.4.0") / TRAINING).write_text(fingerprints_text([learned, "0" * 64]))
     desk.declare("v1.4.0")
     desk.set_active("staging", "v1.4.0")
     desk.commit("Try v1.4.0 in staging")
@@ -112,9 +113,9 @@ def test_compare_of_files_knows_exact_copies_alone(desk: Desk, tmp_path: Path) -
 
 
 def test_a_model_whose_list_of_training_photos_cannot_be_read_is_not_registered(desk: Desk) -> None:
-    (desk.copy_model("v1.1.0", "v1.5.0") / FILE).write_text("photo_1.jpg\nphoto_2.jpg\n")
+    (desk.copy_model("v1.1.0", "v1.5.0") / TRAINING).write_text("photo_1.jpg\nphoto_2.jpg\n")
     desk.declare("v1.5.0")
     done = desk.lepinet("check", "--json")
     assert done.code == 1
     (new,) = done.json["registered"]
-    assert f"{FILE}: should begin with the line `lepinet fingerprints 1`" in new["error"]
+    assert f"{TRAINING}: should begin with the line `lepinet fingerprints 1`" in new["error"]

@@ -15,6 +15,7 @@ from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.groups import grouped
 from lepinet.evaluation.photos import FINGERPRINT_VERSION, Look
 from lepinet.files import inside, read_small
+from lepinet.model_files import TRAINING
 
 Words = NDArray[np.uint64]
 """Fingerprints, four words of 64 bits each; shape (photos, 4)."""
@@ -28,10 +29,8 @@ size: 23, brighter or darker by a fifth: 24, cropped by 3 %: 28; neighbours of a
 and noisy: 39. Cut by 3 % on every side, 98 of 100 are found. Specimens that are pinned alike on the same plain ground
 may come nearer to each other than that.
 """
-FILE = "training_fingerprints.txt"
-"""Its name in a model's folder: a line with `_HEADER`, then 64 hex digits a line, ascending, each once."""
-
 _HEADER = f"lepinet fingerprints {FINGERPRINT_VERSION}"
+"""The file's first line; then come 64 hex digits a line, ascending, each once."""
 _LINE = re.compile("[0-9a-f]{64}")
 _LARGEST = 64 << 20
 """About a million photos."""
@@ -69,7 +68,7 @@ def training_fingerprints(folder: Path) -> Words:
     Raises:
         RefusedError: the file is none that `lepinet fingerprint` wrote, or no regular file of the folder.
     """
-    return read_fingerprints(inside(folder, FILE)) if os.path.lexists(folder / FILE) else _words([])
+    return read_fingerprints(inside(folder, TRAINING)) if os.path.lexists(folder / TRAINING) else _words([])
 
 
 def read_fingerprints(path: Path) -> Words:

@@ -132,6 +132,7 @@ class Hub:
             )
         # An interrupted run may have left some of it there.
         unfinished = place.with_name(f"{place.name}.part")
+        (unfinished / "files").mkdir(parents=True, exist_ok=True)
         self._bring_all(listing, wanted, unfinished / "files", patience)
         (unfinished / "listing.json").write_text(listing.model_dump_json(indent=1), encoding="utf-8")
         if place.exists():  # damaged, or somebody else wrote it

@@ -177,7 +177,7 @@ class Asking:
         self, listing: Listing, file: ListedFile, to: Path, patience: Patience, progress: Callable[[int], None]
     ) -> None:
         url = hf_hub_url(listing.repository, file.name, revision=listing.revision, endpoint=self.url)
-        with to.open("ab") as out:
+        with to.open("ab", buffering=0) as out:
             size = out.tell()
             headers = self._headers | ({"Range": f"bytes={size}-"} if size else {})
             with get_session().stream("GET", url, headers=headers, timeout=self._timings.request) as response:

@@ -23,7 +23,7 @@ from lepinet.evaluation.speed import Speed
 from lepinet.evaluation.timing import time_both
 from lepinet.hub import Fetching, Hub
 from lepinet.manifest.model import Gates
-from lepinet.model_files import folder_revision, needed_files
+from lepinet.model_files import folder_revision, wanted_files
 from lepinet.report.documents import ComparisonDocument, comparison_document
 from lepinet.settings import read_settings
 from lepinet.target import Target
@@ -246,7 +246,7 @@ def _asked(what: str, bench: Bench) -> Asked:
         raise UsageError(what, todo=_known_names(bench))
     hub = bench.hub
     target = Target(repository, hub.commit(repository, revision))
-    kept = hub.fetch(repository, target.revision, partial(needed_files, where=what))
+    kept = hub.fetch(repository, target.revision, partial(wanted_files, where=what))
     return Asked(what, target, judged_repository(kept, where=what, allow_code=allow_code))
 
 

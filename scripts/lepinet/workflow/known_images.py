@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
-from lepinet.errors import RefusedError, UsageError
+from lepinet.errors import OutsideError, RefusedError, UsageError
 from lepinet.evaluation.fingerprints import Words, training_fingerprints
 from lepinet.evaluation.paired import POWER
 from lepinet.evaluation.survey import Seen, Survey, Wanted, survey
 from lepinet.files import inside
+from lepinet.model_files import TRAINING
+from lepinet.target import Target
 from lepinet.workflow.evaluate import Bench
 from lepinet.workflow.workspace import Workspace
 
@@ -43,12 +46,21 @@ def _learned(workspace: Workspace) -> tuple[dict[str, Words], dict[str, str]]:
     """The training photos of each version whose files are here, and why those of others cannot be told."""
     learned: dict[str, Words] = {}
     unknown: dict[str, str] = {}
-    for name, version in workspace.manifest.versions.items():
+    for name in workspace.manifest.versions:
         try:
-            learned[name] = training_fingerprints(inside(workspace.root, version.file_path))
-        except RefusedError as error:
+            learned[name] = training_fingerprints(_folder(workspace, workspace.manifest.target(name)))
+        except (RefusedError, OutsideError) as error:
             unknown[name] = error.lines()[0]
     return learned, unknown
+
+
+def _folder(workspace: Workspace, target: Target) -> Path:
+    """Where a version's fingerprints lie, if it has any; from the Hub they come without the model."""
+    if target.on_hub:
+        return workspace.hub.fetch(
+            target.file_path, target.revision, lambda names: (TRAINING,) if TRAINING in names else ()
+        ).folder
+    return inside(workspace.root, target.file_path)
 
 
 def _float(value: Decimal | None) -> float | None:

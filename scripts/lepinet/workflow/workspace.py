@@ -161,9 +161,9 @@ class Workspace:
         return self._kept(target).folder if target.on_hub else self._local(target)
 
     def _kept(self, target: Target) -> Kept:
-        from lepinet.model_files import needed_files  # noqa: PLC0415 -- see above
+        from lepinet.model_files import wanted_files  # noqa: PLC0415 -- see above
 
-        return self.hub.fetch(target.file_path, target.revision, partial(needed_files, where=str(target)))
+        return self.hub.fetch(target.file_path, target.revision, partial(wanted_files, where=str(target)))
 
     def _local(self, target: Target) -> Path:
         from lepinet.model_files import folder_revision  # noqa: PLC0415 -- see above
