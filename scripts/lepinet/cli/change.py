@@ -9,6 +9,7 @@ import click
 from lepinet.cli import NO, options
 from lepinet.cli.output import Progress, say, show_json
 from lepinet.workflow import change
+from lepinet.workflow.to_main import Edited
 from lepinet.workflow.workspace import open_workspace
 
 
@@ -20,7 +21,7 @@ from lepinet.workflow.workspace import open_workspace
 def activate(*, version: str, environment: str | None, override: str | None, as_json: bool) -> int:
     """Make a version active in models.yaml. What is live changes when that is merged and reconciled."""
     workspace = open_workspace()
-    _show(change.activate(workspace, workspace.only_environment(environment), version, override), as_json=as_json)
+    show_edited(change.activate(workspace, workspace.only_environment(environment), version, override), as_json=as_json)
     return 0
 
 
@@ -43,7 +44,7 @@ def rollback(*, version: str | None, environment: str | None, reason: str | None
     if not as_json:
         for number, line in enumerate(evidence, 1):
             click.echo(f"{number}. {line.item}: {line.shown}")
-    _show(edited, as_json=as_json, checklist={line.item: line.shown for line in evidence})
+    show_edited(edited, as_json=as_json, checklist={line.item: line.shown for line in evidence})
     return 0
 
 
@@ -99,11 +100,11 @@ def register(
         notes=notes,
         links=dict(link.split("=", 1) for link in links),
     )
-    _show(edited, as_json=as_json)
+    show_edited(edited, as_json=as_json)
     return 0
 
 
-def _show(edited: change.Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
+def show_edited(edited: Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
     if as_json:
         shown = {"done": edited.sentence, "next": edited.next_steps}
         show_json(shown | ({"checklist": checklist} if checklist else {}))

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, UsageError
-from lepinet.files import inside
+from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.target import Target
 from lepinet.workflow.declared import earlier_version
+from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Edited:
-    """An edit of models.yaml that was written."""
-
-    sentence: str
-    next_steps: tuple[str, ...]
-    """Shell commands that bring it to main, a pull request in between where there is an origin."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +34,27 @@ def activate(workspace: Workspace, environment: str, version: str, override: str
     Raises:
         UsageError: models.yaml has no such version.
     """
-    _write(workspace, edit.activate(workspace.content, environment, version, override=override))
+    replace_file(workspace.root / FILE, edit.activate(workspace.content, environment, version, override=override))
     message = f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else "")
     return Edited(
         f"{FILE} declares {version} active in {environment}",
-        _git(
-            workspace, f"activate-{environment}-{version}", message, *_uncommitted(workspace, _path(workspace, version))
+        steps_to_main(
+            workspace,
+            f"activate-{environment}-{version}",
+            message,
+            changed=[FILE],
+            added=_uncommitted(workspace, _path(workspace, version)),
         ),
     )
 
 
 def rollback(workspace: Workspace, environment: str, version: str, reason: str) -> Edited:
     """Declare an earlier version again."""
-    _write(workspace, edit.activate(workspace.content, environment, version))
+    replace_file(workspace.root / FILE, edit.activate(workspace.content, environment, version))
     message = f"Roll {environment} back to {version}: {' '.join(reason.split())}"
     return Edited(
         f"{FILE} declares {version} active in {environment}",
-        _git(workspace, f"rollback-{environment}-{version}", message),
+        steps_to_main(workspace, f"rollback-{environment}-{version}", message, changed=[FILE]),
     )
 
 
@@ -139,10 +132,16 @@ def register(
         first = error.errors(include_url=False)[0]
         what = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
-    _write(workspace, edit.register(workspace.content, version, wanted))
+    replace_file(workspace.root / FILE, edit.register(workspace.content, version, wanted))
     return Edited(
         f"{FILE} has {Target(file_path, revision, version)}",
-        _git(workspace, f"register-{version}", f"Register {version}", *_uncommitted(workspace, file_path)),
+        steps_to_main(
+            workspace,
+            f"register-{version}",
+            f"Register {version}",
+            changed=[FILE],
+            added=_uncommitted(workspace, file_path),
+        ),
     )
 
 
@@ -175,18 +174,6 @@ def _served(workspace: Workspace, environment: str) -> str:
     return f"serves {state.target}" if state and state.target else "serves nothing"
 
 
-def _write(workspace: Workspace, content: bytes) -> None:
-    """Whole or not at all: a half-written manifest would be worse than none."""
-    file = workspace.root / FILE
-    beside = Path(f"{file}.lepinet-{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.chmod(file.stat().st_mode)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def _path(workspace: Workspace, version: str) -> str:
     return workspace.manifest.versions[version].file_path
 
@@ -194,23 +181,3 @@ def _path(workspace: Workspace, version: str) -> str:
 def _uncommitted(workspace: Workspace, file_path: str) -> tuple[str, ...]:
     """The model's folder, where git has not got all of it yet."""
     return (file_path,) if (workspace.root / file_path).is_dir() and workspace.git.dirty([file_path]) else ()
-
-
-def _git(workspace: Workspace, branch: str, message: str, *folders: str) -> tuple[str, ...]:
-    """From the edit to main: by way of origin where there is one."""
-    name = workspace.git.free_branch(branch.replace("+", "-"))
-    try:
-        main = workspace.git.main()
-    except UsageError:
-        # The repository's first commit is still to come, and with it main.
-        return (shlex.join(["git", "add", "--", FILE, *folders]), shlex.join(["git", "commit", "--message", message]))
-    steps = [["git", "switch", "--create", name]]
-    if folders:
-        steps.append(["git", "add", "--", *folders])
-    steps.append(["git", "commit", "--message", message, "--", FILE, *folders])
-    if main.startswith("refs/remotes/"):
-        steps.append(["git", "push", "--set-upstream", "origin", name])
-    else:
-        steps.append(["git", "switch", main.removeprefix("refs/heads/")])
-        steps.append(["git", "merge", "--no-ff", "--message", message, name])
-    return tuple(shlex.join(step) for step in steps)
