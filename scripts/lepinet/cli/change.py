@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from lepinet.cli import NO, options
-from lepinet.cli.output import Progress, say, show_json
+from lepinet.cli.output import Progress, say, show, show_json
 from lepinet.workflow import change
 from lepinet.workflow.to_main import Edited
 from lepinet.workflow.workspace import open_workspace
@@ -109,7 +109,7 @@ def show_edited(edited: Edited, *, as_json: bool, checklist: dict[str, str] | No
         shown = {"done": edited.sentence, "next": edited.next_steps}
         show_json(shown | ({"checklist": checklist} if checklist else {}))
         return
-    click.echo(edited.sentence)
+    show(edited.sentence)
     click.echo("Next, from a branch of its own to main (lepinet check says what would come of it):")
     for step in edited.next_steps:
         click.echo(f"  {step}")
