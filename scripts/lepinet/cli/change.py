@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import click
 
 from lepinet.cli import NO, options
-from lepinet.cli.output import Progress, fetching, say, show_json
+from lepinet.cli.output import Progress, fetching, say, show, show_json
 from lepinet.workflow import change
+from lepinet.workflow.to_main import Edited
 from lepinet.workflow.workspace import open_workspace
 
 _local = click.option("--local", is_flag=True, help="Write models.yaml here; open no pull request on GitHub.")
@@ -27,7 +28,7 @@ def activate(*, version: str, environment: str | None, override: str | None, loc
     """
     workspace = open_workspace()
     name = workspace.only_environment(environment)
-    _show(change.activate(workspace, name, version, override, local=local), as_json=as_json)
+    show_edited(change.activate(workspace, name, version, override, local=local), as_json=as_json)
     return 0
 
 
@@ -56,7 +57,7 @@ def rollback(
     if not as_json:
         for number, line in enumerate(evidence, 1):
             click.echo(f"{number}. {line.item}: {line.shown}")
-    _show(edited, as_json=as_json, checklist={line.item: line.shown for line in evidence})
+    show_edited(edited, as_json=as_json, checklist={line.item: line.shown for line in evidence})
     return 0
 
 
@@ -122,19 +123,19 @@ def register(
         links=dict(link.split("=", 1) for link in links),
         local=local,
     )
-    _show(edited, as_json=as_json)
+    show_edited(edited, as_json=as_json)
     return 0
 
 
-def _show(edited: change.Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
+def show_edited(edited: Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
     if as_json:
         shown = {"done": edited.sentence, "next": edited.next_steps, "pull_request": edited.pull_request}
         show_json(shown | ({"checklist": checklist} if checklist else {}))
         return
     if edited.pull_request:
-        click.echo(f"{edited.pull_request}: when it is merged, {edited.sentence}")
+        show(f"{edited.pull_request}: when it is merged, {edited.sentence}")
         return
-    click.echo(edited.sentence)
+    show(edited.sentence)
     click.echo("Next, from a branch of its own to main (lepinet check says what would come of it):")
     for step in edited.next_steps:
         click.echo(f"  {step}")

@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from lepinet.cli import options
+from lepinet.cli.change import show_edited
 from lepinet.cli.output import Progress, colour, show_document
 from lepinet.evaluation.paired import POWER
 from lepinet.report import survey as shown
 from lepinet.workflow import known_images as work
 from lepinet.workflow.evaluate import LOOKING, bench
-from lepinet.workflow.workspace import workspace_here
+from lepinet.workflow.workspace import open_workspace, workspace_here
 
 
 class _Share(click.FloatRange):
@@ -30,6 +31,21 @@ class _Share(click.FloatRange):
 @click.group()
 def known_images() -> None:
     """The photos whose species is certain: are they fit to judge by, and new ones."""
+
+
+@known_images.command(epilog="Example: lepinet known-images add ~/Pictures/IMG_2041.jpg --species 'Common Crow'")
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...", type=click.Path(path_type=Path))
+@click.option("--species", required=True, metavar="ID", help="Of all of them: id or name, as in the list of species.")
+@options.as_json
+def add(*, photos: tuple[Path, ...], species: str, as_json: bool) -> int:
+    """Put photos among the known images: upright, without the place or other notes, and none that is there already.
+
+    The photos themselves stay as they are. All of them are added, or none.
+    """
+    from lepinet.workflow.adding import add as add_photos  # noqa: PLC0415 -- only this adds
+
+    show_edited(add_photos(open_workspace(), photos, species, Progress), as_json=as_json)
+    return 0
 
 
 @known_images.command(epilog="Example: lepinet known-images check --margin 0.05")

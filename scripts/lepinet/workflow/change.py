@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, UsageError
-from lepinet.files import inside
+from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.declared import earlier_version
 from lepinet.workflow.propose import Proposal, propose, repository_at
+from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
 
 _FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 """A revision already; anything else is the name of a branch or tag."""
-
-
-@dataclass(frozen=True)
-class Edited:
-    """An edit of models.yaml: proposed by a pull request, or written."""
-
-    sentence: str
-    next_steps: tuple[str, ...]
-    """Shell commands that bring it to main, where it was written."""
-    pull_request: str | None = None
-    """Its address."""
 
 
 @dataclass(frozen=True)
@@ -180,9 +167,11 @@ def _brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str 
     repository = None if local else repository_at(workspace.git.origin() or "")
     if repository:
         return Edited(wanted.sentence, (), propose(workspace, repository, wanted))
-    _write(workspace, wanted.edit(workspace.content))
+    replace_file(workspace.root / FILE, wanted.edit(workspace.content))
     folders = wanted.folders or (_uncommitted(workspace, _path(workspace, model)) if model else ())
-    return Edited(wanted.sentence, _git(workspace, wanted.branch, wanted.message, *folders))
+    return Edited(
+        wanted.sentence, steps_to_main(workspace, wanted.branch, wanted.message, changed=[FILE], added=folders)
+    )
 
 
 def _branch(name: str) -> str:
@@ -218,18 +207,6 @@ def _served(workspace: Workspace, environment: str) -> str:
     return f"serves {state.target}" if state and state.target else "serves nothing"
 
 
-def _write(workspace: Workspace, content: bytes) -> None:
-    """Whole or not at all: a half-written manifest would be worse than none."""
-    file = workspace.root / FILE
-    beside = Path(f"{file}.lepinet-{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.chmod(file.stat().st_mode)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def _path(workspace: Workspace, version: str) -> str:
     return workspace.manifest.versions[version].file_path
 
@@ -237,23 +214,3 @@ def _path(workspace: Workspace, version: str) -> str:
 def _uncommitted(workspace: Workspace, file_path: str) -> tuple[str, ...]:
     """The model's folder, where git has not got all of it yet."""
     return (file_path,) if (workspace.root / file_path).is_dir() and workspace.git.dirty([file_path]) else ()
-
-
-def _git(workspace: Workspace, branch: str, message: str, *folders: str) -> tuple[str, ...]:
-    """From the edit to main: by way of origin where there is one."""
-    name = workspace.git.free_branch(branch)
-    try:
-        main = workspace.git.main()
-    except UsageError:
-        # The repository's first commit is still to come, and with it main.
-        return (shlex.join(["git", "add", "--", FILE, *folders]), shlex.join(["git", "commit", "--message", message]))
-    steps = [["git", "switch", "--create", name]]
-    if folders:
-        steps.append(["git", "add", "--", *folders])
-    steps.append(["git", "commit", "--message", message, "--", FILE, *folders])
-    if main.startswith("refs/remotes/"):
-        steps.append(["git", "push", "--set-upstream", "origin", name])
-    else:
-        steps.append(["git", "switch", main.removeprefix("refs/heads/")])
-        steps.append(["git", "merge", "--no-ff", "--message", message, name])
-    return tuple(shlex.join(step) for step in steps)
