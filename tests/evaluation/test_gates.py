@@ -66,8 +66,8 @@ def test_too_few_images_to_tell_is_undecided_and_says_how_many_would_do() -> Non
     reason = found.reasons[0]
     assert reason.code == "too_few_images"
     assert reason.sentence == (
-        "96 known images cannot tell whether v2.0.0 is as good as v1.0.0: they do not rule out that it is "
-        "6 points worse (limit 5 points); about 302 would, if both are equally good"
+        "96 known images cannot tell whether v2.0.0 is as good as v1.0.0: it may in truth be up to "
+        "6 points worse (limit 5 points); about 302 images would show it, if both are equally good"
     )
     assert reason.figures["images_needed"] == 302
     assert reason.figures["old_right"] == reason.figures["new_right"] == 89
@@ -139,7 +139,7 @@ def test_a_later_try_on_the_same_photos_must_show_more() -> None:
     gates = only(non_inferiority_margin="0.02")
     first, fifth = (judge(*models, Terms(gates, tries=tries)) for tries in (1, 5))
     assert (first.answer, fifth.answer) == (Decision.PROMOTE, Decision.UNDECIDED)
-    assert "; 4 other versions were tried on these photos before, and one of many looks good by luck" in fifth.sentence
+    assert "; 4 other versions were tried on these photos before: one of many passes by luck" in fifth.sentence
     assert fifth.reasons[0].figures["try"] == 5
 
 
@@ -405,7 +405,7 @@ def others(lost: int) -> dict[str, Counts]:
 def test_enough_images_that_still_cannot_tell_ask_for_no_more() -> None:
     found = verdict({"Blue Tiger": Counts(2700, 139, 80, 81)}, only(non_inferiority_margin="0.02"))
     assert found.answer is Decision.UNDECIDED
-    assert found.sentence.endswith("; so many mostly do, if both are equally good")
+    assert found.sentence.endswith("; so many mostly show it, if both are equally good")
 
 
 def test_every_count_of_a_few_images_gets_an_answer() -> None:
