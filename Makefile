@@ -11,7 +11,7 @@ help:
 	@echo "make demo      the whole story on this machine, in about a minute"
 	@echo "make test      the tests that need nothing else"
 	@echo "make test-all  the slow ones too; make test-slow, those alone"
-	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make lint      ruff, mypy, import-linter; actionlint, zizmor and the schemas on .github"
 	@echo "make bench     speed and memory, as ratios"
 	@echo "make reference  our answers beside the transformers pipeline's"
 	@echo "make docs      the pages of docs/ that are made from the code"
@@ -47,6 +47,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/actionlint -color=false
+	$(BIN)/zizmor --offline --no-progress --strict-collection --persona auditor .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
@@ -59,6 +63,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 lock:
 	$(COMPILE) --extra all --group dev -o requirements.lock
+	$(COMPILE) --extra evaluate --group build --constraints requirements.lock -o requirements-evaluate.lock
 	for extra in transformers train; do \
 		$(COMPILE) $(WITHOUT_TORCH) --extra $$extra -o requirements-$$extra.lock && \
 		sed -i.bak '1i # The extra `'$$extra'` without torch, which is installed after it:\n#   pip install --no-deps --index-url https://download.pytorch.org/whl/cpu torch==2.13.0' requirements-$$extra.lock && \

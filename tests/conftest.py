@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# Who is signed in to the Hub on this machine does not sign in to the tests' own; read when its client is imported.
+os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"  # noqa: S105 -- no secret
 
 # A busy machine is no counterexample.
 settings.register_profile("lepinet", deadline=None)

@@ -7,9 +7,9 @@ import json
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lepinet.errors import RefusedError, UsageError
@@ -17,6 +17,8 @@ from lepinet.files import inside, open_regular, read_small
 
 _CHUNK = 1 << 20
 _LONGEST_LABEL = 200
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
 _ONNX_NAMES = ("onnx/model.onnx", "model.onnx")
 
 
@@ -34,7 +36,7 @@ class ModelFiles:
 
     def sha256(self) -> str:
         """Digest over the three files that decide the answers, read now; equal digests mean identical answers."""
-        config = inside(self.folder, "config.json")
+        config = inside(self.folder, _CONFIG)
         return _digest((path.name, path) for path in (config, self.onnx, self.preprocessor))
 
 
@@ -47,8 +49,12 @@ def read_model_files(folder: Path) -> ModelFiles:
     """
     if not folder.is_dir():
         raise UsageError("there is no such folder", where=str(folder), todo="Give the folder of a model.")
-    onnx = _onnx_file(folder)
-    config_file, preprocessor = (_needed(folder, name) for name in ("config.json", "preprocessor_config.json"))
+    config_file, preprocessor, onnx = (
+        inside(folder, name) for name in needed_files(tuple(file_names(folder)), str(folder))
+    )
+    with open_regular(onnx) as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise RefusedError("is a Git LFS pointer, not the file itself", where=str(onnx), todo="git lfs pull")
     config = read_json_object(config_file)
     labels = _labels(config, config_file)
     return ModelFiles(
@@ -58,6 +64,23 @@ def read_model_files(folder: Path) -> ModelFiles:
         labels=labels,
         independent=_independent(config, labels, config_file),
     )
+
+
+def needed_files(names: Collection[str], where: str) -> tuple[str, str, str]:
+    """Of a repository's files the three that decide the answers: configuration, preprocessing, ONNX.
+
+    Raises:
+        RefusedError: one is missing, and what to do about it.
+    """
+    onnx = next((name for name in _ONNX_NAMES if name in names), None)
+    if onnx is None:
+        what = "neither onnx/model.onnx nor model.onnx is there, and LepiNet answers with ONNX"
+        raise RefusedError(what, where=where, todo=_todo(names))
+    for name in (_CONFIG, _PREPROCESSOR):
+        if name not in names:
+            todo = "Save model and image processor with `save_pretrained`."
+            raise RefusedError(f"{name} is missing", where=where, todo=todo)
+    return _CONFIG, _PREPROCESSOR, onnx
 
 
 def folder_revision(folder: Path) -> str:
@@ -71,7 +94,7 @@ def folder_revision(folder: Path) -> str:
     """
     if not folder.is_dir():
         raise UsageError("there is no such folder", where=str(folder))
-    names = sorted(_file_names(folder))
+    names = sorted(file_names(folder))
     if not names:
         raise RefusedError("the folder holds no files", where=str(folder))
     return "sha256:" + _digest((name, inside(folder, name)) for name in names)
@@ -92,23 +115,30 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return value
 
 
-def _onnx_file(folder: Path) -> Path:
-    for name in _ONNX_NAMES:
-        if os.path.lexists(folder / name):
-            return inside(folder, name)
-    raise RefusedError(
-        "neither onnx/model.onnx nor model.onnx is there, and LepiNet answers with ONNX",
-        where=str(folder),
-        todo=f"Export the model to ONNX and put it into {folder / _ONNX_NAMES[0]}.",
-    )
-
-
-def _needed(folder: Path, name: str) -> Path:
-    if not os.path.lexists(folder / name):
-        raise RefusedError(
-            f"{name} is missing", where=str(folder), todo="Save model and image processor with `save_pretrained`."
+def _todo(names: Collection[str]) -> str:
+    """What makes an ONNX file of a model that was saved in another way: one sentence for each way."""
+    suffixes = {PurePosixPath(name).suffix for name in names}
+    if other := next((name for name in sorted(names) if name.endswith(".onnx")), None):
+        return f"Call {other} {_ONNX_NAMES[0]}."
+    if ".safetensors" in suffixes and _PREPROCESSOR not in names:
+        return (
+            f"As timm saves it: export the module with torch.onnx.export to {_ONNX_NAMES[0]}, and write its labels into"
+            " config.json and its size, crop, mean and std into preprocessor_config.json (ViTImageProcessor)."
         )
-    return inside(folder, name)
+    if ".safetensors" in suffixes:
+        return f"Export the model with torch.onnx.export to {_ONNX_NAMES[0]} (docs/huggingface.md has the lines)."
+    if suffixes & {".keras", ".h5", ".pb"}:
+        return (
+            f"A Keras model: save it as SavedModel and convert it with tf2onnx (--inputs-as-nchw) to {_ONNX_NAMES[0]}."
+        )
+    if suffixes & {".pkl", ".pickle"}:
+        return f"A fastai learner: export the PyTorch module `learn.model` with torch.onnx.export to {_ONNX_NAMES[0]}."
+    if ".bin" in suffixes:
+        return (
+            "Only a pickle (.bin) holds the weights: load it where you trust it, save it with `save_pretrained`, which"
+            f" writes safetensors, and export it with torch.onnx.export to {_ONNX_NAMES[0]}."
+        )
+    return f"Export the model to ONNX and put it into {_ONNX_NAMES[0]}."
 
 
 def _labels(config: dict[str, Any], where: Path) -> tuple[str, ...]:
@@ -144,7 +174,7 @@ def _independent(config: dict[str, Any], labels: tuple[str, ...], where: Path) -
             raise RefusedError(f"problem_type is {other!r}, which is no classification", where=str(where))
 
 
-def _file_names(folder: Path) -> Iterator[str]:
+def file_names(folder: Path) -> Iterator[str]:
     """Paths relative to the folder, `/` between parts, in no order."""
     for where, folders, files in os.walk(folder, followlinks=False):
         folders[:] = [name for name in folders if not name.startswith(".")]

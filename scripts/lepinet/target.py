@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+HUB_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+"""`organisation/name` or `user/name`."""
+_FOLDER = "sha256:"
 
 
 @dataclass(frozen=True)
@@ -16,11 +21,16 @@ class Target:
     version: str | None = None
     """The model version's name, where one is known."""
 
+    @property
+    def on_hub(self) -> bool:
+        """Whether the files are on the Hub; else they are a folder of the repository."""
+        return not self.revision.startswith(_FOLDER)
+
     def same_files(self, other: Target | None) -> bool:
         """Whether both name the same files, whatever the versions are called."""
         return other is not None and (self.file_path, self.revision) == (other.file_path, other.revision)
 
     def __str__(self) -> str:
-        short = self.revision.removeprefix("sha256:")[:7]
+        short = self.revision.removeprefix(_FOLDER)[:7]
         named = f"{self.version}: " if self.version else ""
         return f"{named}{self.file_path} @ {short}"

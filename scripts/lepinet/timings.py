@@ -27,9 +27,13 @@ class Timings:
     """One image, decoded and answered, offline or live; loading a model may take ten times as long."""
     known_images: float = 3600
     """All known images against a live endpoint."""
+    fetch: float = 3600
+    """All of a model's files from the Hub, pauses included."""
     git: float = 120
     """One git command, a fetch too."""
     retry: float = 1
     """The first pause before a call that may be repeated is; it doubles."""
     retries: int = 4
     """How often such a call is repeated."""
+    github: float = 300
+    """How long one call to GitHub waits, all in all, when it came too soon after others."""

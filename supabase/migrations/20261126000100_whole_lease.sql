@@ -8,3 +8,5 @@ update public.environments set claimant = null, claimant_label = null, claimant_
 alter table public.environments drop constraint if exists environments_whole_lease;
 alter table public.environments add constraint environments_whole_lease
   check ((claimant is null) = (lease_until is null));
+
+notify pgrst, 'reload schema';

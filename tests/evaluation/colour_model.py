@@ -13,6 +13,9 @@ from typing import Any
 
 from PIL import Image
 
+from evaluation.onnx_file import model as onnx_model
+from evaluation.onnx_file import node, tensor, value
+
 LABELS = ("red", "green", "blue")
 EDGE = 8
 
@@ -70,41 +73,12 @@ def _write(path: Path, value: dict[str, Any]) -> None:
 
 
 def _onnx(operator: str, batch: int | str, weights: str | None) -> bytes:
-    """The protocol buffer; numbers of fields are those of onnx.proto."""
-    first = [_node("Add", "photo", "weights", to="begun")] if weights else [_node("Identity", "photo", to="begun")]
-    nodes = [*first, _node(operator, "begun", to="own"), _node("GlobalAveragePool", "own", to="mean")]
-    nodes.append(_node("Flatten", "mean", to="scores"))
-    stored = _field(13, _field(1, "location") + _field(2, weights)) + _field(14, 1) if weights else b""
-    tensors = [_field(1, 1) + _field(2, 1) + _field(8, "weights") + stored] if weights else []
-    graph = b"".join(
-        [
-            *(_field(1, node) for node in nodes),
-            _field(2, "colours"),
-            *(_field(5, tensor) for tensor in tensors),
-            _field(11, _value("photo", batch, 3, EDGE, EDGE)),
-            _field(12, _value("scores", batch, 3)),
-        ]
-    )
-    return _field(1, 8) + _field(7, graph) + _field(8, _field(2, 13))
-
-
-def _node(operator: str, *inputs: str, to: str) -> bytes:
-    return b"".join(_field(1, name) for name in inputs) + _field(2, to) + _field(4, operator)
-
-
-def _value(name: str, *shape: int | str) -> bytes:
-    dimensions = (_field(1, size) if isinstance(size, int) else _field(2, size) for size in shape)
-    tensor = _field(1, 1) + _field(2, b"".join(_field(1, dimension) for dimension in dimensions))
-    return _field(1, name) + _field(2, _field(1, tensor))
-
-
-def _field(number: int, value: int | str | bytes) -> bytes:
-    if isinstance(value, int):
-        return _varint(number << 3) + _varint(value)
-    data = value.encode() if isinstance(value, str) else value
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    *most, last = [value >> shift & 127 for shift in range(0, max(value.bit_length(), 1), 7)]
-    return bytes([part | 128 for part in most] + [last])
+    first = node("Add", "photo", "weights", to="begun") if weights else node("Identity", "photo", to="begun")
+    nodes = [
+        first,
+        node(operator, "begun", to="own"),
+        node("GlobalAveragePool", "own", to="mean"),
+        node("Flatten", "mean", to="scores"),
+    ]
+    stored = [tensor("weights", [1], None, elsewhere=weights)] if weights else []
+    return onnx_model(nodes, [value("photo", batch, 3, EDGE, EDGE)], [value("scores", batch, 3)], stored)

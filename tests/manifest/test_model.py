@@ -149,6 +149,6 @@ def test_a_hub_commit_needs_a_hub_repository() -> None:
         ModelVersion(file_path="tests/models/v1.0.0", revision="0f5c21a0" * 5)
 
 
-@pytest.mark.parametrize("key", ["allow_code", "auto_rollback"])
+@pytest.mark.parametrize("key", ["auto_rollback"])
 def test_keys_that_nobody_has_brought_yet_are_unknown(key: str) -> None:
     assert not any(key in model.model_fields for model in (Manifest, Gates))

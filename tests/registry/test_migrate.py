@@ -118,11 +118,11 @@ def test_rights_do_not_depend_on_the_age_of_the_supabase_project(
 
 def test_a_failed_migration_leaves_nothing_and_is_named(server: EmbeddedServer, empty_database: str) -> None:
     with server.connect(empty_database) as connection:
-        connection.execute("create view public.model_versions as select 1 as id")
-        with pytest.raises(OutsideError, match=str(migrate.migrations()[0])):
+        connection.execute("create domain public.deployment_events as text")
+        with pytest.raises(OutsideError, match="migration 20261124000100_tables"):
             migrate.apply(connection)
-        assert connection.execute("select count(*) from supabase_migrations.schema_migrations").fetchone() == (0,)
-        connection.execute("drop view public.model_versions")
+        assert connection.execute("select to_regclass('public.model_versions')").fetchone() == (None,)
+        connection.execute("drop domain public.deployment_events")
         assert len(migrate.apply(connection)) == len(migrate.migrations())
 
 

@@ -272,7 +272,9 @@ def test_a_database_that_is_restarted_amid_a_flip_has_flipped_once(
     hosted = HostedProject(own_server.url(user="authenticator"))
     with (
         project_online(hosted) as url,
-        closing(SupabaseTransport(Project(url, hosted.secret_key), Timings(retry=0.3))) as transport,
+        closing(
+            SupabaseTransport(Project(url, hosted.secret_key), Timings(retry=0.5, retries=8, request=60))
+        ) as transport,
         ThreadPoolExecutor(1) as pool,
     ):
         registry = Registry(transport)

@@ -57,6 +57,7 @@ def environment(
     error: str | None = None,
     notes: str | None = None,
     unanswered: str | None = None,
+    caution: str | None = None,
 ) -> EnvironmentCheck:
     """v2.0.0 in place of v1.0.0, by who was right how often.
 
@@ -71,9 +72,12 @@ def environment(
         error: why v2.0.0 cannot be tested.
         notes: of v2.0.0.
         unanswered: an error that v2.0.0 has on the first image.
+        caution: what else lies in the repository of v2.0.0.
     """
     limits = gates or Gates(when_undecided="block" if blocks else "ask")
     before, after = two_models(table)
+    if caution:
+        after = _cautioned(after, caution)
     if unanswered:
         after = _failing(after, unanswered)
     old, new = None if first else before, None if error else after
@@ -121,8 +125,9 @@ def comparison(table: Mapping[str, Counts], gates: Gates | None = None, *, same:
     return comparison_document(old, new, judge(old, new, Terms(limits)), Terms(limits), NOW)
 
 
-def results(table: Mapping[str, Counts], unanswered: str | None = None) -> Results:
+def results(table: Mapping[str, Counts], unanswered: str | None = None, caution: str | None = None) -> Results:
     new = two_models(table)[1]
+    new = _cautioned(new, caution) if caution else new
     return results_of(_failing(new, unanswered) if unanswered else new, NOW)
 
 
@@ -138,9 +143,13 @@ def hostile_check() -> CheckDocument:
     return document(
         environment({name: Counts(3, 2, 1, 0) for name in NAMES}, notes=every[:300], override=every),
         environment({"Blue Tiger": Counts(3)}, name="staging", error=every),
-        environment({name: Counts(0, 1) for name in NAMES[:3]}, name="phones", unanswered=every[-300:]),
+        environment({name: Counts(0, 1) for name in NAMES[:3]}, name="phones", unanswered=every[-300:], caution=every),
         registered=[RegisteredVersion(version="v2.1.0", error=every)],
     )
+
+
+def _cautioned(answers: Answers, caution: str) -> Answers:
+    return answers.model_copy(update={"model": answers.model.model_copy(update={"cautions": (caution,)})})
 
 
 def _failing(answers: Answers, error: str) -> Answers:

@@ -97,17 +97,18 @@ def test_the_most_demanding_gate_says_how_many_photos_would_be_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "unanswered", "said"),
+    ("counts", "unanswered", "caution", "said"),
     [
-        (Counts(86, 4, 4, 2), None, True),
-        (Counts(88, 3, 2, 3), None, False),
-        (Counts(86, 4, 4, 2), "it is no photo", False),
+        (Counts(86, 4, 4, 2), None, None, True),
+        (Counts(88, 3, 2, 3), None, None, False),
+        (Counts(86, 4, 4, 2), "it is no photo", None, False),
+        (Counts(86, 4, 4, 2), None, "it holds a pickle", False),
     ],
 )
 def test_nothing_is_known_to_be_wrong_only_where_that_is_so(
-    counts: Counts, unanswered: str | None, *, said: bool
+    counts: Counts, unanswered: str | None, caution: str | None, *, said: bool
 ) -> None:
-    report = check(document(environment({"Blue Tiger": counts}, unanswered=unanswered)))
+    report = check(document(environment({"Blue Tiger": counts}, unanswered=unanswered, caution=caution)))
     assert "undecided" in report
     assert ("Nothing is known to be wrong with it." in report) is said
 
@@ -160,6 +161,12 @@ def test_a_version_that_cannot_be_tested_is_held_with_the_reason() -> None:
 def test_photos_that_were_not_answered_are_named() -> None:
     report = check(document(environment(FINE, unanswered="it is no photo")))
     assert "Not answered, and counted as wrong: Blue Tiger/00000.jpg (it is no photo)." in report
+
+
+def test_what_else_lies_in_the_repository_is_said_before_other_reasons() -> None:
+    report = check(document(environment(LOST, caution="it holds what runs code: handler.py (Python)")))
+    first = next(line for line in lines(report) if line.startswith("- "))
+    assert first == "- It holds what runs code: handler.py (Python)."
 
 
 def test_registered_versions_are_listed_by_what_they_can_do() -> None:

@@ -211,6 +211,15 @@ def test_a_smoke_test_never_speaks_in_percent() -> None:
         assert "%" not in "".join(found.of("desc"))
 
 
+def test_what_else_lies_in_the_repository_is_said() -> None:
+    tested, checked = (
+        page.test(results(FINE, caution="it holds <b>a pickle</b>"), {}),
+        page.check(document(environment(FINE, caution="it holds <b>a pickle</b>")), {}),
+    )
+    assert "It holds <b>a pickle</b>." in read(tested).text
+    assert "It holds <b>a pickle</b>." in read(checked).text
+
+
 def test_a_decision_and_a_rollback_are_said() -> None:
     found = read(page.check(document(environment(LOST, override="Season opens")), {})).text
     assert "It ships by decision: Season opens" in found

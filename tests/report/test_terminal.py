@@ -75,6 +75,13 @@ def test_a_rollback_and_a_version_that_cannot_be_tested() -> None:
     assert said[:2] == ["v2.0.0 → production: hold", "Its files are not there."]
 
 
+def test_what_else_lies_in_the_repository_is_said() -> None:
+    tested = terminal.test(results(FINE, caution="it holds a pickle"), colour=False)
+    checked = terminal.check(document(environment(FINE, caution="it holds a pickle")), colour=False)
+    assert "\nIt holds a pickle.\n" in tested
+    assert "\nIt holds a pickle.\n" in checked
+
+
 def test_registered_versions_are_listed_and_a_broken_one_is_said_first() -> None:
     new = [registered(FINE), RegisteredVersion(version="v2.3.0")]
     said = check(document(environment(FINE), registered=new))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,15 +27,19 @@ DEADLINE = 60
 """Seconds after which a test gives up waiting; what it waits for takes a fraction of one."""
 
 SERVE = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 from lepinet.errors import LepinetError
+from lepinet.git import Repository
 from lepinet.serving.server import serve
+from lepinet.settings import Settings
 from lepinet.timings import Timings
+from lepinet.workflow.workspace import Workspace
 
 folder, root, species, port = json.loads(sys.argv[1])
+files = Workspace(Repository(Path(root)), Settings(dict(os.environ)), Timings()).files
 try:
-    serve(folder=Path(folder), root=Path(root), species=Path(species), port=port, timings=Timings(),
+    serve(folder=Path(folder), files=files, species=Path(species), port=port, timings=Timings(),
           on_ready=lambda url: print("ready at", url, flush=True), say=lambda line: print(line, flush=True))
 except LepinetError as error:
     sys.exit(str(error))
@@ -48,6 +53,8 @@ class LocalEnvironment:
     root: Path
     folder: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of the servers' environment, beside this process's own."""
 
     @property
     def endpoint(self) -> LocalEndpoint:
@@ -79,7 +86,8 @@ class LocalEnvironment:
         arguments = json.dumps([str(self.folder), str(self.root), str(self.root / "species.csv"), port])
         with (self.folder.parent / "server.log").open("ab") as log:
             command = [sys.executable, "-c", SERVE, arguments]
-            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+            variables = os.environ | self.variables
+            self.processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=variables))
 
     def target(self, version: str) -> Target:
         path = f"models/{version}"

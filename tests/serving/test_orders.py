@@ -159,14 +159,14 @@ def linked_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "ordered_after", "reason"),
     [
-        (changed, False, "its files are sha256:"),
+        (changed, False, "are not those of its revision"),
         (without_onnx, True, "neither onnx/model.onnx"),
         (damaged, True, "onnxruntime cannot load it"),
-        (damaged, False, "its files are sha256:"),
+        (damaged, False, "are not those of its revision"),
         (pipe, False, "pipe"),
         (link, False, "leads out"),
         (linked_folder, False, "leads out"),
-        (shutil.rmtree, False, "no such folder"),
+        (shutil.rmtree, False, "is not a folder of this repository"),
     ],
     ids=["changed", "no ONNX", "damaged", "damaged later", "pipe", "link", "linked folder", "removed"],
 )
@@ -193,7 +193,7 @@ def test_only_a_folder_of_the_repository_is_served(running: LocalEnvironment, ph
     if not outside.exists():
         shutil.copytree(running.root / "models/v1.0.0", outside)
     target = Target(path, running.target("v1.0.0").revision, "v9.0.0")
-    assert_refused(running, target, r"leads out|no such folder|its files are", photos[0])
+    assert_refused(running, target, r"leads out|is not a folder|are not those of its revision", photos[0])
 
 
 def assert_refused(running: LocalEnvironment, target: Target, reason: str, photo: bytes) -> None:

@@ -135,7 +135,7 @@ def test_started_again_on_other_files_it_serves_nothing_until_they_are_back(envi
     environment.start()
     state = environment.until(lambda state: state.failed)
     assert (state.target, state.ready) == (target, False)
-    assert "its files are" in state.detail
+    assert "are not those of its revision" in state.detail
     assert environment.get("/health").status_code == 503
     card.write_bytes(before)
     assert environment.until(lambda state: state.ready).target == target

@@ -27,7 +27,7 @@ from lepinet.workflow.workspace import Workspace, open_workspace
 TESTS = Path(__file__).parents[1]
 _WHO = {f"GIT_{role}_{what}": "asha@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
-_FOREIGN = ("GIT_", "GITHUB_", "DATABASE_URL", "NO_COLOR")
+_FOREIGN = ("GIT_", "GITHUB_", "DATABASE_URL", "HF_ENDPOINT", "HF_OIDC_", "HF_TOKEN", "NO_COLOR")
 MANIFEST = """\
 schema_version: 1
 known_images: photos

@@ -182,13 +182,13 @@ def test_a_folder_is_registered_with_its_files(desk: Desk) -> None:
     assert (version.training_image_count, version.accuracy_score) == (1500, 0.93)
     assert (version.notes, dict(version.links)) == ("more: 'wet' season", {"run": "https://a.org/1"})
     assert str(version.created_at) == "2026-11-20 10:00:00+00:00"
-    assert desk.workspace.folder(desk.workspace.manifest.target("v1.2.0")).is_dir()
+    assert desk.workspace.model(desk.workspace.manifest.target("v1.2.0")).path.is_dir()
 
 
 def test_a_model_of_the_hub_is_registered_by_its_commit(desk: Desk) -> None:
     without = desk.lepinet("register", "v2.0.0", *HUB[:2])
     assert without.code == 2
-    assert "--revision: the commit of the Hub repository" in without.err
+    assert "name a branch, a tag or a commit, such as --revision main" in without.err
     done(desk, "register", "v2.0.0+build.7", *HUB)
     assert branches(desk) == {"main", "register-v2.0.0-build.7"}
     assert desk.workspace.manifest.versions["v2.0.0+build.7"].revision == "1" * 40

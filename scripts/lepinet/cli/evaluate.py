@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import Progress, colour, say_unlisted, show_document, write_text
+from lepinet.cli.output import Progress, colour, fetching, say_unlisted, show_document, write_text
 from lepinet.evaluation.gates import Decision, State
 from lepinet.evaluation.gates.floors import floors
 from lepinet.evaluation.metrics import measure
@@ -20,7 +20,7 @@ from lepinet.workflow.workspace import workspace_here
 
 
 @click.command(epilog="Examples: lepinet test v1.1.0 · lepinet test --endpoint http://127.0.0.1:8000/predict")
-@click.argument("model", required=False, metavar="[VERSION|FOLDER]")
+@click.argument("model", required=False, metavar="[VERSION|FOLDER|REPOSITORY@REVISION]")
 @click.option("--endpoint", metavar="URL", help="Ask a live endpoint instead of a model's files.")
 @options.known_images
 @click.option("--fresh", is_flag=True, help="Ask the model again about photos that it has answered before.")
@@ -37,11 +37,11 @@ def test(
     html_file: Path | None,
     as_json: bool,
 ) -> int:
-    """Test a model on the known images: a version, a folder of model files, or a live endpoint."""
+    """Test a model on the known images: a version, a folder, org/name@revision on the Hub, or a live endpoint."""
     if (model is None) == (endpoint is None):
-        raise click.UsageError("name a version or a folder, or give --endpoint URL")
-    workspace = workspace_here(needed=known_images is None)
-    tested = bench(workspace, _path(known_images), cached=not fresh)
+        raise click.UsageError("name a version, a folder or a model on the Hub, or give --endpoint URL")
+    workspace = workspace_here(needed=known_images is None, fetching=fetching)
+    tested = bench(workspace, _path(known_images), cached=not fresh, fetching=fetching)
     say_unlisted(tested.known)
     results = evaluate(model, tested, endpoint=endpoint, counted=Progress(model or str(endpoint)))
     if junit_file:
@@ -62,7 +62,9 @@ def test(
 
 
 @click.command(epilog="Example: lepinet compare --old v1.0.0 --new v1.1.0 --known-images photos/")
-@click.option("--old", required=True, metavar="X", help="A version, a folder, or the JSON that `test` wrote.")
+@click.option(
+    "--old", required=True, metavar="X", help="A version, a folder, org/name@revision, or `test --json`'s file."
+)
 @click.option("--new", required=True, metavar="X", help="As --old: the one that would replace it.")
 @options.known_images
 @options.junit
@@ -81,7 +83,12 @@ def compare(
 
     @lru_cache(maxsize=1)
     def asked() -> Bench:
-        tested = bench(workspace_here(needed=known_images is None), _path(known_images), looking=Progress(LOOKING))
+        tested = bench(
+            workspace_here(needed=known_images is None, fetching=fetching),
+            _path(known_images),
+            looking=Progress(LOOKING),
+            fetching=fetching,
+        )
         say_unlisted(tested.known)
         return tested
 
@@ -92,7 +99,7 @@ def compare(
     if html_file:
         from lepinet.report import page  # noqa: PLC0415 -- its templates take a while, and only a page needs them
 
-        tested = asked() if known_images or workspace_here(needed=False) else None
+        tested = asked() if known_images or workspace_here(needed=False, fetching=fetching) else None
         same = tested and tested.known and tested.known.sha256 == document.new.known_images.sha256
         pictures = thumbnails_of(page.pictured(document), tested.known, tested.timings) if tested and same else {}
         write_text(html_file, page.comparison(document, pictures))

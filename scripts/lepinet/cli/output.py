@@ -6,10 +6,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import BaseModel
@@ -77,7 +77,7 @@ def write_text(file: Path, text: str, *, whole: bool = False) -> None:
 
 
 def show_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(_quiet(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def show_document(document: BaseModel) -> None:
@@ -90,14 +90,20 @@ def show_document(document: BaseModel) -> None:
         text = document.model_dump_json(indent=2)
     except PydanticSerializationError as error:
         raise UsageError(f"cannot be written as JSON: {error}", todo="rename the file whose name is no UTF-8") from None
-    click.echo(text)
+    click.echo(_quiet(text))
+
+
+def _quiet(text: str) -> str:
+    """The same JSON without `##[`, which GitHub's runner takes for a command wherever it stands in a log."""
+    return text.replace("##[", r"#\u0023[")
 
 
 class Progress:
     """A line on stderr that counts along, on a terminal; silent elsewhere."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, count: Callable[[int], str] = str) -> None:
         self._what = what
+        self._count = count
         self._shown = 0.0
         self._begun = time.monotonic()
 
@@ -109,7 +115,20 @@ class Progress:
         left = (now - self._begun) / done * (total - done) if done else 0
         eta = f", about {left:.0f} s left" if left >= 1 else ""
         with suppress(OSError):
-            click.echo(f"\r\x1b[K{self._what}: {done} of {total}{eta}", err=True, nl=done >= total)
+            click.echo(
+                f"\r\x1b[K{self._what}: {self._count(done)} of {self._count(total)}{eta}", err=True, nl=done >= total
+            )
+
+
+def fetching(what: str, total: int) -> Callable[[int], None]:
+    """Says how much is going to be fetched; the result counts along on a terminal."""
+    say(f"fetching {what} from the Hub: {_megabytes(total)}")
+    progress = Progress(f"fetching {what}", _megabytes)
+    return lambda done: progress(done, total)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def annotate(error: LepinetError) -> None:
@@ -123,11 +142,11 @@ def annotate(error: LepinetError) -> None:
         click.echo(f"::error::{_message(str(error))}", err=True)
 
 
-def annotate_problems(problems: Iterable[Problem]) -> None:
+def annotate_problems(problems: Iterable[Problem], level: Literal["error", "warning"] = "error") -> None:
     """As `annotate`; on stderr, which GitHub reads as well, so that a result on stdout stays whole."""
     for problem in problems:
         place = f"file={_property(problem.file)},line={problem.line},col={problem.column}"
-        click.echo(f"::error {place}::{_message(problem.message)}", err=True)
+        click.echo(f"::{level} {place}::{_message(problem.message)}", err=True)
 
 
 def _message(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import NO, OUTSIDE, options
-from lepinet.cli.output import Progress, say, show, show_json, write_text
+from lepinet.cli.output import Progress, fetching, say, show, show_json, write_text
 from lepinet.reconcile.run import Ending, Outcome
 from lepinet.workflow import declared
 from lepinet.workflow.workspace import open_workspace
@@ -80,7 +80,8 @@ def reconcile(
         return _judge(judge, environment, as_json=as_json)
     outcomes = []
     try:
-        for outcome in deploy.reconcile_all(open_workspace(), environment, asked, deploy.Telling(say, Progress)):
+        workspace = open_workspace(fetching=fetching)
+        for outcome in deploy.reconcile_all(workspace, environment, asked, deploy.Telling(say, Progress)):
             outcomes.append(outcome)
             if not as_json:
                 show(f"{outcome.environment}: {outcome.sentence}")
@@ -93,7 +94,7 @@ def reconcile(
 def _judge(file: Path, environment: str | None, *, as_json: bool) -> int:
     from lepinet.workflow.deploy import judge  # noqa: PLC0415 -- as above
 
-    handover = judge(open_workspace(), environment, Progress)
+    handover = judge(open_workspace(fetching=fetching), environment, Progress)
     write_text(file, handover.model_dump_json() + "\n")
     if as_json:
         show_json(handover.grounds.model_dump(mode="json") | {"file": str(file)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import say
+from lepinet.cli.output import fetching, say
 from lepinet.errors import UsageError
 from lepinet.manifest.model import LocalEndpointSettings
 from lepinet.serving.server import serve as run_server
@@ -19,7 +19,7 @@ def serve(*, environment: str | None) -> int:
 
     POST /predict (multipart, field `image`) · GET /model · GET /health. Ends on Ctrl-C.
     """
-    workspace = open_workspace()
+    workspace = open_workspace(fetching=fetching)
     name = workspace.only_environment(environment)
     settings = workspace.manifest.environments[name].endpoint
     if not isinstance(settings, LocalEndpointSettings):
@@ -27,7 +27,7 @@ def serve(*, environment: str | None) -> int:
     species = workspace.root / workspace.manifest.species if workspace.manifest.species else None
     run_server(
         folder=workspace.environment_folder(name),
-        root=workspace.root,
+        files=workspace.files,
         species=species,
         port=settings.port,
         timings=workspace.timings,

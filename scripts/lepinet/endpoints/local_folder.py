@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from lepinet.endpoints import Order
 from lepinet.errors import OutsideError, RefusedError
 from lepinet.files import read_small
+from lepinet.locks import SHARED, alone, locked
 from lepinet.target import Target
 
 T = TypeVar("T")
@@ -127,7 +126,7 @@ class LocalFolder:
         What a killed server left behind does not count: only a living one holds the lock.
         """
         try:
-            with _lock(self.path / "serve.lock", fcntl.LOCK_SH):
+            with locked(self.path / "serve.lock", SHARED):
                 return None
         except BlockingIOError:
             with suppress(UnreadableError):
@@ -151,7 +150,7 @@ class LocalFolder:
         """
         with ExitStack() as held:
             try:
-                held.enter_context(self._alone("order.lock", seconds))
+                held.enter_context(alone(self.path / "order.lock", seconds))
             except BlockingIOError:
                 what = f"another process has been writing an order for {seconds:g} s"
                 raise OutsideError(what, where=str(self.path), todo="run it again when that one has ended") from None
@@ -166,7 +165,7 @@ class LocalFolder:
         """
         with ExitStack() as held:
             try:
-                held.enter_context(self._alone("serve.lock", seconds))
+                held.enter_context(alone(self.path / "serve.lock", seconds))
             except BlockingIOError:
                 other = self.listening()
                 who = f", at {other.url} (process {other.pid})" if other else ""
@@ -183,32 +182,6 @@ class LocalFolder:
             yield
         finally:
             file.unlink(missing_ok=True)
-
-    @contextmanager
-    def _alone(self, name: str, seconds: float) -> Iterator[None]:
-        self.path.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + seconds
-        with ExitStack() as held:
-            while True:
-                try:
-                    held.enter_context(_lock(self.path / name, fcntl.LOCK_EX))
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.02)
-            yield
-
-
-@contextmanager
-def _lock(file: Path, kind: int) -> Iterator[None]:
-    """Hold a lock on a file, or raise `BlockingIOError` at once."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _read(file: Path, adapter: TypeAdapter[T]) -> T | None:

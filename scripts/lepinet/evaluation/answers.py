@@ -58,6 +58,8 @@ class ModelIdentity(Value):
     revision: str | None = None
     sha256: str | None = None
     """Digest of the files that decide the answers; equal digests mean identical models. None for a live endpoint."""
+    cautions: tuple[str, ...] = ()
+    """What else its repository holds that a person should know of, a sentence each."""
 
 
 class Answers(Value):

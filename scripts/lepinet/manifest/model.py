@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
@@ -26,9 +25,8 @@ from lepinet.manifest.fields import (
     VersionName,
     VersionReference,
 )
-from lepinet.target import Target
+from lepinet.target import HUB_REPOSITORY, Target
 
-_HUB_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _FOLDER_REVISION = "sha256:"
 
 
@@ -159,6 +157,11 @@ class Gates(Value):
         default=False,
         description="The k-th version tried on the same photos must show more, so that all together keep `confidence`.",
     )
+    allow_code: bool = Field(
+        default=False,
+        description="A model's repository may hold what runs code when somebody loads it: pickles, Python. It is said,"
+        " and LepiNet runs none of it.",
+    )
 
 
 class Retention(Value):
@@ -186,7 +189,7 @@ class ModelVersion(Value):
     def _of_that_path(cls, revision: str, info: ValidationInfo) -> str:
         path = info.data.get("file_path")
         on_hub = not revision.startswith(_FOLDER_REVISION)
-        if on_hub and path is not None and not _HUB_REPOSITORY.fullmatch(path):
+        if on_hub and path is not None and not HUB_REPOSITORY.fullmatch(path):
             raise PydanticCustomError(
                 "hub", "but that is a commit on the Hub, and {path} is no repository there (org/name)", {"path": path}
             )

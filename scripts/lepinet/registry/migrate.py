@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from lepinet.errors import OutsideError
+from lepinet.registry.adopt import require_no_conflicts
 from lepinet.registry.calls import Connection, explained
 
 _HERE: Final = Path(__file__).parent
@@ -53,7 +54,7 @@ def migrations() -> tuple[Migration, ...]:
 
 
 def apply(connection: Connection) -> list[Migration]:
-    """Apply what is missing, each migration in a transaction of its own, and record it as the Supabase CLI does.
+    """Apply what is missing, all of it or nothing, and record it as the Supabase CLI does.
 
     The connection is the owner's, in autocommit mode. Others may do the same at the same time.
 
@@ -61,25 +62,21 @@ def apply(connection: Connection) -> list[Migration]:
         What was applied here and now, in order.
 
     Raises:
+        ConflictsError: tables that were made by hand are in the way.
         OutsideError: the database cannot be changed, or somebody else is changing it.
     """
-    where = connection.info.dbname
+    place = connection.info.dbname
+    applied = []
     try:
         with connection.transaction():
-            _take_turn(connection)
-            _stand_in_for_supabase(connection)
-            connection.execute(_PREPARE.encode())
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise _needs_superuser(error, where) from error
+            _prepare(connection, place)
+            require_no_conflicts(connection)
+            for migration in migrations():
+                place = f"{connection.info.dbname}, migration {migration}"
+                if _applied(connection, migration):
+                    applied.append(migration)
     except psycopg.Error as error:
-        raise explained(error, where) from error
-    applied = []
-    for migration in migrations():
-        try:
-            if _applied(connection, migration):
-                applied.append(migration)
-        except psycopg.Error as error:
-            raise explained(error, f"{where}, migration {migration}") from error
+        raise explained(error, place) from error
     return applied
 
 
@@ -112,8 +109,17 @@ def script(repository: str, environments: Sequence[str]) -> str:
     return "\n".join(parts)
 
 
+def _prepare(connection: Connection, where: str) -> None:
+    try:
+        _take_turn(connection)
+        _stand_in_for_supabase(connection)
+        connection.execute(_PREPARE.encode())
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _needs_superuser(error, where) from error
+
+
 def _take_turn(connection: Connection) -> None:
-    """Migrations of one database wait for each other; a migration's own file says how long it waits for readers."""
+    """Those who migrate one database wait for each other; a migration's own file says how long it waits for readers."""
     connection.execute("set local lock_timeout = '60s'")
     connection.execute("set local statement_timeout = '60s'")
     connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
@@ -136,14 +142,12 @@ def _needs_superuser(error: psycopg.Error, where: str) -> OutsideError:
 
 
 def _applied(connection: Connection, migration: Migration) -> bool:
-    with connection.transaction():
-        _take_turn(connection)
-        known = "select from supabase_migrations.schema_migrations where version = %s"
-        if connection.execute(known, [migration.version]).rowcount:
-            return False
-        connection.execute(migration.sql.encode())
-        connection.execute(
-            "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)",
-            [migration.version, migration.name, [migration.sql]],
-        )
+    known = "select from supabase_migrations.schema_migrations where version = %s"
+    if connection.execute(known, [migration.version]).rowcount:
+        return False
+    connection.execute(migration.sql.encode())
+    connection.execute(
+        "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)",
+        [migration.version, migration.name, [migration.sql]],
+    )
     return True

@@ -22,7 +22,7 @@ class Headline:
     counted: str = ""
     """How many photos both models name right, and how much worse the new one is at most; empty without an old one."""
     further: tuple[str, ...] = ()
-    """What else speaks for it, most important first."""
+    """What else a person should know of it, most important first."""
 
 
 def of_comparison(document: ComparisonDocument) -> Headline:
@@ -33,7 +33,7 @@ def of_comparison(document: ComparisonDocument) -> Headline:
         decision=document.verdict,
         sentence=wording.sentence(first.sentence),
         counted=_counted(document),
-        further=tuple(wording.sentence(reason.sentence) for reason in others),
+        further=(*wording.cautions(document.new), *(wording.sentence(reason.sentence) for reason in others)),
     )
 
 
@@ -66,7 +66,7 @@ def of_environment(part: EnvironmentCheck) -> Headline:
         decision=_decision(part),
         sentence=sentence,
         counted=_counted(part.comparison) if part.comparison else "",
-        further=reasons,
+        further=(*wording.cautions(part.test), *reasons),
     )
 
 
@@ -102,4 +102,5 @@ def _nothing_against_it(part: EnvironmentCheck) -> bool:
     alone = [reason.code for reason in wording.reasons_of(part)] == ["too_few_images"]
     flips = part.comparison.paired if part.comparison else None
     enough = part.test is not None and part.test.sample_size >= SMOKE_TEST
-    return alone and enough and not part.unanswered and (flips is None or flips.negative <= flips.positive)
+    more_wrong = flips is not None and flips.negative > flips.positive
+    return alone and enough and not part.unanswered and not wording.cautions(part.test) and not more_wrong

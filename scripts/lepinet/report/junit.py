@@ -35,8 +35,8 @@ def comparison(document: ComparisonDocument, *, undecided_blocks: bool) -> str:
         undecided_blocks: `when_undecided: block`, so that a gate that is undecided fails.
     """
     blocking = {State.FAILED, State.UNDECIDED} if undecided_blocks else {State.FAILED}
-    held = document.verdict is Decision.HOLD
-    cases = _gates(document.gates, "compare", blocking, held=held, why=document.reasons[0].sentence)
+    held = document.reasons[0].sentence if document.verdict is Decision.HOLD else None
+    cases = _gates(document.gates, "compare", blocking, held=held)
     about = {
         "known images": document.new.known_images.sha256,
         "old model": document.old.model.sha256,
@@ -106,20 +106,22 @@ def _environment(part: EnvironmentCheck, gates: Sequence[Gate]) -> Iterator[_Cas
         yield _Case(part.name, "loads and answers", "error", "untested", part.error)
         return
     yield _Case(part.name, "loads and answers")
-    held = part.blocks and part.verdict is not None
-    undecided = held and part.verdict is not None and part.verdict.answer is Decision.UNDECIDED
-    blocking = {State.UNDECIDED} if undecided else {State.FAILED} if held else set()
-    yield from _gates(gates, part.name, blocking, held=held, why=part.verdict.sentence if part.verdict else "")
+    verdict = part.verdict if part.blocks else None
+    if verdict is None:
+        yield from _gates(gates, part.name, set(), held=None)
+    else:
+        blocking = {State.UNDECIDED if verdict.answer is Decision.UNDECIDED else State.FAILED}
+        yield from _gates(gates, part.name, blocking, held=verdict.sentence)
 
 
-def _gates(gates: Sequence[Gate], group: str, blocking: set[State], *, held: bool, why: str) -> tuple[_Case, ...]:
+def _gates(gates: Sequence[Gate], group: str, blocking: set[State], *, held: str | None) -> tuple[_Case, ...]:
     """Failed is what holds; what neither holds nor passed is skipped, for viewers show why beside it.
 
     A verdict without gates, as that there are no photos, is a case of its own when it holds.
     """
     cases = tuple(_gate(gate, group, blocking) for gate in gates)
     if held and not any(case.outcome == "failure" for case in cases):
-        cases += (_Case(group, "verdict", "failure", "hold", why),)
+        cases += (_Case(group, "verdict", "failure", "hold", held),)
     return cases
 
 

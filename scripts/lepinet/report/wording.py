@@ -108,6 +108,11 @@ def tested(results: Results) -> str:
     return f"{right_of(results)}; between {low} and {high} of all such photos, at 95 % confidence"
 
 
+def cautions(summary: Summary | None) -> tuple[str, ...]:
+    """What else lies in the model's repository, a sentence each."""
+    return tuple(map(sentence, summary.model.cautions)) if summary else ()
+
+
 def unanswered(results: Results) -> tuple[Unanswered, ...]:
     return tuple(result for result in results.results if isinstance(result, Unanswered))
 
@@ -258,7 +263,7 @@ def registered(new: RegisteredVersion) -> str:
         return f"It cannot be tested, which keeps this change back: {sentence(new.error)}"
     if new.test is None or not new.test.sample_size:
         return "There are no known images to test it on."
-    return f"It loads and answers: {right_of(new.test)}."
+    return " ".join((f"It loads and answers: {right_of(new.test)}.", *cautions(new.test)))
 
 
 def changes(old: DeclaredVersion | None, new: DeclaredVersion | None) -> tuple[str, ...]:

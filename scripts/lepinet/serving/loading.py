@@ -1,33 +1,29 @@
-"""From a target to its running process: the files must be the ordered ones, and lie inside of the repository."""
+"""From a target to its running process: the files must be the ordered ones."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from lepinet.errors import RefusedError
 from lepinet.evaluation.predictors.onnx import ModelProcess
-from lepinet.files import inside
-from lepinet.model_files import folder_revision
 from lepinet.target import Target
 from lepinet.timings import Timings
 
+Files = Callable[[Target], Path]
+"""The folder of a target's files, seen to be those that its revision names."""
 
-def start_process(target: Target, root: Path, timings: Timings) -> ModelProcess:
+
+def start_process(target: Target, files: Files, timings: Timings) -> ModelProcess:
     """Load a target's model; this takes as long as it takes.
 
     Args:
-        target: its `file_path` is a folder below `root`.
-        root: the repository's root.
+        target: what is ordered.
+        files: finds its files.
         timings: `prediction` limits loading and each answer.
 
     Raises:
-        UsageError: there is no such folder.
-        RefusedError: its files are others than the revision says, or no model that can be used.
-        ConfinedError: the process died or hung.
+        RefusedError: its files are not to be had, or no model that can be used.
+        OutsideError: the Hub does not give them now, or the process died or hung.
     """
-    folder = inside(root, target.file_path)
-    revision = folder_revision(folder)
-    if revision != target.revision:
-        raise RefusedError(f"its files are {revision}, the order is for {target.revision}", where=target.file_path)
-    return ModelProcess(folder, threads=os.cpu_count() or 1, timings=timings)
+    return ModelProcess(files(target), threads=os.cpu_count() or 1, timings=timings)

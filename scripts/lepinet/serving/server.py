@@ -21,7 +21,7 @@ from lepinet.evaluation.labels import SpeciesNames
 from lepinet.serving.app import create_app
 from lepinet.serving.follower import Follower
 from lepinet.serving.live import LiveModel
-from lepinet.serving.loading import start_process
+from lepinet.serving.loading import Files, start_process
 from lepinet.target import Target
 from lepinet.timings import Timings
 
@@ -33,7 +33,7 @@ _STARTING = 1
 def serve(
     *,
     folder: Path,
-    root: Path,
+    files: Files,
     species: Path | None,
     port: int | None,
     timings: Timings,
@@ -44,7 +44,7 @@ def serve(
 
     Args:
         folder: the environment's folder on this machine, where its orders lie.
-        root: the repository's root; models are folders below it.
+        files: finds a model's files.
         species: the list of species; without it a label stands for itself.
         port: where to listen; None for any free port.
         timings: limits for photos and models.
@@ -59,7 +59,7 @@ def serve(
     local = LocalFolder(folder)
 
     def start(target: Target) -> LiveModel:
-        return LiveModel(target, partial(start_process, target, root, timings), names)
+        return LiveModel(target, partial(start_process, target, files, timings), names)
 
     with local.serving(_STARTING), _listener(port) as listener:
         follower = Follower(local, start, timings, say)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -14,10 +16,14 @@ from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
-from lepinet.target import Target
+from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.declared import earlier_version
+from lepinet.workflow.propose import Proposal, propose, repository_at
 from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
+
+_FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
+"""A revision already; anything else is the name of a branch or tag."""
 
 
 @dataclass(frozen=True)
@@ -28,34 +34,39 @@ class Evidence:
     shown: str
 
 
-def activate(workspace: Workspace, environment: str, version: str, override: str | None) -> Edited:
+def activate(
+    workspace: Workspace, environment: str, version: str, override: str | None, *, local: bool = False
+) -> Edited:
     """Declare another active version.
+
+    Args:
+        workspace: where.
+        environment: of models.yaml.
+        version: of models.yaml.
+        override: the reason to ship it although it is held.
+        local: write the file here, and open no pull request where origin is GitHub.
 
     Raises:
         UsageError: models.yaml has no such version.
     """
-    replace_file(workspace.root / FILE, edit.activate(workspace.content, environment, version, override=override))
-    message = f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else "")
-    return Edited(
-        f"{FILE} declares {version} active in {environment}",
-        steps_to_main(
-            workspace,
-            f"activate-{environment}-{version}",
-            message,
-            changed=[FILE],
-            added=_uncommitted(workspace, _path(workspace, version)),
-        ),
+    wanted = Proposal(
+        edit=partial(edit.activate, environment=environment, version=version, override=override),
+        sentence=f"{FILE} declares {version} active in {environment}",
+        branch=_branch(f"activate-{environment}-{version}"),
+        message=f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else ""),
     )
+    return _brought(workspace, wanted, local=local, model=version)
 
 
-def rollback(workspace: Workspace, environment: str, version: str, reason: str) -> Edited:
-    """Declare an earlier version again."""
-    replace_file(workspace.root / FILE, edit.activate(workspace.content, environment, version))
-    message = f"Roll {environment} back to {version}: {' '.join(reason.split())}"
-    return Edited(
-        f"{FILE} declares {version} active in {environment}",
-        steps_to_main(workspace, f"rollback-{environment}-{version}", message, changed=[FILE]),
+def rollback(workspace: Workspace, environment: str, version: str, reason: str, *, local: bool = False) -> Edited:
+    """Declare an earlier version again; arguments as of `activate`."""
+    wanted = Proposal(
+        edit=partial(edit.activate, environment=environment, version=version),
+        sentence=f"{FILE} declares {version} active in {environment}",
+        branch=_branch(f"rollback-{environment}-{version}"),
+        message=f"Roll {environment} back to {version}: {' '.join(reason.split())}",
     )
+    return _brought(workspace, wanted, local=local)
 
 
 def previous_version(workspace: Workspace, environment: str) -> str:
@@ -108,15 +119,21 @@ def register(
     created_at: datetime | str | None,
     notes: str | None,
     links: Mapping[str, str],
+    local: bool = False,
 ) -> Edited:
     """Append a version. A folder of this repository needs no revision: it is what its files are.
 
+    Of a branch or tag of a Hub repository the commit is written that it is now.
+
     Raises:
-        UsageError: a model of the Hub without its commit, or a value that models.yaml does not take.
-        RefusedError: the name is taken.
+        UsageError: a model of the Hub without a revision, or a value that models.yaml does not take.
+        RefusedError: the name is taken, or the Hub has no such branch or tag.
+        OutsideError: the Hub does not answer.
     """
     if revision is None:
         revision = _revision_of(workspace, file_path)
+    elif HUB_REPOSITORY.fullmatch(file_path) and not _FIXED.fullmatch(revision):
+        revision = workspace.hub.commit(file_path, revision)
     given = {
         "file_path": file_path,
         "revision": revision,
@@ -132,17 +149,32 @@ def register(
         first = error.errors(include_url=False)[0]
         what = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
-    replace_file(workspace.root / FILE, edit.register(workspace.content, version, wanted))
-    return Edited(
-        f"{FILE} has {Target(file_path, revision, version)}",
-        steps_to_main(
-            workspace,
-            f"register-{version}",
-            f"Register {version}",
-            changed=[FILE],
-            added=_uncommitted(workspace, file_path),
-        ),
+    proposal = Proposal(
+        edit=partial(edit.register, name=version, version=wanted),
+        sentence=f"{FILE} has {Target(file_path, revision, version)}",
+        branch=_branch(f"register-{version}"),
+        message=f"Register {version}",
+        folders=_uncommitted(workspace, file_path),
     )
+    return _brought(workspace, proposal, local=local)
+
+
+def _brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str | None = None) -> Edited:
+    """On its way to main by a pull request where origin is GitHub, else written here.
+
+    `model` is a version whose files go into the commit, where git has not got them.
+    """
+    repository = None if local else repository_at(workspace.git.origin() or "")
+    if repository:
+        return Edited(wanted.sentence, (), propose(workspace, repository, wanted))
+    replace_file(workspace.root / FILE, wanted.edit(workspace.content))
+    folders = wanted.folders or (_uncommitted(workspace, _path(workspace, model)) if model else ())
+    steps = steps_to_main(workspace, wanted.branch, wanted.message, changed=[FILE], added=folders)
+    return Edited(wanted.sentence, steps)
+
+
+def _branch(name: str) -> str:
+    return name.replace("+", "-")
 
 
 def _revision_of(workspace: Workspace, file_path: str) -> str:
@@ -152,7 +184,7 @@ def _revision_of(workspace: Workspace, file_path: str) -> str:
     if not folder.is_dir():
         raise UsageError(
             f"{file_path} is no folder of this repository, so its revision cannot be told",
-            todo="--revision: the commit of the Hub repository, 40 hex digits (its page: Files, History)",
+            todo="of a model on the Hub, name a branch, a tag or a commit, such as --revision main",
         )
     return folder_revision(folder)
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+from lepinet.errors import RefusedError
+from lepinet.registry.adopt import Adoption, adoption
 from lepinet.registry.calls import Connection
 from lepinet.registry.kinds import open_database
 from lepinet.registry.migrate import apply, bind, script
 from lepinet.workflow.workspace import Workspace
 
 
-def migrate(workspace: Workspace, environment: str | None) -> Iterator[str]:
+def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adoption], bool]) -> Iterator[str]:
     """Bring the databases of all environments, or of one, up to date; a line about each.
 
-    Environments that share a database are bound together, in promotion order.
+    Environments that share a database are bound together, in promotion order. A registry that was made by hand is taken
+    over when `agree` says so.
+
+    Raises:
+        RefusedError: such a registry was not to be taken over, or cannot be; nothing was changed.
     """
     wanted = workspace.environments(environment)
     repository = workspace.git.first_commit()
@@ -29,6 +35,9 @@ def migrate(workspace: Workspace, environment: str | None) -> Iterator[str]:
         for where, (connection, names) in shared.items():
             if not set(names) & set(wanted):
                 continue
+            by_hand = adoption(connection, apply)
+            if by_hand and not agree(by_hand):
+                raise RefusedError("what was made by hand was not taken over; nothing was changed", where=where)
             applied = apply(connection)
             bind(connection, repository, names)
             done = f"{len(applied)} migrations applied" if applied else "migrations current"

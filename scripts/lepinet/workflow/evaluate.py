@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,12 +21,15 @@ from lepinet.evaluation.results import Results, read_results, results_of
 from lepinet.evaluation.run import answers_of_endpoint, answers_of_folder
 from lepinet.evaluation.speed import Speed
 from lepinet.evaluation.timing import time_both
+from lepinet.hub import Fetching, Hub
 from lepinet.manifest.model import Gates
-from lepinet.model_files import folder_revision
+from lepinet.model_files import folder_revision, needed_files
 from lepinet.report.documents import ComparisonDocument, comparison_document
+from lepinet.settings import read_settings
 from lepinet.target import Target
 from lepinet.timings import Timings
-from lepinet.workflow.workspace import Workspace
+from lepinet.workflow.contents import ModelFolder, judged_folder, judged_repository
+from lepinet.workflow.workspace import Workspace, quietly
 
 Counted = Callable[[int, int], None]
 """Told how many images are answered, and of how many."""
@@ -47,12 +50,32 @@ class Bench:
     timings: Timings
     looking: Counted | None = None
     """Told of photos that are looked at."""
+    fetching: Fetching = quietly
+    """Told of models that are fetched from the Hub."""
 
     @cached_property
     def looks(self) -> Mapping[str, Look]:
         """What the known images show, by digest; a verdict needs it, to tell copies and what a model was trained on."""
         photos = {image.sha256: image.path for image in self.known.images if image.sha256} if self.known else {}
         return look_at(photos, cache=self.cache, timings=self.timings, progress=self.looking)
+
+    @property
+    def hub(self) -> Hub:
+        """Where models are that are named as `org/name@revision`."""
+        if self.workspace:
+            return self.workspace.hub
+        settings = read_settings()
+        return Hub(settings.home / "cache" / "hub", settings, self.timings, self.fetching)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model that is asked about the known images."""
+
+    name: str
+    """As the user calls it."""
+    target: Target
+    model: ModelFolder
 
 
 @dataclass(frozen=True)
@@ -65,7 +88,12 @@ class SideBySide:
 
 
 def bench(
-    workspace: Workspace | None, known_images: Path | None, *, cached: bool = True, looking: Counted | None = None
+    workspace: Workspace | None,
+    known_images: Path | None,
+    *,
+    cached: bool = True,
+    looking: Counted | None = None,
+    fetching: Fetching = quietly,
 ) -> Bench:
     """The known images that are named, else the manifest's.
 
@@ -74,6 +102,7 @@ def bench(
         known_images: None for those of models.yaml.
         cached: whether answers and looks are kept.
         looking: told of photos that are looked at.
+        fetching: told of models that are fetched, where there is no workspace that tells it.
 
     Raises:
         UsageError: none are named and there is no models.yaml.
@@ -88,7 +117,7 @@ def bench(
         known = workspace.known_images if workspace else None
     gates = workspace.manifest.gates if workspace else Gates()
     cache = workspace.cache if workspace and cached else None
-    return Bench(known, species, gates, workspace, cache, timings, looking)
+    return Bench(known, species, gates, workspace, cache, timings, looking, fetching)
 
 
 def answers_of(target: Target, bench: Bench, counted: Counted | None = None, *, judged: bool = True) -> Answers | None:
@@ -105,14 +134,11 @@ def answers_of(target: Target, bench: Bench, counted: Counted | None = None, *, 
     """
     if bench.workspace is None:
         return None
-    identity = ModelIdentity(
-        name=target.version or target.file_path, file_path=target.file_path, revision=target.revision
-    )
-    folder = bench.workspace.folder(target)
+    asked = Asked(target.version or target.file_path, target, bench.workspace.model(target))
     if bench.known and bench.known.images:
-        return _of_folder(folder, identity, bench.known, bench, counted, judged=judged)
+        return _of_folder(asked, bench.known, bench, counted, judged=judged)
     with something_to_ask(bench.known) as drawn:
-        (answer,) = _of_folder(folder, identity, drawn, replace(bench, cache=None), counted, judged=False).answers
+        (answer,) = _of_folder(asked, drawn, replace(bench, cache=None), counted, judged=False).answers
     if answer.error:
         raise RefusedError(f"it does not answer: {answer.error}", where=str(target))
     return None
@@ -130,7 +156,7 @@ def speed_of(old: Target, new: Target, answers: Answers, bench: Bench) -> Speed 
     if bench.workspace is None:
         return None
     try:
-        return _side_by_side(bench.workspace.folder(old), bench.workspace.folder(new), answers, bench)
+        return _side_by_side(bench.workspace.model(old), bench.workspace.model(new), answers, bench)
     except RefusedError:
         return None
 
@@ -150,14 +176,14 @@ def something_to_ask(known: KnownImages | None) -> Iterator[KnownImages]:
 
 
 def evaluate(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Results:
-    """Test a version, a folder or a live endpoint on the known images."""
+    """Test a version, a folder, a model on the Hub or a live endpoint on the known images."""
     return results_of(_answers(what, bench, endpoint=endpoint, counted=counted, judged=False), datetime.now(UTC))
 
 
 def compare(
     old: str, new: str, bench: Callable[[], Bench], counted: Callable[[str], Counted] | None = None
 ) -> SideBySide:
-    """Compare two of: a version, a folder, the JSON that `test` wrote.
+    """Compare two of: a version, a folder, a model on the Hub, the JSON that `test` wrote.
 
     `bench` is asked for only when a model has to be run; `counted` makes the progress of each model.
     """
@@ -185,7 +211,7 @@ def _speed(old: str, new: str, after: Answers, bench: Callable[[], Bench]) -> Sp
     if _is_results(old) or _is_results(new):
         return None
     tested = bench()
-    return _side_by_side(_folder(old, tested), _folder(new, tested), after, tested)
+    return _side_by_side(_asked(old, tested).model, _asked(new, tested).model, after, tested)
 
 
 def _answers(
@@ -201,33 +227,46 @@ def _answers(
         answers = answers_of(bench.workspace.manifest.target(what), bench, counted, judged=judged)
         if answers is not None:
             return answers
-    folder = _folder(what, bench)
-    identity = ModelIdentity(name=what, file_path=what, revision=folder_revision(folder))
-    return _of_folder(folder, identity, bench.known, bench, counted, judged=judged)
+    return _of_folder(_asked(what, bench), bench.known, bench, counted, judged=judged)
 
 
-def _folder(what: str, bench: Bench) -> Path:
-    """Of a version, or as it is named."""
+def _asked(what: str, bench: Bench) -> Asked:
+    """A version of models.yaml, a folder, or a model on the Hub."""
     if bench.workspace and what in bench.workspace.manifest.versions:
-        return bench.workspace.folder(bench.workspace.manifest.target(what))
-    if not Path(what).is_dir():
-        raise UsageError(f"{what} is neither a version of models.yaml nor a folder", todo=_known_names(bench))
-    return Path(what)
+        target = bench.workspace.manifest.target(what)
+        return Asked(what, target, bench.workspace.model(target))
+    # The rule is that of models.yaml: where there is none, what lies beside the model is only said.
+    allow_code = bench.gates.allow_code or bench.workspace is None
+    if Path(what).is_dir():
+        model = judged_folder(Path(what), where=what, allow_code=allow_code)
+        return Asked(what, Target(what, folder_revision(model.path)), model)
+    repository, _, revision = what.partition("@")
+    if not revision:
+        what = f"{what} is neither a version of models.yaml nor a folder, nor a model on the Hub (org/name@revision)"
+        raise UsageError(what, todo=_known_names(bench))
+    hub = bench.hub
+    target = Target(repository, hub.commit(repository, revision))
+    kept = hub.fetch(repository, target.revision, partial(needed_files, where=what))
+    return Asked(what, target, judged_repository(kept, where=what, allow_code=allow_code))
 
 
-def _side_by_side(old: Path, new: Path, answers: Answers, bench: Bench) -> Speed | None:
+def _side_by_side(old: ModelFolder, new: ModelFolder, answers: Answers, bench: Bench) -> Speed | None:
     """Both timed, when the new one was asked just now."""
     asked = any(answer.latency_ms is not None for answer in answers.answers)
     if not asked or bench.known is None or bench.gates.max_latency_ratio is None:
         return None
-    return time_both(old, new, bench.known, bench.timings)
+    return time_both(old.path, new.path, bench.known, bench.timings)
 
 
-def _of_folder(
-    folder: Path, identity: ModelIdentity, known: KnownImages, bench: Bench, counted: Counted | None, *, judged: bool
-) -> Answers:
+def _of_folder(asked: Asked, known: KnownImages, bench: Bench, counted: Counted | None, *, judged: bool) -> Answers:
+    identity = ModelIdentity(
+        name=asked.name,
+        file_path=asked.target.file_path,
+        revision=asked.target.revision,
+        cautions=asked.model.cautions,
+    )
     return answers_of_folder(
-        folder,
+        asked.model.path,
         identity,
         known,
         bench.species,

@@ -12,11 +12,13 @@ from lepinet.workflow.workspace import Workspace
 
 @dataclass(frozen=True)
 class Edited:
-    """An edit of the working tree that was written."""
+    """An edit of the working tree: written, or proposed by a pull request."""
 
     sentence: str
     next_steps: tuple[str, ...]
-    """Shell commands that bring it to main, a pull request in between where there is an origin."""
+    """Shell commands that bring it to main, where it was written."""
+    pull_request: str | None = None
+    """Its address."""
 
 
 def steps_to_main(
@@ -31,7 +33,7 @@ def steps_to_main(
         changed: paths that git knows already.
         added: paths that may be new to it.
     """
-    name = workspace.git.free_branch(branch.replace("+", "-"))
+    name = workspace.git.free_branch(branch)
     try:
         main = workspace.git.main()
     except UsageError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from lepinet.endpoints import Endpoint
     from lepinet.evaluation.cases import KnownImages
     from lepinet.evaluation.labels import Species
+    from lepinet.hub import Fetching, Hub, Kept
     from lepinet.registry import Registry
     from lepinet.target import Target
+    from lepinet.workflow.contents import ModelFolder
+
+
+def quietly(_: str, __: int) -> Callable[[int], None]:
+    return lambda _: None
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Workspace:
     git: Repository
     settings: Settings
     timings: Timings
+    fetching: Fetching = quietly
+    """Told of each model that is fetched from the Hub."""
 
     @property
     def root(self) -> Path:
@@ -138,19 +146,41 @@ class Workspace:
             raise RefusedError("is a link: photos behind it are in no commit", where=self.manifest.known_images)
         return folder
 
-    def folder(self, target: Target) -> Path:
-        """The folder of a model's files, seen to be those that its revision names.
+    @cached_property
+    def hub(self) -> Hub:
+        from lepinet.hub import Hub  # noqa: PLC0415 -- see above
+
+        return Hub(self.cache / "hub", self.settings, self.timings, self.fetching)
+
+    def model(self, target: Target) -> ModelFolder:
+        """A model's files, seen to be those that its revision names, and held to the rule on code in its repository.
 
         Raises:
-            RefusedError: the folder is not there, or holds other files.
+            RefusedError: the files are not there, are others, or the rule forbids what lies beside them.
+            OutsideError: the Hub does not give them now.
         """
+        from lepinet.workflow.contents import judged_folder, judged_repository  # noqa: PLC0415 -- see above
+
+        allow_code = self.manifest.gates.allow_code
+        if target.on_hub:
+            return judged_repository(self._kept(target), where=str(target), allow_code=allow_code)
+        return judged_folder(self._local(target), where=str(target), allow_code=allow_code)
+
+    def files(self, target: Target) -> Path:
+        """As `model`, whatever the rule says: what was shipped is served, though the rule is stricter by now."""
+        return self._kept(target).folder if target.on_hub else self._local(target)
+
+    def _kept(self, target: Target) -> Kept:
+        from lepinet.model_files import needed_files  # noqa: PLC0415 -- see above
+
+        return self.hub.fetch(target.file_path, target.revision, partial(needed_files, where=str(target)))
+
+    def _local(self, target: Target) -> Path:
         from lepinet.model_files import folder_revision  # noqa: PLC0415 -- see above
 
         folder = inside(self.root, target.file_path)
         if not folder.is_dir():
-            raise RefusedError(
-                f"{target} is not a folder of this repository", todo="models from the Hub come with a later version"
-            )
+            raise RefusedError(f"{target} is not a folder of this repository")
         found = folder_revision(folder)
         if found != target.revision:
             raise RefusedError(
@@ -161,7 +191,9 @@ class Workspace:
         return folder
 
 
-def open_workspace(folder: Path | None = None, timings: Timings | None = None) -> Workspace:
+def open_workspace(
+    folder: Path | None = None, timings: Timings | None = None, fetching: Fetching = quietly
+) -> Workspace:
     """The workspace around a folder (default: the working directory).
 
     Raises:
@@ -169,17 +201,17 @@ def open_workspace(folder: Path | None = None, timings: Timings | None = None) -
     """
     limits = timings or Timings()
     git = Repository.containing(folder or Path.cwd(), limits)
-    return Workspace(git, read_settings(git.root), limits)
+    return Workspace(git, read_settings(git.root), limits, fetching)
 
 
-def workspace_here(*, needed: bool) -> Workspace | None:
+def workspace_here(*, needed: bool, fetching: Fetching = quietly) -> Workspace | None:
     """The workspace around the working directory; None where none is needed, for paths say it all, and none is there.
 
     Raises:
         LepinetError: there is none with a models.yaml that can be read, and one is needed.
     """
     try:
-        workspace = open_workspace()
+        workspace = open_workspace(fetching=fetching)
         workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
     except LepinetError:
         if needed:

@@ -1,0 +1,281 @@
+"""Asking the Hub by its official client, with time limits; each way in which it says no has an error of its own."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from huggingface_hub import HfApi, get_session, hf_hub_url, hf_raise_for_status
+from huggingface_hub.errors import (
+    DisabledRepoError,
+    GatedRepoError,
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    OIDCError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import (  # type: ignore[attr-defined]  # they are loaded when they are asked for
+    build_hf_headers,
+    parse_ratelimit_headers,
+)
+
+from lepinet import __version__
+from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
+from lepinet.hub.listing import Flagged, ListedFile, Listing
+from lepinet.timings import Timings
+
+_LONGEST_PAUSE = 300.0
+"""Seconds; the Hub counts requests in windows of five minutes."""
+_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_TOKEN = re.compile(r"[!-~]+")
+_BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 -- the Hub's words
+
+
+class NoAnswerError(Exception):
+    """The Hub gave no answer this time, but may give one when asked again."""
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
+        """Seconds that the Hub asks for."""
+
+
+class Patience:
+    """How often something is tried again, and until when; pauses double, and differ between those who wait."""
+
+    def __init__(self, timings: Timings, where: str) -> None:
+        self._timings = timings
+        self._where = where
+        self._end = time.monotonic() + timings.fetch
+        self.renew()
+
+    def renew(self) -> None:
+        """It went on meanwhile: what fails next fails for the first time."""
+        self._left = self._timings.retries
+        self._pause = self._timings.retry
+
+    def check(self) -> None:
+        """Raises OutsideError when all of it takes too long."""
+        if time.monotonic() >= self._end:
+            what = f"the model was not fetched within {self._timings.fetch:g} s"
+            raise OutsideError(what, where=self._where, todo="run it again: what is here already is not fetched twice")
+
+    def wait(self, error: NoAnswerError) -> None:
+        """Before another try. Raises OutsideError when there is none left."""
+        if not self._left:
+            what = f"the Hub fails, {self._timings.retries + 1} times in a row: {error}"
+            todo = "run it again later: what is here already is not fetched twice"
+            raise OutsideError(what, where=self._where, todo=todo) from None
+        self._left -= 1
+        own = self._pause * random.uniform(0.5, 1.5)  # noqa: S311 -- spreads requests, hides nothing
+        self._pause *= 2
+        wanted = own if error.pause is None else min(error.pause, _LONGEST_PAUSE) + own
+        time.sleep(min(wanted, max(self._end - time.monotonic(), 0)))
+        self.check()
+
+
+class Asking:
+    """The Hub, as one token sees it."""
+
+    def __init__(self, endpoint: str | None, token: str | None, timings: Timings) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            endpoint: the Hub's address; None for the client's own.
+            token: None for the one that the client finds (keyless on GitHub Actions, `hf auth login`), if any.
+            timings: `request` limits each answer and each pause within one, `fetch` the whole.
+
+        Raises:
+            UsageError: the address or the token is none, or a keyless token is asked for and cannot be had.
+        """
+        if endpoint is not None and not endpoint.startswith(("https://", "http://")):
+            raise UsageError("HF_ENDPOINT should be an address that begins with https://", where=endpoint)
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise UsageError("HF_TOKEN is no token: it holds spaces or letters that none has")
+        headers = _headers(token)
+        # The same token in both, found once: finding it may take a request.
+        self._token = headers.get("authorization", "").removeprefix("Bearer ")
+        self._headers = headers | {"Accept-Encoding": "identity"}
+        self._api = HfApi(
+            endpoint=endpoint, token=self._token or False, library_name="lepinet", library_version=__version__
+        )
+        self._timings = timings
+        self.url = self._api.endpoint
+
+    def patience(self) -> Patience:
+        return Patience(self._timings, self.url)
+
+    def listing(self, repository: str, revision: str, patience: Patience) -> Listing:
+        """What a branch, tag or commit is now, with the hash of every file.
+
+        Raises:
+            RefusedError: there is no such thing, or it may not be read; each reason has its own words.
+            UsageError: the token is not valid.
+            OutsideError: the Hub does not answer, or not as the Hub.
+        """
+        while True:
+            try:
+                with self._explained(repository, revision):
+                    return self._listing(repository, revision)
+            except NoAnswerError as error:
+                patience.wait(error)
+
+    def download(
+        self, listing: Listing, file: ListedFile, to: Path, patience: Patience, progress: Callable[[int], None]
+    ) -> None:
+        """Add to a file what it lacks of its listed bytes. What they are is not looked at.
+
+        Raises:
+            NoAnswerError: not all of it came this time.
+            LepinetError: as `listing`.
+        """
+        with self._explained(listing.repository, listing.revision):
+            self._download(listing, file, to, patience, progress)
+
+    def _listing(self, repository: str, revision: str) -> Listing:
+        info = self._api.model_info(
+            repository, revision=revision, files_metadata=True, securityStatus=True, timeout=self._timings.request
+        )
+        if info.id != repository:
+            raise RefusedError(
+                f"{repository} is called {info.id} on the Hub",
+                todo=f"register the same commit as a new version: --file-path {info.id} --revision {info.sha}",
+            )
+        if info.disabled:
+            raise _disabled(repository, self.url)
+        for name in (file.rfilename for file in info.siblings or ()):
+            if "\0" in name or any(part in {"", ".", ".."} for part in name.split("/")):
+                raise RefusedError(f"{repository} has a file whose name leads out of its folder: {name!r}")
+        security: Any = info.security_repo_status or {}
+        return Listing(
+            repository=repository,
+            revision=info.sha or "",
+            files=tuple(
+                ListedFile(
+                    name=file.rfilename,
+                    size=(file.lfs.size if file.lfs else file.size) or 0,
+                    blob_id=file.blob_id or "",
+                    sha256=file.lfs.sha256 if file.lfs else None,
+                )
+                for file in info.siblings or ()
+            ),
+            scanned=security.get("scansDone") is True,
+            flagged=tuple(
+                Flagged(name=issue["path"], level=issue["level"]) for issue in security.get("filesWithIssues", ())
+            ),
+        )
+
+    def _download(
+        self, listing: Listing, file: ListedFile, to: Path, patience: Patience, progress: Callable[[int], None]
+    ) -> None:
+        url = hf_hub_url(listing.repository, file.name, revision=listing.revision, endpoint=self.url)
+        with to.open("ab") as out:
+            size = out.tell()
+            headers = self._headers | ({"Range": f"bytes={size}-"} if size else {})
+            with get_session().stream("GET", url, headers=headers, timeout=self._timings.request) as response:
+                hf_raise_for_status(response)
+                if encoding := response.headers.get("Content-Encoding"):
+                    raise NoAnswerError(f"it sends {file.name} as {encoding}, which nobody asked for")
+                if response.status_code != HTTPStatus.PARTIAL_CONTENT:
+                    size = out.truncate(0)
+                for chunk in response.iter_raw():
+                    patience.check()
+                    size += len(chunk)
+                    if size > file.size:
+                        raise NoAnswerError(f"it sends more of {file.name} than it lists")
+                    out.write(chunk)
+                    progress(size)
+        if size < file.size:
+            raise NoAnswerError(f"it sent {size} of the {file.size} bytes of {file.name}")
+
+    @contextmanager
+    def _explained(self, repository: str, revision: str) -> Iterator[None]:
+        """Errors of the client as errors of ours. Texts of requests stay out: a token stands in their headers."""
+        try:
+            yield
+        except (httpx2.TimeoutException, TimeoutError):
+            raise NoAnswerError("no answer in time") from None
+        except OfflineModeIsEnabled:
+            what = f"{repository} @ {revision[:7]} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it"
+            raise OutsideError(what, todo="fetch it once without HF_HUB_OFFLINE") from None
+        except HfHubHTTPError as error:
+            raise self._refusal(error, repository, revision) from None
+        except httpx2.HTTPError as error:
+            raise NoAnswerError(f"no connection ({type(error).__name__})") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # The client reads what comes without looking whether it has the right form. (pydantic's are ValueErrors.)
+            raise OutsideError(
+                "what answers there does not answer as the Hub",
+                where=self.url,
+                todo="look at HF_ENDPOINT, and at proxies that ask somebody to sign in",
+            ) from None
+
+    def _refusal(self, error: HfHubHTTPError, repository: str, revision: str) -> Exception:
+        status, page = error.response.status_code, f"{self.url}/{repository}"
+        if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return NoAnswerError(f"HTTP {status}", _pause(error.response))
+        if isinstance(error, RevisionNotFoundError):
+            return _no_such_revision(repository, revision, page)
+        if isinstance(error, GatedRepoError):
+            todo = f"accept its terms at {page} with the token's account, and let the token read gated repositories"
+            return RefusedError(
+                f"{repository} is gated, and {_who(token=bool(self._token))} has no access to it", todo=todo
+            )
+        if isinstance(error, DisabledRepoError):
+            return _disabled(repository, self.url)
+        if status == HTTPStatus.UNAUTHORIZED and error.response.headers.get("X-Error-Message") == _BAD_TOKEN:
+            todo = "make a new one that may read the model: https://huggingface.co/settings/tokens"
+            return UsageError("the Hub refuses the token: it is wrong, expired or revoked", where=self.url, todo=todo)
+        if status == HTTPStatus.UNAUTHORIZED or isinstance(error, RepositoryNotFoundError):
+            todo = "let the token read it" if self._token else "set HF_TOKEN to a token that may read it"
+            who = _who(token=bool(self._token))
+            what = f"the Hub has no model {repository} for {who}: it was deleted, or it is private"
+            return RefusedError(what, todo=f"{todo} (docs/huggingface.md)")
+        said = " ".join((error.server_message or "").split())[:200]
+        what = f"the Hub refuses {repository} @ {revision[:7]} with HTTP {status}{said and ': ' + said}"
+        return RefusedError(what, where=self.url)
+
+
+def _headers(token: str | None) -> dict[str, str]:
+    try:
+        return build_hf_headers(token=token, library_name="lepinet", library_version=__version__)
+    except (OIDCError, httpx2.HTTPError) as error:
+        # Only the client's own words: the text of a request may hold a token.
+        said = f": {' '.join(str(error).split())}" if isinstance(error, OIDCError) else ""
+        what = f"HF_OIDC_RESOURCE asks for a token without a secret, and none can be had{said}"
+        raise UsageError(what, todo="docs/huggingface.md has the set-up; or unset it") from None
+
+
+def _who(*, token: bool) -> str:
+    return "this token" if token else "somebody without a token"
+
+
+def _no_such_revision(repository: str, revision: str, page: str) -> LepinetError:
+    if re.fullmatch(r"[0-9a-f]{40}", revision):
+        return RefusedError(
+            f"{repository} has no commit {revision[:7]}: its history was rewritten (squashed, or pushed with force),"
+            " or the commit was never pushed",
+            todo=f"push that commit again, or register one of {page}/commits/main",
+        )
+    return RefusedError(f"{repository} has no branch, tag or commit {revision!r}", todo=f"see {page}/tree/main")
+
+
+def _disabled(repository: str, url: str) -> LepinetError:
+    return RefusedError(f"{repository} was disabled by the Hub", todo=f"{url}/{repository} says why")
+
+
+def _pause(response: httpx2.Response) -> float | None:
+    """Seconds that the Hub asks for: until the window of its limit ends, or `Retry-After`; a date counts as none."""
+    limit = parse_ratelimit_headers(response.headers)
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and limit is not None and not limit.remaining:
+        return limit.reset_in_seconds
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else None

@@ -1,0 +1,181 @@
+"""Registries that were made by hand: taken over whole, without a row lost, or refused whole with what settles it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import psycopg
+import pytest
+
+from lepinet.registry import Registry, adopt, migrate
+from lepinet.registry.adopt import Conflict, ConflictsError
+from lepinet.registry.embedded import EmbeddedServer
+from lepinet.registry.keeper import SUPERUSER
+from lepinet.registry.postgres import PostgresTransport
+from lepinet.timings import Timings
+from registry import old_database
+
+Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+CATALOGUE = """
+    select 'relation', c.relname, c.relowner::regrole::text || c.relrowsecurity || coalesce(c.relacl::text, ''),
+      array(select attname || format_type(atttypid, null) || attnotnull from pg_attribute
+        where attrelid = c.oid and attnum > 0 and not attisdropped order by attnum)::text
+    from pg_class c where c.relnamespace = 'public'::regnamespace
+    union all select 'policy', tablename, policyname, qual from pg_policies
+    union all select 'function', proname, '', '' from pg_proc where pronamespace = 'public'::regnamespace
+    union all select 'schema', nspname, '', '' from pg_namespace where nspname !~ '^pg_'
+    order by 1, 2, 3
+"""
+
+
+@pytest.fixture
+def superuser_here(server: EmbeddedServer, empty_database: str, superuser: Rows) -> Iterator[Rows]:
+    """In a database for a hand-made registry; `superuser` made it."""
+    superuser.execute("do $$ begin create role elsewhere; exception when duplicate_object then null; end $$")
+    with server.connect(empty_database, SUPERUSER) as connection:
+        yield connection
+
+
+@pytest.fixture
+def owner_here(server: EmbeddedServer, empty_database: str) -> Iterator[Rows]:
+    with server.connect(empty_database) as connection:
+        yield connection
+
+
+def rows(connection: Rows, table: str, columns: list[str] | None = None) -> list[Any]:
+    """All rows, of the columns that there were before."""
+    if connection.execute("select to_regclass(%s)", [f"public.{table}"]).fetchone() == (None,):
+        return []
+    found = connection.execute(f"select to_jsonb(t) from public.{table} t".encode()).fetchall()  # noqa: S608
+    kept = [{name: row[name] for name in columns or row} for (row,) in found]
+    return sorted(kept, key=json.dumps)
+
+
+def refused(owner: Rows) -> tuple[Conflict, ...]:
+    """What is in the way of taking over, seen to have changed nothing; nothing of it stays."""
+    before = owner.execute(CATALOGUE).fetchall()
+    try:
+        with owner.transaction(force_rollback=True):
+            migrate.apply(owner)
+    except ConflictsError as error:
+        assert owner.execute(CATALOGUE).fetchall() == before
+        return error.conflicts
+    return ()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hand_made_registry_is_taken_over_whole_or_refused_whole(
+    server: EmbeddedServer, empty_database: str, superuser_here: Rows, owner_here: Rows, seed: int
+) -> None:
+    odd = old_database.make(superuser_here, seed)
+    refusals = 0
+    # What belongs to another user is looked into only when it no longer does.
+    while conflicts := refused(owner_here):
+        refusals += 1
+        assert refusals < 3, f"{odd} are never settled"
+        for conflict in conflicts:
+            superuser_here.execute(conflict.settled_by.encode())
+    assert (refusals > 0) == old_database.has_conflicts(odd), odd
+    tables = {table: rows(superuser_here, table) for table in ("model_versions", "model_performance_logs")}
+    migrate.apply(owner_here)
+    for table, old in tables.items():
+        assert rows(superuser_here, table, list(old[0]) if old else None) == old
+    migrate.bind(owner_here, "a" * 40, ["production"])
+    works(Registry(PostgresTransport(server.url(empty_database), Timings())), owner_here)
+
+
+def works(registry: Registry, owner: Rows) -> None:
+    """All that a registry is for."""
+    known = {version.version_name for version in registry.snapshot("production").versions}
+    assert len(known) > 1
+    registry.log_version("v9.0.0", "Bhanura/lepinet-model", accuracy_score=0.9)
+    owner.execute("select public.emergency_activate('v9.0.0', 'a test', 'production')")
+    assert registry.active_version() == registry.active_version("production")
+    owner.execute("set role anon")
+    assert owner.execute("select version_name from public.model_versions where is_active").fetchall() == [("v9.0.0",)]
+    owner.execute("reset role")
+
+
+def test_who_may_do_what_is_told_before_it_is_done(superuser_here: Rows, owner_here: Rows) -> None:
+    superuser_here.execute("grant usage on schema public to anon, authenticated, service_role")
+    old_database.make(superuser_here, 0)
+    superuser_here.execute("grant all on public.model_versions to anon, authenticated, service_role")
+    before = superuser_here.execute(CATALOGUE).fetchall()
+    told = adopt.adoption(owner_here, migrate.apply)
+    assert superuser_here.execute(CATALOGUE).fetchall() == before, "telling changes nothing"
+    assert told is not None
+    assert told.before["model_versions", "anon"] == "reads all rows; inserts; updates; deletes"
+    assert told.after["model_versions", "anon"] == (
+        "reads what its policies show (lepinet_active), of them version_name, file_path, is_active, revision,"
+        " activated_at"
+    )
+    assert told.after["model_versions", "service_role"] == "reads all rows; inserts"
+    migrate.apply(owner_here)
+    assert adopt.adoption(owner_here, migrate.apply) is None
+
+
+def test_a_new_database_has_nothing_to_take_over(owner_here: Rows) -> None:
+    assert adopt.adoption(owner_here, migrate.apply) is None
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Whose production keeps its registry in a Supabase project."""
+    (tmp_path / "models.yaml").write_text(
+        "schema_version: 1\nenvironments:\n  production: {registry: supabase, endpoint: none}\nversions: {}\n"
+    )
+    identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "begin"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def migrate_there(repository: Path, url: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from lepinet.cli import main; main()", "db", "migrate", *options],
+        cwd=repository,
+        env={**os.environ, "DATABASE_URL": url, "LEPINET_HOME": str(repository / "home")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_command_asks_before_it_takes_over(
+    server: EmbeddedServer, empty_database: str, superuser_here: Rows, repository: Path
+) -> None:
+    old_database.make(superuser_here, 0)
+    superuser_here.execute("grant all on public.model_versions to authenticated")
+    before = superuser_here.execute(CATALOGUE).fetchall()
+    asked = migrate_there(repository, server.url(empty_database))
+    assert asked.returncode == 2
+    assert "No row is changed or deleted" in asked.stderr
+    assert "The page will still say that it worked" in asked.stderr
+    assert "lepinet db migrate --yes" in asked.stderr
+    assert superuser_here.execute(CATALOGUE).fetchall() == before
+    assert migrate_there(repository, server.url(empty_database), "--yes").returncode == 0
+    again = migrate_there(repository, server.url(empty_database))
+    assert (again.returncode, "migrations current" in again.stderr) == (0, True)
+
+
+def test_the_command_lists_what_is_in_the_way_with_the_sql_that_settles_it(
+    server: EmbeddedServer, empty_database: str, superuser_here: Rows, repository: Path
+) -> None:
+    old_database.make(superuser_here, 0)
+    superuser_here.execute("update public.model_versions set is_active = true, version_name = 'v1.0.0'")
+    refused = migrate_there(repository, server.url(empty_database), "--yes")
+    assert refused.returncode == 1
+    assert "versions are active at once" in refused.stderr
+    statements = [line.strip() for line in refused.stderr.splitlines() if line.startswith("  ")]
+    for statement in statements:
+        superuser_here.execute(statement.encode())
+    assert migrate_there(repository, server.url(empty_database), "--yes").returncode == 0

@@ -1,0 +1,219 @@
+"""A version whose files are on the Hub, from its registration to its answers: as one whose files lie in a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hf_stand_in import faults
+from hf_stand_in.repository import Repository, files_of
+from hf_stand_in.server import StandIn, hub_online
+from workflow.desk import Desk, Ended, lay
+
+MODELS = Path(__file__).parents[1] / "models"
+NAME = "asha/butterflies"
+CANARY = "hf_canary_of_these_tests"
+
+
+@pytest.fixture(scope="module")
+def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    with hub_online(tmp_path_factory.mktemp("hub")) as online:
+        online.tokens.add(CANARY)
+        online.create(NAME, files_of(MODELS / "v1.1.0")).tag("best", "main")
+        yield online
+
+
+@pytest.fixture
+def hub(online: StandIn) -> StandIn:
+    online.forget()
+    return online
+
+
+@pytest.fixture(scope="module")
+def laid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, str]:
+    """A repository, and where its main begins for every test."""
+    desk = lay(tmp_path_factory.mktemp("desk"))
+    return desk, desk.git("rev-parse", "main")
+
+
+@pytest.fixture
+def desk(laid: tuple[Desk, str]) -> Desk:
+    """On a branch of its own, with nothing from the Hub on this machine."""
+    desk, start = laid
+    desk.begin_branch(start)
+    desk.git("branch", "--force", "main", start)
+    shutil.rmtree(desk.home / "cache" / "hub", ignore_errors=True)
+    return desk
+
+
+def lepinet(desk: Desk, hub: StandIn, *arguments: str, code: int = 0) -> Ended:
+    ended = desk.lepinet(*arguments, HF_ENDPOINT=hub.url, HF_TOKEN=CANARY)
+    assert ended.code == code, ended.out + ended.err
+    assert CANARY not in ended.out + ended.err
+    return ended
+
+
+def register(desk: Desk, hub: StandIn, name: str = NAME, revision: str = "main", version: str = "v2.0.0") -> str:
+    """Returns the commit that was written."""
+    lepinet(desk, hub, "register", version, "--file-path", name, "--revision", revision)
+    return desk.workspace.manifest.versions[version].revision
+
+
+def newest(repository: Repository) -> str:
+    return repository.references("heads")["main"]
+
+
+@pytest.mark.parametrize("revision", ["main", "best"])
+def test_register_writes_the_commit_that_a_branch_or_tag_is(desk: Desk, hub: StandIn, revision: str) -> None:
+    assert register(desk, hub, revision=revision) == newest(hub.repositories[NAME])
+
+
+def test_register_changes_nothing_when_the_hub_has_no_such_branch(desk: Desk, hub: StandIn) -> None:
+    before = desk.manifest
+    ended = lepinet(desk, hub, "register", "v2.0.0", "--file-path", NAME, "--revision", "mian", code=1)
+    assert "no branch, tag or commit 'mian'" in ended.err
+    assert desk.manifest == before
+
+
+def test_it_answers_as_the_same_files_in_a_folder(desk: Desk, hub: StandIn) -> None:
+    commit = register(desk, hub)
+    ended = lepinet(desk, hub, "test", "v2.0.0", "--json")
+    assert f"fetching {NAME} @ {commit[:7]} from the Hub: 0.1 MB" in ended.err
+    here = lepinet(desk, hub, "test", "v1.1.0", "--json").json
+    assert ended.json["results"] == here["results"]
+    assert ended.json["model"]["sha256"] == here["model"]["sha256"]
+    assert (ended.json["model"]["file_path"], ended.json["model"]["revision"]) == (NAME, commit)
+    assert ended.json["model"]["cautions"] == []
+
+
+def test_it_is_compared_and_checked(desk: Desk, hub: StandIn) -> None:
+    register(desk, hub)
+    desk.set_active("staging", "v2.0.0")
+    compared = lepinet(desk, hub, "compare", "--old", "v1.0.0", "--new", "v2.0.0", "--json", code=1).json
+    assert compared["new"]["model"]["file_path"] == NAME
+    checked = lepinet(desk, hub, "check", "--json", code=0).json
+    (staging,) = checked["environments"]
+    assert (staging["candidate"]["file_path"], staging["error"]) == (NAME, None)
+    assert staging["test"]["sample_size"] == 12
+
+
+def test_it_is_judged_where_there_are_no_keys(desk: Desk, hub: StandIn, tmp_path: Path) -> None:
+    register(desk, hub)
+    desk.set_active("staging", "v2.0.0")
+    desk.git("branch", "--force", "main", desk.commit("Try v2.0.0 in staging"))
+    desk.git("switch", "--quiet", "main")
+    lepinet(desk, hub, "reconcile", "--judge", str(tmp_path / "judged.json"), "-e", "staging")
+    judged = json.loads((tmp_path / "judged.json").read_text())
+    (staging,) = judged["environments"]
+    assert staging["target"]["target"]["file_path"] == NAME
+    assert len(staging["target"]["answers"]["answers"]) == 12
+
+
+def test_a_candidate_that_the_hub_has_not_got_any_more_is_held_and_says_why(desk: Desk, hub: StandIn) -> None:
+    repository = hub.create("asha/rewritten", files_of(MODELS / "v1.1.0"))
+    register(desk, hub, repository.name)
+    repository.commit({"README.md": b"more"})
+    repository.squash()
+    desk.set_active("staging", "v2.0.0")
+    found = lepinet(desk, hub, "check", "--json", code=1).json
+    (staging,) = found["environments"]
+    assert "its history was rewritten" in staging["error"]
+    assert staging["blocks"]
+
+
+def test_a_hub_that_fails_stops_the_check_and_blames_nobody(desk: Desk, hub: StandIn) -> None:
+    register(desk, hub)
+    hub.order(faults.html, on="/api/models/", times=99)
+    desk.set_active("staging", "v2.0.0")
+    assert "does not answer as the Hub" in lepinet(desk, hub, "check", code=3).err
+
+
+def test_what_is_here_is_used_without_the_hub(desk: Desk, hub: StandIn) -> None:
+    register(desk, hub)
+    lepinet(desk, hub, "test", "v2.0.0")
+    hub.forget()
+    ended = desk.process("test", "v2.0.0", HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="1")
+    assert ended.code == 0, ended.err
+    assert not hub.requests
+
+
+def test_what_is_not_here_cannot_be_had_without_the_hub(desk: Desk, hub: StandIn) -> None:
+    commit = register(desk, hub)
+    ended = desk.process("test", "v2.0.0", HF_ENDPOINT=hub.url, HF_HUB_OFFLINE="1")
+    assert ended.code == 3
+    assert f"{NAME} @ {commit[:7]} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it" in ended.err
+
+
+def test_commands_that_need_no_model_from_the_hub_do_not_load_its_client(desk: Desk) -> None:
+    code = "import sys; from lepinet.cli import main\ntry: main()\nfinally: print('huggingface_hub' in sys.modules)"
+    for command in (["validate"], ["test", "v1.1.0"], ["check"]):
+        assert desk.run(sys.executable, "-c", code, *command).endswith("False")
+
+
+@pytest.mark.parametrize("place", ["hub", "folder"])
+def test_what_runs_code_when_it_is_loaded_is_refused_or_by_rule_said(desk: Desk, hub: StandIn, place: str) -> None:
+    files = files_of(MODELS / "v1.1.0") | {"training_args.bin": b"\x80\x04N."}
+    if place == "hub":
+        register(desk, hub, hub.create("asha/pickle", files).name)
+    else:
+        (desk.copy_model("v1.1.0", "v2.0.0") / "training_args.bin").write_bytes(files["training_args.bin"])
+        desk.declare("v2.0.0")
+    said = "t holds what runs code when somebody loads it: training_args.bin (a pickle)"
+    assert said in lepinet(desk, hub, "test", "v2.0.0", code=1).err
+    allowing(desk)
+    assert said in lepinet(desk, hub, "test", "v2.0.0").out
+
+
+def allowing(desk: Desk) -> None:
+    desk.alter("versions:\n", "gates: {allow_code: true}\nversions:\n")
+
+
+@pytest.mark.parametrize(
+    ("security", "refused", "cautions"),
+    [
+        ({"scansDone": True, "filesWithIssues": []}, None, []),
+        (
+            {"scansDone": True, "filesWithIssues": [{"path": "onnx/model.onnx", "level": "suspicious"}]},
+            "the Hub's scan warns of onnx/model.onnx (suspicious)",
+            ["the Hub's scan warns of onnx/model.onnx (suspicious)"],
+        ),
+        ({"scansDone": False, "filesWithIssues": []}, None, ["the Hub's scan of it is not done, or not told"]),
+        (None, None, ["the Hub's scan of it is not done, or not told"]),
+    ],
+)
+def test_the_hubs_own_scan_is_read_and_one_that_is_not_done_is_not_taken_for_safe(
+    desk: Desk, hub: StandIn, security: Any, refused: str | None, cautions: list[str]
+) -> None:
+    hub.repositories[NAME].security = security
+    register(desk, hub)
+    if refused:
+        assert refused in lepinet(desk, hub, "test", "v2.0.0", code=1).err
+        allowing(desk)
+    told = lepinet(desk, hub, "test", "v2.0.0", "--json").json["model"]["cautions"]
+    assert [known for known, found in zip(cautions, told, strict=True) if known in found] == cautions
+
+
+def test_a_model_of_the_hub_is_tested_without_a_version_or_a_models_yaml(
+    desk: Desk, hub: StandIn, tmp_path: Path
+) -> None:
+    known = ("--known-images", str(desk.folder / "photos"))
+    named = lepinet(desk, hub, "test", f"{NAME}@best", "--json").json
+    assert (named["model"]["name"], named["model"]["revision"]) == (f"{NAME}@best", newest(hub.repositories[NAME]))
+    elsewhere = Desk(tmp_path, desk.home)
+    assert lepinet(elsewhere, hub, "test", f"{NAME}@main", *known, "--json").json["results"] == named["results"]
+    compared = lepinet(desk, hub, "compare", "--old", "v1.1.0", "--new", f"{NAME}@main", "--json").json
+    assert compared["reasons"][0]["code"] == "identical"
+
+
+def test_without_a_models_yaml_what_lies_beside_a_model_is_only_said(desk: Desk, hub: StandIn, tmp_path: Path) -> None:
+    hub.create("asha/trained", files_of(MODELS / "v1.1.0") | {"training_args.bin": b"\x80\x04N."})
+    ended = lepinet(
+        Desk(tmp_path, desk.home), hub, "test", "asha/trained@main", "--known-images", str(desk.folder / "photos")
+    )
+    assert "It holds what runs code when somebody loads it: training_args.bin (a pickle)." in ended.out
