@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": ("evaluate", "Two models side by side, and the verdict."),
     "check": ("check", "All that a pull request needs, as one verdict."),
     "known-images": ("known_images", "Whether the known images are fit to judge by."),
+    "fingerprint": ("known_images", "What training photos show, to be kept beside their model."),
     "plan": ("reconcile", "What reconcile would change."),
     "reconcile": ("reconcile", "Make endpoint and database what main declares."),
     "activate": ("change", "Make a version active in models.yaml."),

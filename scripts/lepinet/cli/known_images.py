@@ -1,4 +1,4 @@
-"""`lepinet known-images`."""
+"""`lepinet known-images` and `lepinet fingerprint`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import click
 
 from lepinet.cli import options
 from lepinet.cli.change import show_edited
-from lepinet.cli.output import Progress, colour, show_document
+from lepinet.cli.output import Progress, colour, say, show_document, write_text
+from lepinet.evaluation.fingerprints import FILE, fingerprints_text
 from lepinet.evaluation.paired import POWER
 from lepinet.report import survey as shown
 from lepinet.workflow import known_images as work
 from lepinet.workflow.evaluate import LOOKING, bench
+from lepinet.workflow.training_photos import look_below
 from lepinet.workflow.workspace import open_workspace, workspace_here
+
+_SHOWN = 5
+"""So many photos that cannot be read are named."""
 
 
 class _Share(click.FloatRange):
@@ -26,6 +31,34 @@ class _Share(click.FloatRange):
         if math.isnan(share):
             self.fail(f"{value} is not a number.", param, ctx)
         return share
+
+
+@click.command(epilog="Example: lepinet fingerprint ~/training/photos -o my-model/training_fingerprints.txt")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=FILE,
+    show_default=True,
+    help="Where to write them.",
+)
+def fingerprint(*, folder: Path, output: Path) -> int:
+    """Write down what all photos below DIR show, for the folder of the model that is trained on them.
+
+    Known images that the model has learned from are then found, and left out of its verdict. The file holds 64 hex
+    digits for each photo, neither photos nor names.
+    """
+    found = look_below(folder, Progress("looking at the training photos"))
+    write_text(output, fingerprints_text(found.fingerprints), whole=True)
+    for name, problem in found.unreadable[:_SHOWN]:
+        say(f"{name} {problem}")
+    if len(found.unreadable) > _SHOWN:
+        say(f"… and {len(found.unreadable) - _SHOWN} more that cannot be read")
+    say(f"{output} has the fingerprints of {len(found.fingerprints):,} photos")
+    say(f"It belongs into the model's folder, as {FILE}, before the version is registered.")
+    return 0
 
 
 @click.group()
@@ -66,7 +99,7 @@ def add(*, photos: tuple[Path, ...], species: str, as_json: bool) -> int:
 )
 @options.as_json
 def check(*, known_images: str | None, margin: float | None, power: float, as_json: bool) -> int:
-    """Copies, one photo under two species, photos that tell a place or that a model was trained on, and too few.
+    """Whether they are fit to judge by: copies, two species, places told, training photos, and how many more.
 
     0: nothing must be mended. 1: something must.
     """

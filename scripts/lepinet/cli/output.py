@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
 from lepinet.errors import LepinetError, UsageError
+from lepinet.files import replace_file
 from lepinet.manifest.problems import Problem
 from lepinet.report.escape import columns_for_terminal
 
@@ -52,15 +53,25 @@ def say_unlisted(known: KnownImages | None) -> None:
         say(f"{len(unlisted)} photos in {known and known.folder} belong to no species and are not used: {shown}")
 
 
-def write_text(file: Path, text: str) -> None:
+def write_text(file: Path, text: str, *, whole: bool = False) -> None:
     """Write what a person asked for, where they asked for it.
+
+    Args:
+        file: where to; its folder need not be there yet.
+        text: all of it.
+        whole: or nothing; then it must be a regular file.
 
     Raises:
         UsageError: it cannot be written there.
     """
+    if whole and file.exists() and not file.is_file():
+        raise UsageError("is no file", where=str(file))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        if whole:
+            replace_file(file, text.encode())
+        else:
+            file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", where=str(file)) from None
 

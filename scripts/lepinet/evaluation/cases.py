@@ -24,7 +24,8 @@ METADATA = "metadata.csv"
 """The list of photos in their folder."""
 OLD_COLUMNS = {"image_path": "file_name", "expected_species_id": "species_id", "expected_name": "species_name"}
 """The old guide's names for the columns of metadata.csv."""
-_PHOTOS = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+PHOTOS = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Suffixes of files that are taken for photos."""
 _NO_PHOTOS = frozenset({".csv", ".db", ".html", ".ini", ".json", ".jsonl", ".md", ".txt", ".yaml", ".yml"})
 
 
@@ -67,7 +68,7 @@ class KnownImages:
             folders[:] = [folder for folder in folders if not folder.startswith(".")]
             below = os.path.relpath(where, self.folder)
             prefix = "" if below == "." else f"{below.replace(os.sep, '/')}/"
-            photos = (file for file in files if os.path.splitext(file)[1].lower() in _PHOTOS)  # noqa: PTH122 -- faster
+            photos = (file for file in files if os.path.splitext(file)[1].lower() in PHOTOS)  # noqa: PTH122 -- faster
             found += [name for file in photos if (name := prefix + file) not in listed and not file.startswith(".")]
         return tuple(sorted(found))
 

@@ -169,9 +169,8 @@ def _brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str 
         return Edited(wanted.sentence, (), propose(workspace, repository, wanted))
     replace_file(workspace.root / FILE, wanted.edit(workspace.content))
     folders = wanted.folders or (_uncommitted(workspace, _path(workspace, model)) if model else ())
-    return Edited(
-        wanted.sentence, steps_to_main(workspace, wanted.branch, wanted.message, changed=[FILE], added=folders)
-    )
+    steps = steps_to_main(workspace, wanted.branch, wanted.message, changed=[FILE], added=folders)
+    return Edited(wanted.sentence, steps)
 
 
 def _branch(name: str) -> str:
