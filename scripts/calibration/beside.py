@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibration.models import USUAL, Counts, dice, pair
+from calibration.models import RUNS, USUAL, Counts, dice, pair
 from calibration.tables import Cell, Part, counted
 from lepinet.evaluation.comparison import Comparison, SpeciesChange
 from lepinet.evaluation.gates import Gate, State, Terms, judge
@@ -13,7 +13,6 @@ from lepinet.evaluation.gates.species import species
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 
-RUNS = 20_000
 LAYOUTS = {
     "12 of 25": (25,) * 12,
     "50 of 6": (6,) * 50,

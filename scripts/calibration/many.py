@@ -7,12 +7,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.models import ACCURACY, MODELS, USUAL, Counts, Shares, answers, dice, gates_of, level, rates
+from calibration.models import ACCURACY, MODELS, RUNS, USUAL, Counts, Shares, answers, dice, gates_of, level, rates
 from calibration.tables import Cell, Curve, Part, Row, counted
 from lepinet.evaluation.gates import Best, Decision, Terms, judge
 from lepinet.manifest.model import Gates
 
-RUNS = 20_000
 TRIES = 100
 STEPS = 30
 _SIZE, _GATES = 1000, gates_of("0.02")

@@ -16,6 +16,8 @@ from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 
 SEED = 20261124
+RUNS = 20_000
+"""Of a cell where many candidates or species take part."""
 ACCURACY = 0.9
 """Of the first baseline, where it matters."""
 USUAL = 0.08

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration import beside, many, single
-from calibration.models import SEED
+from calibration import single
+from calibration.models import RUNS, SEED
 from calibration.plot import drawn
 from calibration.tables import ERROR, Cell, Curve, Part, Row, Section, broken
 
@@ -89,8 +89,8 @@ def _how(measured: Sequence[Measured]) -> Iterator[str]:
         "The same seed and versions give the same page."
     )
     yield (
-        f"- {single.RUNS:,} runs a cell where one candidate meets one baseline on photos of one species; {many.RUNS:,} "
-        f"where there are many candidates, {beside.RUNS:,} where species count."
+        f"- {single.RUNS:,} runs a cell where one candidate meets one baseline on photos of one species, {RUNS:,} "
+        "where there are many candidates or species."
     )
     yield (
         "- Where flips alone decide, the verdict is asked, with complete answers of both models, along the border "

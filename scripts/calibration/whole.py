@@ -6,13 +6,12 @@ from decimal import Decimal
 
 import numpy as np
 
-from calibration.models import ACCURACY, USUAL, dice, pair, rates
+from calibration.models import ACCURACY, RUNS, USUAL, dice, pair, rates
 from calibration.tables import Part, counted
 from lepinet.evaluation.gates import Decision, Terms, judge
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 
-RUNS = 20_000
 _ANSWERS = (Decision.PROMOTE, Decision.UNDECIDED, Decision.HOLD)
 
 
