@@ -10,7 +10,8 @@ import pytest
 
 from evaluation.colour_model import photo
 from evaluation.photo_files import FEW, bomb, drawing, half, saved
-from lepinet.evaluation.fingerprints import FILE, read_fingerprints
+from lepinet.evaluation.fingerprints import read_fingerprints
+from lepinet.model_files import TRAINING
 from workflow.desk import Desk, Ended, lay
 
 
@@ -39,18 +40,18 @@ def fingerprint(trainer: Desk, *arguments: str, code: int = 0) -> Ended:
 
 def test_all_photos_below_the_folder_are_written_down(trainer: Desk, training: Path) -> None:
     done = fingerprint(trainer, str(training))
-    assert len(read_fingerprints(trainer.folder / FILE)) == 6
-    assert f"{FILE} has the fingerprints of 6 photos" in done.err
+    assert len(read_fingerprints(trainer.folder / TRAINING)) == 6
+    assert f"{TRAINING} has the fingerprints of 6 photos" in done.err
     assert done.out == ""
-    text = (trainer.folder / FILE).read_text()
+    text = (trainer.folder / TRAINING).read_text()
     assert "blue" not in text
     assert text.splitlines()[1:] == sorted(set(text.splitlines()[1:]))
 
 
 def test_it_goes_where_it_is_asked_to(trainer: Desk, training: Path) -> None:
     fingerprint(trainer, str(training), "-o", "model/training_fingerprints.txt")
-    assert len(read_fingerprints(trainer.folder / "model" / FILE)) == 6
-    assert not (trainer.folder / FILE).exists()
+    assert len(read_fingerprints(trainer.folder / "model" / TRAINING)) == 6
+    assert not (trainer.folder / TRAINING).exists()
 
 
 def test_what_cannot_be_read_is_named_and_the_others_are_written_down(trainer: Desk, training: Path) -> None:
@@ -63,7 +64,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_written_down(trainer: D
     (training / "link.jpg").symlink_to(FEW / "plain_tiger_01.jpg")
     (training / "all of it").symlink_to("/")
     done = fingerprint(trainer, str(training))
-    assert len(read_fingerprints(trainer.folder / FILE)) == 7
+    assert len(read_fingerprints(trainer.folder / TRAINING)) == 7
     for said in ("bomb.bmp has more", "half.jpg cannot be", "pipe.jpg is a pipe", "dangling.jpg there is no such file"):
         assert said in done.err
     assert "notes.txt" not in done.err
@@ -78,10 +79,10 @@ def test_without_photos_nothing_is_written(trainer: Desk, kind: str) -> None:
         folder.mkdir()
     if kind == "unreadable":
         (folder / "a.jpg").write_bytes(b"no photo")
-    (trainer.folder / FILE).write_text("from before")
+    (trainer.folder / TRAINING).write_text("from before")
     done = fingerprint(trainer, kind, code=2 if kind in {"missing", "a file"} else 1)
     assert "there is no such folder" in done.err or "holds no photo that can be read" in done.err
-    assert (trainer.folder / FILE).read_text() == "from before"
+    assert (trainer.folder / TRAINING).read_text() == "from before"
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(trainer: Desk, training: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_model_that_learned_the_known_images_is_found_out(tmp_path: Path) -> N
     """The whole way: fingerprint, register, check."""
     desk = lay(tmp_path)
     model = desk.copy_model("v1.1.0", "v1.9.0")
-    fingerprint(desk, "photos", "-o", str(model / FILE))
+    fingerprint(desk, "photos", "-o", str(model / TRAINING))
     desk.declare("v1.9.0")
     desk.set_active("staging", "v1.9.0")
     assert "v1.9.0 was trained on 12 photos" in desk.lepinet("known-images", "check").out

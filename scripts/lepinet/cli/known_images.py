@@ -11,8 +11,9 @@ import click
 from lepinet.cli import options
 from lepinet.cli.change import show_edited
 from lepinet.cli.output import Progress, colour, say, show_document, write_text
-from lepinet.evaluation.fingerprints import FILE, fingerprints_text
+from lepinet.evaluation.fingerprints import fingerprints_text
 from lepinet.evaluation.paired import POWER
+from lepinet.model_files import TRAINING
 from lepinet.report import survey as shown
 from lepinet.workflow import known_images as work
 from lepinet.workflow.evaluate import LOOKING, bench
@@ -40,7 +41,7 @@ class _Share(click.FloatRange):
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=FILE,
+    default=TRAINING,
     show_default=True,
     help="Where to write them.",
 )
@@ -57,7 +58,7 @@ def fingerprint(*, folder: Path, output: Path) -> int:
     if len(found.unreadable) > _SHOWN:
         say(f"… and {len(found.unreadable) - _SHOWN} more that cannot be read")
     say(f"{output} has the fingerprints of {len(found.fingerprints):,} photos")
-    say(f"It belongs into the model's folder, as {FILE}, before the version is registered.")
+    say(f"It belongs into the model's folder, as {TRAINING}, before the version is registered.")
     return 0
 
 
