@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help docs demo test test-slow test-all lint bench reference lock clean
+.PHONY: help docs demo test test-slow test-all lint bench calibration reference lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      the whole story on this machine, in about a minute"
 	@echo "make test      the tests that need nothing else"
 	@echo "make test-all  the slow ones too; make test-slow, those alone"
-	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make lint      ruff, mypy, import-linter; actionlint, zizmor and the schemas on .github"
 	@echo "make bench     speed and memory, as ratios"
+	@echo "make calibration  how often the verdict is right, in docs/calibration.md"
 	@echo "make reference  our answers beside the transformers pipeline's"
 	@echo "make docs      the pages of docs/ that are made from the code"
 	@echo "make lock      resolve the dependencies again"
@@ -47,9 +48,17 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/actionlint -color=false
+	$(BIN)/zizmor --offline --no-progress --strict-collection --persona auditor .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# A quarter of an hour on two cores; the page is the same for the same seed and versions.
+calibration: $(READY)
+	$(BIN)/python -m calibration
 
 # torch and what only its CUDA build wants stay out: on Linux its CPU build is on the official CPU index alone.
 WITHOUT_TORCH := $(foreach package,torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti \
@@ -59,6 +68,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 lock:
 	$(COMPILE) --extra all --group dev -o requirements.lock
+	$(COMPILE) --extra evaluate --group build --constraints requirements.lock -o requirements-evaluate.lock
 	for extra in transformers train; do \
 		$(COMPILE) $(WITHOUT_TORCH) --extra $$extra -o requirements-$$extra.lock && \
 		sed -i.bak '1i # The extra `'$$extra'` without torch, which is installed after it:\n#   pip install --no-deps --index-url https://download.pytorch.org/whl/cpu torch==2.13.0' requirements-$$extra.lock && \

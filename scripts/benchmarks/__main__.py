@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import photos
 from benchmarks.race import ROUNDS, Cost, Program, in_turn, ratio
+from benchmarks.verdict import by_scipy, judged, timed
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "tests" / "models" / "v1.1.0"
@@ -160,6 +161,14 @@ def validate(scratch: Scratch) -> Iterator[Row]:
         yield Row(what, ratio(walls(ours), walls(theirs)), limit, at_least=False)
 
 
+def verdict(_: Scratch) -> Iterator[Row]:
+    ours, ten_times_ours, theirs = in_turn(*map(timed, (judged(3000), judged(30_000), by_scipy(3000))))
+    name = "verdict, 3,000 photos of 1,000 species: times one exact p by SciPy"
+    yield Row(name, ratio([cost.cpu for cost in ours], [cost.cpu for cost in theirs]), 3, at_least=False)
+    memory = ratio([cost.memory for cost in ten_times_ours], [cost.memory for cost in ours])
+    yield Row("verdict, ten times the photos: times the memory", memory, 10, at_least=False)
+
+
 def _manifest(versions: int) -> str:
     head = "schema_version: 1\nknown_images: photos\nenvironments:\n  production:\n    active: v1.0.0\n"
     head += "    registry: embedded\n    endpoint: {kind: local}\nversions:\n"
@@ -177,6 +186,7 @@ def _git(folder: Path) -> None:
 ROWS: tuple[Callable[[Scratch], Iterator[Row]], ...] = (
     start,
     validate,
+    verdict,
     against_the_pipeline,
     one_more_photo,
     all_cores,

@@ -1,10 +1,11 @@
-"""Reading a file that somebody else wrote: never through a link out of its folder, never waiting on a pipe."""
+"""Files: those that somebody else wrote read without following links or waiting on pipes, ours written whole."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -73,3 +74,15 @@ def read_small(path: Path, at_most: int = _SMALL) -> bytes:
         if os.fstat(file.fileno()).st_size > at_most:
             raise RefusedError(f"is larger than {at_most >> 20} MiB", where=str(path))
         return file.read()
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; one that is there keeps its mode."""
+    beside = Path(f"{path}.lepinet-{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        with suppress(FileNotFoundError):
+            beside.chmod(path.stat().st_mode)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

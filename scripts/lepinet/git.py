@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 from lepinet.commit import Commit
@@ -256,16 +257,66 @@ class Repository:
         answer = self._try("rev-parse", "--verify", "--quiet", f"{self.resolve(commit)}:{path}")
         return answer.stdout.decode().strip() or None
 
+    def origin(self) -> str | None:
+        """Where origin is, as its URL was given; None when there is none."""
+        return self._try("config", "--get", "remote.origin.url").stdout.decode("utf-8", "replace").strip() or None
+
+    def tree(self, commit: str) -> str:
+        """The id of all that is in a commit."""
+        return self._text("rev-parse", "--verify", f"{self.resolve(commit)}^{{tree}}").strip()
+
+    def commit_on(self, parent: str, path: str, content: bytes, folders: Sequence[str], message: str) -> str:
+        """A commit on top of `parent`, in no branch; working tree and index stay as they are.
+
+        Args:
+            parent: a commit.
+            path: of the file that gets `content`.
+            content: of that file.
+            folders: that are taken from the working tree.
+            message: with the subject in its first line.
+        """
+        with TemporaryDirectory(prefix="lepinet-") as scratch:
+            apart = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
+            self._run("read-tree", self.resolve(parent), also=apart)
+            if folders:
+                self._run("add", "--", *folders, also=apart)
+            blob = self._run("hash-object", "-w", "--stdin", given=content).decode().strip()
+            self._run("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", also=apart)
+            tree = self._run("write-tree", also=apart).decode().strip()
+        return self._run("commit-tree", tree, "-p", self.resolve(parent), given=message.encode()).decode().strip()
+
+    def fetch_branch(self, name: str) -> str | None:
+        """The tip of a branch of origin as it is now; None where origin has no such branch."""
+        ref = f"refs/heads/{name}"
+        if not self._run("ls-remote", "--heads", "origin", ref).strip():
+            return None
+        self._run("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", f"+{ref}:{_REMOTE}{name}")
+        return self.resolve(f"{_REMOTE}{name}")
+
+    def messages_beyond(self, tip: str, base: str) -> tuple[str, ...]:
+        """What the commits say that `tip` has and `base` has not."""
+        told = self._text(
+            "log", "--encoding=UTF-8", "--format=%B%x00", self.resolve(tip), f"^{self.resolve(base)}", "--"
+        )
+        return tuple(message.strip() for message in told.split("\0")[:-1])
+
+    def push(self, commit: str, branch: str, seen: str | None) -> None:
+        """Make a commit the tip of a branch of origin, which is at `seen` still; None: there is none yet."""
+        ref = f"refs/heads/{branch}"
+        self._run("push", "--quiet", f"--force-with-lease={ref}:{seen or ''}", "origin", f"{commit}:{ref}")
+
     def _text(self, *arguments: str) -> str:
         return self._run(*arguments).decode("utf-8", "replace")
 
-    def _run(self, *arguments: str, given: bytes = b"") -> bytes:
-        answer = self._try(*arguments, given=given)
+    def _run(self, *arguments: str, given: bytes = b"", also: Mapping[str, str] | None = None) -> bytes:
+        answer = self._try(*arguments, given=given, also=also)
         if answer.returncode:
             raise OutsideError(f"git {arguments[0]} failed: {_last_line(answer.stderr)}", where=str(self.root))
         return answer.stdout
 
-    def _try(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def _try(
+        self, *arguments: str, given: bytes = b"", also: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
         try:
@@ -276,7 +327,7 @@ class Repository:
                 capture_output=True,
                 check=False,
                 timeout=self.timings.git,
-                env=kept | _ENVIRONMENT,
+                env={**kept, **_ENVIRONMENT, **(also or {})},
                 start_new_session=True,
             )
         except FileNotFoundError:

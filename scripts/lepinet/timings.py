@@ -35,3 +35,5 @@ class Timings:
     """The first pause before a call that may be repeated is; it doubles."""
     retries: int = 4
     """How often such a call is repeated."""
+    github: float = 300
+    """How long one call to GitHub waits, all in all, when it came too soon after others."""

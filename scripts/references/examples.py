@@ -56,6 +56,7 @@ def _made() -> Mapping[str, str]:
             "undecided": _shown(place, "lepinet compare --old v1.1.0 --new v1.3.0"),
             "three-photos": _shown(place, "lepinet compare --old v1.0.0 --new v1.1.0 --known-images three"),
             "fifth-try": _fifth_try(place),
+            "photos": _shown(place, "lepinet known-images check"),
             "images-needed": _images_needed(),
             "words": _words(),
         }

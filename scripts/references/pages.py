@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,17 @@ def commands() -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict() -> str:
-    """The page on the verdict, its examples made anew."""
-    return with_examples((Path(__file__).parents[2] / "docs" / "verdict.md").read_text(encoding="utf-8"))
+def _written(name: str) -> str:
+    """A page that people write, its examples made anew."""
+    return with_examples((Path(__file__).parents[2] / "docs" / name).read_text(encoding="utf-8"))
 
 
-PAGES = {"models-yaml.md": models_yaml, "commands.md": commands, "verdict.md": verdict}
+PAGES = {
+    "models-yaml.md": models_yaml,
+    "commands.md": commands,
+    "verdict.md": partial(_written, "verdict.md"),
+    "known-images.md": partial(_written, "known-images.md"),
+}
 
 
 def _below(path: str, definition: dict[str, Any], schema: dict[str, Any]) -> Iterator[str]:

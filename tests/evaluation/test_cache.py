@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from evaluation.colour_model import LABELS, colour_model, photo, set_preprocessing
-from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cache import AnswerCache
 from lepinet.evaluation.cases import KnownImages, read_known_images
@@ -51,8 +50,7 @@ def said(answers: Answers) -> list[tuple[str, str | None, float]]:
 
 
 def assert_runs(model: Path, known: KnownImages, cache: Path | None) -> None:
-    with pytest.raises(RefusedError, match="while loading, the model took longer than 1e-05 s"):
-        ask(model, known, cache, NO_TIME)
+    assert any(answer.latency_ms is not None for answer in ask(model, known, cache).answers)
 
 
 def test_a_second_run_needs_no_model(model: Path, known: KnownImages, tmp_path: Path) -> None:
@@ -82,7 +80,10 @@ def other_labels(model: Path) -> None:
 
 
 def other_weights(model: Path) -> None:
-    (model / "onnx/model.onnx").write_bytes((model / "onnx/model.onnx").read_bytes().replace(b"colours", b"Colours"))
+    before = (model / "onnx/model.onnx").read_bytes()
+    after = before.replace(b"begun", b"Begun")
+    assert after != before
+    (model / "onnx/model.onnx").write_bytes(after)
 
 
 @pytest.mark.parametrize("change", [other_preprocessing, other_labels, other_weights])
@@ -105,7 +106,6 @@ def test_only_about_new_photos_is_the_model_asked(model: Path, known: KnownImage
     assert not found["blue/renamed.png"].correct
     (folder / "red/20.png").write_bytes(photo("blue", (20, 21)))
     changed = read_known_images(folder)
-    assert_runs(model, changed, tmp_path / "cache")
     heard: list[int] = []
     answers = answers_of_folder(
         model, first.model, changed, cache=tmp_path / "cache", progress=lambda done, _: heard.append(done)

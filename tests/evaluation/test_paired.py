@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +32,7 @@ from lepinet.evaluation.paired import (
 
 # As the tests of the R packages ratesci (P. Laud) and contingencytables (M. Fagerland and others) quote these sources.
 PUBLISHED_TANGO = [
-    # Tango 1998, Stat Med 17:891: a cross-over study, and lenses cleaned in two ways
+    # Tango 1998, Stat Med 17:891, section 6.2: a cross-over study of sleep; 6.1: lenses cleaned in two ways
     (Paired(4, 3, 9, 16), 0.95, -0.027, 0.390),
     (Paired(43, 1, 0, 0), 0.90, -0.096, 0.037),
     # Agresti & Min 2005, Stat Med 24:729
@@ -43,6 +46,9 @@ PUBLISHED_TANGO = [
     # Chang 2024, on the counts of Ezra 2010
     (Paired(7, 2, 25, 68), 0.95, 0.139, 0.321),
 ]
+
+
+STATSMODELS = json.loads((Path(__file__).parent / "statsmodels.json").read_text(encoding="utf-8"))["cases"]
 
 
 @st.composite
@@ -63,6 +69,12 @@ def test_published_intervals(paired: Paired, confidence: float, lower: float, up
     assert interval(paired, confidence) == pytest.approx((lower, upper), abs=0.5001 * 10**-digits)
 
 
+def test_published_score() -> None:
+    """Tango 1998, Stat Med 17:891: section 6.1 at a margin of 0.1, section 6.2 as McNemar's test."""
+    assert score(Paired(43, 1, 0, 0), Fraction("-0.1")) == pytest.approx(1.709, abs=5e-4)
+    assert score(Paired(4, 3, 9, 16), 0) == pytest.approx(1.732, abs=5e-4)
+
+
 def likeliest_share(paired: Paired, margin: float) -> float:
     """By search: the share of positive flips that makes the answers likeliest when `margin` more are negative ones."""
     same = paired.size - paired.negative - paired.positive
@@ -75,30 +87,40 @@ def likeliest_share(paired: Paired, margin: float) -> float:
     return float(found.x)
 
 
-@given(tables(), st.integers(1, 40).map(lambda hundredth: Fraction(hundredth, 100)))
-@settings(deadline=None)
-def test_score_uses_the_likeliest_share_under_the_margin(paired: Paired, margin: Fraction) -> None:
+def searched_score(paired: Paired, margin: Fraction) -> float:
+    """The same statistic without its formula: the distance to the margin in standard deviations at that share."""
     m = float(margin)
     share = likeliest_share(paired, m)
     deviation = math.sqrt(paired.size * (2 * share + m - m * m))
-    expected = float(paired.positive - paired.negative + paired.size * margin) / deviation
-    assert score(paired, -margin) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    return float(paired.positive - paired.negative + paired.size * margin) / deviation
+
+
+@given(tables(), st.integers(1, 40).map(lambda hundredth: Fraction(hundredth, 100)))
+@settings(deadline=None)
+def test_score_uses_the_likeliest_share_under_the_margin(paired: Paired, margin: Fraction) -> None:
+    assert score(paired, -margin) == pytest.approx(searched_score(paired, margin), rel=1e-4, abs=1e-4)
+
+
+def outcomes(size: int) -> list[Paired]:
+    """All that so many images can come to."""
+    return [Paired(size - b - c, b, c, 0) for b, c in product(range(size + 1), repeat=2) if b + c <= size]
+
+
+def largest_chance(extreme: list[Paired], paired: Paired, margin: Fraction, shares: int = 1501) -> float:
+    """The largest probability of these outcomes by SciPy, over so many shares of positive flips."""
+    size, m = paired.size, float(margin)
+    counts = np.array([(one.negative, one.positive, one.both_right) for one in extreme])
+    most = stats.beta.ppf(0.999, paired.positive + 1, size - paired.positive) if paired.positive < size else 1.0
+    return max(
+        float(stats.multinomial.pmf(counts, size, [share + m, share, max(0.0, 1 - 2 * share - m)]).sum())
+        for share in np.linspace(0, min(max(0.24, most), (1 - m) / 2), shares)
+    )
 
 
 def enumerated_p(paired: Paired, margin: Fraction) -> float:
-    """Every outcome's probability by SciPy, over 1,501 shares of positive flips; the largest sum."""
-    size, m = paired.size, float(margin)
-    outcomes = [(b, c) for b, c in product(range(size + 1), repeat=2) if b + c <= size]
     observed = score(paired, -margin)
-    extreme = np.array(
-        [(b, c, size - b - c) for b, c in outcomes if score(Paired(size - b - c, b, c, 0), -margin) >= observed - 1e-9]
-    )
-    most = stats.beta.ppf(0.999, paired.positive + 1, size - paired.positive) if paired.positive < size else 1.0
-    shares = np.linspace(0, min(max(0.24, most), (1 - m) / 2), 1501)
-    return max(
-        float(stats.multinomial.pmf(extreme, size, [share + m, share, max(0.0, 1 - 2 * share - m)]).sum())
-        for share in shares
-    )
+    extreme = [one for one in outcomes(paired.size) if score(one, -margin) >= observed - 1e-9]
+    return largest_chance(extreme, paired, margin)
 
 
 @pytest.mark.parametrize("margin", [Fraction("0.02"), Fraction("0.1"), Fraction("0.6")])
@@ -108,15 +130,24 @@ def test_exact_p_is_the_enumerations(size: int, negative: int, positive: int, ma
     assert exact_p(negative, positive, size, margin) == pytest.approx(enumerated_p(paired, margin), abs=2e-5)
 
 
+@pytest.mark.parametrize(("size", "margin"), [(5, Fraction("0.02")), (6, Fraction("0.3"))])
+def test_exact_p_of_every_outcome_needs_no_formula(size: int, margin: Fraction) -> None:
+    """Which outcomes are as extreme is told by search, how likely they are by enumeration."""
+    statistics = [(one, searched_score(one, margin)) for one in outcomes(size)]
+    for paired, observed in statistics:
+        extreme = [one for one, statistic in statistics if statistic >= observed - 1e-5]
+        expected = largest_chance(extreme, paired, margin, shares=301)
+        assert exact_p(paired.negative, paired.positive, size, margin) == pytest.approx(expected, abs=1e-4)
+
+
 @pytest.mark.parametrize(("size", "margin"), [(20, Fraction("0.1")), (31, Fraction("0.05"))])
 def test_a_model_on_the_margin_is_promoted_in_one_case_of_twenty_at_most(size: int, margin: Fraction) -> None:
     """Both p together, over every outcome; Tango's alone goes over at some sizes."""
     promoted = np.array(
         [
-            (b, c, size - b - c)
-            for c in range(size + 1)
-            for b in range(size - c + 1)
-            if c - b + size * margin > 0 and non_inferiority(Paired(size - b - c, b, c, 0), margin, 0.05).shown
+            (one.negative, one.positive, one.both_right)
+            for one in outcomes(size)
+            if non_inferiority(one, margin, 0.05).shown
         ]
     )
     m = float(margin)
@@ -134,6 +165,15 @@ def test_swapping_the_models_mirrors_the_figures(paired: Paired, difference: Fra
     low, high = interval(paired, 0.95)
     assert interval(swapped, 0.95) == (-high, -low)
     assert mcnemar(swapped) == mcnemar(paired)
+    assert mcnemar_mid_p(swapped) == mcnemar_mid_p(paired)
+
+
+@given(tables(), st.integers(1, 99).map(lambda hundredth: Fraction(hundredth, 100)), st.sampled_from([0.05, 0.2]))
+@settings(deadline=None)
+def test_shown_worse_is_an_interval_below_the_margin(paired: Paired, margin: Fraction, alpha: float) -> None:
+    _, upper = interval(paired, 1 - 2 * alpha)
+    if abs(upper + margin) > 1e-9:
+        assert non_inferiority(paired, margin, alpha).shown_worse is (upper < -margin)
 
 
 @given(tables(), st.sampled_from([0.5, 0.9, 0.95]))
@@ -148,13 +188,15 @@ def test_the_bound_is_where_the_score_says_so(paired: Paired, confidence: float)
 @given(tables(largest=60), margins, st.sampled_from([0.01, 0.05, 0.5]))
 @settings(deadline=None, max_examples=60)
 def test_one_more_negative_flip_never_speaks_for_the_new_model(paired: Paired, margin: Fraction, alpha: float) -> None:
-    if not paired.both_right:
-        return
-    worse = Paired(paired.both_right - 1, paired.negative + 1, paired.positive, paired.both_wrong)
-    before, after = (non_inferiority(table, margin, alpha) for table in (paired, worse))
-    assert after.statistic < before.statistic
-    assert before.shown or not after.shown
-    assert after.shown_worse or not before.shown_worse
+    """Whether a photo that both had right is newly wrong, or one that was newly right is right before and not now."""
+    before = non_inferiority(paired, margin, alpha)
+    for right, positive in ((paired.both_right - 1, paired.positive), (paired.both_right, paired.positive - 1)):
+        if min(right, positive) < 0:
+            continue
+        after = non_inferiority(Paired(right, paired.negative + 1, positive, paired.both_wrong), margin, alpha)
+        assert after.statistic < before.statistic
+        assert before.shown or not after.shown
+        assert after.shown_worse or not before.shown_worse
 
 
 def test_every_table_of_a_few_images_has_figures() -> None:
@@ -168,6 +210,7 @@ def test_every_table_of_a_few_images_has_figures() -> None:
                 figures = (
                     *(result.statistic, result.p_asymptotic, result.p_exact or 0.0),
                     *(*interval(paired, 0.95), mcnemar(paired), mcnemar_worse(paired), paired.difference),
+                    mcnemar_mid_p(paired),
                     *(images_needed(paired, float(margin), alpha), smallest_margin(paired, alpha)),
                 )
                 assert all(math.isfinite(figure) for figure in figures)
@@ -184,6 +227,33 @@ def test_exactly_on_the_margin_is_not_inside_it(margin: str, alpha: float) -> No
         assert result.statistic == 0
         assert not result.shown
         assert not result.shown_worse
+
+
+@given(st.integers(1, 999), st.integers(1, 3), st.integers(0, 50), st.sampled_from([0.05, 0.5]))
+@settings(deadline=None)
+def test_a_tie_on_the_margin_is_decided_by_whole_numbers(
+    thousandth: int, times: int, positive: int, alpha: float
+) -> None:
+    """Hardly any of these margins is a fraction of two in floating point."""
+    margin, size = Fraction(thousandth, 1000), 1000 * times
+    negative = thousandth * times + positive
+    if negative + positive > size:
+        return
+    on_it = non_inferiority(Paired(size - negative - positive, negative, positive, 0), margin, alpha)
+    assert (on_it.statistic, on_it.shown, on_it.shown_worse) == (0, False, False)
+
+
+@given(tables(largest=3000, smallest=0), margins, st.sampled_from([0.0005, 0.05, 0.5]))
+@settings(deadline=None, max_examples=40)
+def test_any_table_has_figures(paired: Paired, margin: Fraction, alpha: float) -> None:
+    result = non_inferiority(paired, margin, alpha)
+    assert math.isfinite(result.statistic)
+    assert all(
+        0 <= p <= 1 for p in (result.p_asymptotic, result.p_exact or 0.0, mcnemar(paired), mcnemar_mid_p(paired))
+    )
+    low, high = interval(paired, 0.95)
+    assert -1 <= low <= paired.difference <= high <= 1
+    assert not (result.shown and result.shown_worse)
 
 
 @pytest.mark.parametrize(("equal", "shown"), [(40, False), (148, False), (149, True), (150, True)])
@@ -236,6 +306,24 @@ def test_published_mid_p(paired: Paired, exact: float, mid_p: float) -> None:
 def test_published_exact_mcnemar() -> None:
     # Fagerland, Lydersen & Laake 2017, chapter 8 (Cavo 2012)
     assert mcnemar(Paired(59, 16, 6, 80)) == pytest.approx(0.052479, abs=5e-7)
+    assert mcnemar_mid_p(Paired(59, 16, 6, 80)) == pytest.approx(0.034690, abs=5e-7)
+    # Armitage & Berry 1994, Statistical Methods in Medical Research, page 127, by StatsDirect: two media for cultures
+    assert mcnemar(Paired(20, 12, 2, 16)) == pytest.approx(0.0129, abs=5e-5)
+
+
+@pytest.mark.parametrize(("negative", "positive"), [(0, 0), (1, 0), (3, 3), (2, 5), (7, 3), (0, 9)])
+def test_mcnemar_counts_tosses_of_a_fair_coin(negative: int, positive: int) -> None:
+    """Every way in which the flips of two equally good models may fall; half of those like the one that was seen."""
+    tosses = [abs(sum(way)) for way in product((-1, 1), repeat=negative + positive)]
+    seen = abs(negative - positive)
+    beyond, alike = sum(one > seen for one in tosses), tosses.count(seen)
+    assert mcnemar(Paired(5, negative, positive, 0)) == pytest.approx((beyond + alike) / len(tosses))
+    assert mcnemar_mid_p(Paired(5, negative, positive, 0)) == pytest.approx((beyond + alike / 2) / len(tosses))
+
+
+@pytest.mark.parametrize("case", [case for case in STATSMODELS if "mcnemar" in case])
+def test_mcnemar_is_that_of_statsmodels(case: dict[str, Any]) -> None:
+    assert mcnemar(Paired(9, case["negative"], case["positive"], 1)) == pytest.approx(case["mcnemar"], rel=1e-9)
 
 
 @given(tables())

@@ -61,6 +61,7 @@ CALLS: Final = (
     "log_model_performance(ID, 'v1.0.0', 'monitor', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', 'proof', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', null, 1, 9)",
+    "applied_migrations()",
     "active_version()",
     "stored_answers('v1.0.0', 'd')",
     "claim('staging', 'a', 1, 'c', null, ID, 'me', 9, 'v1.0.0')",
@@ -198,7 +199,7 @@ def _table(of: str, lines: Iterator[tuple[str, Sequence[str]]]) -> str:
 
 
 def main() -> None:
-    with TemporaryDirectory() as folder, EmbeddedServer(Path(folder)) as server:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, EmbeddedServer(Path(folder)) as server:
         with server.connect("postgres", SUPERUSER) as superuser:
             superuser.execute(f"create database access owner {OWNER}".encode())
         with server.connect("access") as owner:

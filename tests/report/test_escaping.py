@@ -140,3 +140,8 @@ def test_a_terminal_shows_one_line_that_hides_nothing(written: str) -> None:
     is_quiet(shown.replace("\u200c", "").replace("\u200d", ""))
     assert "\n" not in shown
     assert not re.search(r'["<>|\n]', for_attribute(written))
+
+
+@given(st.text(alphabet="#[]error\u200b \n"))
+def test_nothing_in_a_log_is_a_command_to_githubs_runner(name: str) -> None:
+    assert "##[" not in for_terminal(name)

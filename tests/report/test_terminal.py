@@ -48,7 +48,7 @@ def test_a_hold_names_the_species() -> None:
 def test_undecided_says_who_decides_and_what_would_help() -> None:
     said = check(document(environment(TOO_FEW)))
     assert said[0] == "v2.0.0 → production: undecided, a person decides"
-    assert "would, if both are equally good" in said[1]
+    assert "would show it, if both are equally good" in said[1]
     assert check(document(environment(TOO_FEW, blocks=True)))[0].endswith(": undecided, and so held")
 
 

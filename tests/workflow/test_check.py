@@ -171,6 +171,39 @@ def test_a_file_that_cannot_be_read_is_invalid_with_its_line(desk: Desk) -> None
     assert "::error" not in desk.lepinet("check").err, "elsewhere nobody reads that"
 
 
+def test_on_github_the_answer_stands_beside_the_line_that_asked_for_it(desk: Desk) -> None:
+    desk.set_active("production", "v1.1.0")
+    line = desk.line_of("  production:") + 1
+    undecided = desk.lepinet("check", GITHUB_ACTIONS="true")
+    assert undecided.code == 0
+    (said,) = undecided.err.splitlines()
+    assert said.startswith(f"::warning file=models.yaml,line={line},col=13::v1.1.0 → production: undecided")
+
+    desk.alter("versions:\n", "gates: {when_undecided: block}\nversions:\n")
+    base = desk.commit("Hold what nobody knows")
+    desk.alter("(production:\n    active: v1.1.0)", r"\1\n    override: {version: v1.1.0, reason: Season opens}")
+    assert "::" not in desk.lepinet("check", "--base", base, GITHUB_ACTIONS="true").err, "it is decided"
+
+
+def test_on_github_what_cannot_be_tested_stands_beside_its_version(desk: Desk) -> None:
+    (desk.folder / "models" / "v1.2.0").mkdir()
+    (desk.folder / "models" / "v1.2.0" / "README.md").write_text("The model follows.\n")
+    desk.declare("v1.2.0")
+    done = desk.lepinet("check", GITHUB_ACTIONS="true")
+    assert done.code == 1
+    line = desk.line_of("  v1.2.0:")
+    (said,) = done.err.splitlines()
+    assert said.startswith(f"::error file=models.yaml,line={line},col=3::v1.2.0 cannot be tested: ")
+
+
+def test_json_in_a_log_holds_no_command_to_githubs_runner(desk: Desk) -> None:
+    desk.set_active("production", "v1.1.0")
+    desk.alter(r"(v1.1.0: \{)", r"\1notes: 'Better ##[error]than before', ")
+    done = desk.lepinet("check", "--json")
+    assert "##[" not in done.out
+    assert only_environment(done.json)["candidate"]["notes"] == "Better ##[error]than before"
+
+
 def test_nothing_changed_is_nothing_to_judge(desk: Desk) -> None:
     found = checked(desk)
     assert (found["answer"], found["environments"], found["registered"]) == ("nothing to judge", [], [])

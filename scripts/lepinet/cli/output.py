@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
 from lepinet.errors import LepinetError, UsageError
+from lepinet.files import replace_file
 from lepinet.manifest.problems import Problem
 from lepinet.report.escape import columns_for_terminal
 
@@ -52,21 +53,31 @@ def say_unlisted(known: KnownImages | None) -> None:
         say(f"{len(unlisted)} photos in {known and known.folder} belong to no species and are not used: {shown}")
 
 
-def write_text(file: Path, text: str) -> None:
+def write_text(file: Path, text: str, *, whole: bool = False) -> None:
     """Write what a person asked for, where they asked for it.
+
+    Args:
+        file: where to; its folder need not be there yet.
+        text: all of it.
+        whole: or nothing; then it must be a regular file.
 
     Raises:
         UsageError: it cannot be written there.
     """
+    if whole and file.exists() and not file.is_file():
+        raise UsageError("is no file", where=str(file))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        if whole:
+            replace_file(file, text.encode())
+        else:
+            file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", where=str(file)) from None
 
 
 def show_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(_quiet(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def show_document(document: BaseModel) -> None:
@@ -79,7 +90,12 @@ def show_document(document: BaseModel) -> None:
         text = document.model_dump_json(indent=2)
     except PydanticSerializationError as error:
         raise UsageError(f"cannot be written as JSON: {error}", todo="rename the file whose name is no UTF-8") from None
-    click.echo(text)
+    click.echo(_quiet(text))
+
+
+def _quiet(text: str) -> str:
+    """The same JSON without `##[`, which GitHub's runner takes for a command wherever it stands in a log."""
+    return text.replace("##[", r"#\u0023[")
 
 
 class Progress:
@@ -126,11 +142,11 @@ def annotate(error: LepinetError) -> None:
         click.echo(f"::error::{_message(str(error))}", err=True)
 
 
-def annotate_problems(problems: Iterable[Problem]) -> None:
+def annotate_problems(problems: Iterable[Problem], level: Literal["error", "warning"] = "error") -> None:
     """As `annotate`; on stderr, which GitHub reads as well, so that a result on stdout stays whole."""
     for problem in problems:
         place = f"file={_property(problem.file)},line={problem.line},col={problem.column}"
-        click.echo(f"::error {place}::{_message(problem.message)}", err=True)
+        click.echo(f"::{level} {place}::{_message(problem.message)}", err=True)
 
 
 def _message(text: str) -> str:

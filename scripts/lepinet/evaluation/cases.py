@@ -20,10 +20,12 @@ from lepinet.files import inside, open_regular, read_small
 _CHUNK = 1 << 20
 _TOGETHER = 64
 """Photos that a thread takes at once."""
-_METADATA = "metadata.csv"
-_COLUMNS = {"image_path": "file_name", "expected_species_id": "species_id", "expected_name": "species_name"}
+METADATA = "metadata.csv"
+"""The list of photos in their folder."""
+OLD_COLUMNS = {"image_path": "file_name", "expected_species_id": "species_id", "expected_name": "species_name"}
 """The old guide's names for the columns of metadata.csv."""
-_PHOTOS = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+PHOTOS = frozenset({".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Suffixes of files that are taken for photos."""
 _NO_PHOTOS = frozenset({".csv", ".db", ".html", ".ini", ".json", ".jsonl", ".md", ".txt", ".yaml", ".yml"})
 
 
@@ -66,7 +68,7 @@ class KnownImages:
             folders[:] = [folder for folder in folders if not folder.startswith(".")]
             below = os.path.relpath(where, self.folder)
             prefix = "" if below == "." else f"{below.replace(os.sep, '/')}/"
-            photos = (file for file in files if os.path.splitext(file)[1].lower() in _PHOTOS)  # noqa: PTH122 -- faster
+            photos = (file for file in files if os.path.splitext(file)[1].lower() in PHOTOS)  # noqa: PTH122 -- faster
             found += [name for file in photos if (name := prefix + file) not in listed and not file.startswith(".")]
         return tuple(sorted(found))
 
@@ -120,7 +122,7 @@ def read_known_images(path: Path, species: Sequence[Species] = ()) -> KnownImage
     """
     names = SpeciesNames(species)
     if path.is_dir():
-        metadata = path / _METADATA
+        metadata = path / METADATA
         rows = _listed(metadata, names) if os.path.lexists(metadata) else _foldered(path, names)
         return _look(path, rows)
     if not path.exists():
@@ -171,9 +173,9 @@ def _foldered(path: Path, names: SpeciesNames) -> list[_Row]:
         ]
     if not rows:
         raise RefusedError(
-            f"holds neither {_METADATA} nor a folder of photos for each species",
+            f"holds neither {METADATA} nor a folder of photos for each species",
             where=str(path),
-            todo=f"Write {_METADATA} with the columns file_name, species_id, species_name.",
+            todo=f"Write {METADATA} with the columns file_name, species_id, species_name.",
         )
     return rows
 
@@ -193,7 +195,7 @@ def _table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, s
         raise RefusedError(f"is not UTF-8: {error}", where=str(path)) from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [_COLUMNS.get(name.strip(), name.strip()) for name in next(reader, [])]
+        header = [OLD_COLUMNS.get(name.strip(), name.strip()) for name in next(reader, [])]
         missing = [name for name in needed if name not in header]
         if missing:
             raise RefusedError(f"should begin with a line of column names, among them {missing[0]}", where=f"{path}:1")

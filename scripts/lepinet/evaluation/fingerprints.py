@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from lepinet.evaluation.photos import FINGERPRINT_VERSION, Look
 from lepinet.files import inside, read_small
 from lepinet.model_files import TRAINING
 
+K = TypeVar("K", bound=Hashable)
 Words = NDArray[np.uint64]
 """Fingerprints, four words of 64 bits each; shape (photos, 4)."""
 
@@ -49,14 +51,14 @@ def fingerprints_of(known: KnownImages, looks: Mapping[str, Look]) -> dict[str, 
     return {name: look.fingerprint for name, look in seen if look and look.fingerprint}
 
 
-def alike(fingerprints: Mapping[str, str]) -> list[list[str]]:
+def alike(fingerprints: Mapping[K, str]) -> list[list[K]]:
     """The keys of photos that look alike, group by group; two of a group may do so over others, as in a burst."""
     keys, words = list(fingerprints), _words(fingerprints.values())
     groups = grouped(range(len(keys)), _near(words, words))
     return [[keys[place] for place in group] for group in groups if len(group) > 1]
 
 
-def among(fingerprints: Mapping[str, str], others: Words) -> frozenset[str]:
+def among(fingerprints: Mapping[K, str], others: Words) -> frozenset[K]:
     """The keys of the photos that look like one of the others."""
     keys = list(fingerprints)
     return frozenset(keys[one] for one, _ in _near(_words(fingerprints.values()), others))

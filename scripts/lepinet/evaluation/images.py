@@ -21,6 +21,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from lepinet.errors import RefusedError
+from lepinet.evaluation.photos import MAX_BYTES
 from lepinet.evaluation.preprocessing import Exactly, Preprocessing, ShortestEdge
 from lepinet.files import read_small
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 MAX_PIXELS = 128_000_000
 """Larger than any phone's picture; decoding takes 4 bytes for each pixel, twice that for a rotated photo."""
 
-_MAX_BYTES = 256 << 20
 # Formats that cameras, browsers and scanners write, each decoded by code that reads nothing but its own input.
 _FORMATS = tuple(
     plugin.format
@@ -61,10 +61,15 @@ def read_photo(source: Path | bytes) -> bytes:
     Raises:
         RefusedError: as `open_regular`, or there are too many of them, or none.
     """
-    data = source if isinstance(source, bytes) else read_small(source, at_most=_MAX_BYTES)
+    data = source if isinstance(source, bytes) else read_small(source, at_most=MAX_BYTES)
     if not data:
         raise RefusedError("is empty")
     return data
+
+
+def opened(data: bytes) -> Image.Image:
+    """The photo, of which nothing but its notes has been looked at."""
+    return Image.open(BytesIO(data), formats=_FORMATS)
 
 
 def upright(data: bytes, edge: int | None = None) -> Image.Image:
@@ -74,7 +79,7 @@ def upright(data: bytes, edge: int | None = None) -> Image.Image:
         data: the file.
         edge: so many pixels a side are enough: a JPEG is then decoded smaller, several times as fast.
     """
-    image = Image.open(BytesIO(data), formats=_FORMATS)
+    image = opened(data)
     if edge is not None:
         image.draft("RGB", (edge, edge))
     ImageOps.exif_transpose(image, in_place=True)

@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from lepinet.evaluation.binomial import at_least, at_most, cdf, log_factorials, upper_bound
+from lepinet.evaluation.binomial import at_least, at_most, cdf, pmf, upper_bound
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,6 @@ _NORMAL = NormalDist()
 _GRID = 200
 _LEAST_RANGE = 0.24
 _RANGE_CONFIDENCE = 0.999
-_TINY = 1e-300
 POWER = 0.8
 """In so many of 100 cases, as a share, shall the images be enough."""
 _LEAST_FLIPS = 0.02
@@ -187,18 +186,19 @@ def _rejection(points: Floats, as_extreme: NDArray[np.int64], size: int, margin:
     # Ten standard deviations: what lies beyond adds less than rounding does.
     reach = 10 * np.sqrt(size * points * (1 - points)) + 20
     low = np.maximum(0, size * points - reach).astype(int)
-    width = np.minimum(size, size * points + reach).astype(int) - low + 1
-    point = np.repeat(np.arange(len(points)), width)
-    positive = np.arange(len(point)) - np.repeat(np.cumsum(width) - width - low, width)
-    point, positive = (array[as_extreme[positive] >= 0] for array in (point, positive))
-    share = points[point]
-    logs = log_factorials(size)
-    ways = logs[size] - logs[positive] - logs[size - positive]
-    # 0 flips of a share of 0 are certain: the tiny number stands for the 0 whose logarithm is not needed.
-    weights = np.exp(ways + positive * np.log(np.maximum(share, _TINY)) + (size - positive) * np.log1p(-share))
-    negative_share = np.minimum(1.0, (share + margin) / (1 - share))
-    total = np.zeros(len(points))
-    np.add.at(total, point, weights * cdf(as_extreme[positive], size - positive, negative_share))
+    positive = low[:, None] + np.arange(min(size, int(2 * reach.max())) + 1)
+    weights = pmf(positive, np.array(size), points[:, None])
+    positive = np.minimum(positive, size)
+    most, rest = as_extreme[positive], size - positive
+    negative_share = np.minimum(1.0, (points + margin) / (1 - points))
+    first = np.where(most[:, 0] >= 0, cdf(np.maximum(most[:, 0], 0), rest[:, 0], negative_share), 0.0)
+    # P(at most k of N are negative), from one number of positive flips to the next: N falls by one, k may rise.
+    before, after, fewer, share = most[:, :-1], most[:, 1:], rest[:, 1:], negative_share[:, None]
+    growth = share * pmf(before, fewer, share)
+    for rise in range(1, int((after - before).max(initial=0)) + 1):
+        growth += np.where(before + rise <= after, pmf(before + rise, fewer, share), 0.0)
+    within = np.cumsum(np.column_stack((first, growth)), axis=1)
+    total: Floats = np.sum(weights * within, axis=1)
     return total
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
 from lepinet.evaluation.cache import AnswerCache
 from lepinet.evaluation.cases import KnownImage, KnownImages
-from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints
 from lepinet.evaluation.labels import EndpointLabels, ModelLabels, Species, SpeciesNames
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.predictors import Predictor, RawAnswer
@@ -60,6 +59,9 @@ def answers_of_folder(
         UsageError: no such folder, or the packages that run a model are not installed.
         RefusedError: the model cannot be used, with the reason.
     """
+    # It needs numpy, which nobody has who only asks a live endpoint.
+    from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints  # noqa: PLC0415
+
     files = read_model_files(folder)
     shown = fingerprints_of(known, looks or {})
     learned = among(shown, training_fingerprints(folder)) if shown else ()

@@ -66,7 +66,15 @@ class ManifestError(RefusedError):
 def readable(text: str) -> str:
     """The text for one line of a terminal: nothing hidden, no secret, as long as before."""
     veiled = _SECRET.sub(lambda found: "*" * len(found.group()), text)
-    return HIDDEN.sub("\N{REPLACEMENT CHARACTER}", re.sub(r"[\t\r\n]", " ", veiled))
+    return without_command(HIDDEN.sub("\N{REPLACEMENT CHARACTER}", re.sub(r"[\t\r\n]", " ", veiled)))
+
+
+def without_command(text: str) -> str:
+    """The text, as long as before, with nothing that GitHub's runner obeys anywhere in a line of a log: `##[error]`.
+
+    `ActionCommand.TryParse` in https://github.com/actions/runner; `::error::` counts at the beginning of a line only.
+    """
+    return text.replace("##[", "##\N{FULLWIDTH LEFT SQUARE BRACKET}")
 
 
 def shown(value: str, longest: int = 60) -> str:

@@ -92,6 +92,10 @@ class Registry:
     def log_performance(self, log: PerformanceLog, environment: str | None = None) -> None:
         self._call("log_model_performance", environment=environment, **log.model_dump(mode="json"))
 
+    def applied_migrations(self) -> frozenset[str]:
+        """The versions, 14 digits each, of the migrations that this database has seen."""
+        return frozenset(self._call("applied_migrations"))
+
     def stored_answers(self, version_name: str, known_images_sha256: str) -> dict[str, Any] | None:
         """`details` of the last known-image test of this version on exactly these images, if there was one."""
         answers: dict[str, Any] | None = self._call(

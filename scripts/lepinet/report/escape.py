@@ -6,6 +6,8 @@ import html
 import re
 import unicodedata
 
+from lepinet.manifest.problems import without_command
+
 _JOINERS = {"\u200c", "\u200d"}  # Sinhala and Tamil are not written without them
 _HIDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>|~!$&]|:(?=\S)|(?<=www)\.|^[-+=]|^#(?!\w)|^[0-9]+[.)]", re.IGNORECASE)
@@ -15,13 +17,13 @@ _ADDRESSED = re.compile(r"[@#](?=\w)|\bGH-(?=[0-9])", re.IGNORECASE)
 
 def for_terminal(text: str, longest: int = 300) -> str:
     """One line that moves no cursor, hides nothing and turns no direction; cut with `…` when it is longer."""
-    line = " ".join("".join(map(_shown, text)).split())
+    line = " ".join(columns_for_terminal(text).split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
 def columns_for_terminal(line: str) -> str:
     """As `for_terminal`, for a line that is put together already: whole, and with the spaces that it has."""
-    return "".join(map(_shown, line))
+    return without_command("".join(map(_shown, line)))
 
 
 def for_markdown(text: str, longest: int = 300) -> str:

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 
 from pydantic import ValidationError
 
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, UsageError
-from lepinet.files import inside
+from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.declared import earlier_version
+from lepinet.workflow.propose import Proposal, propose, repository_at
+from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
 
 _FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 """A revision already; anything else is the name of a branch or tag."""
-
-
-@dataclass(frozen=True)
-class Edited:
-    """An edit of models.yaml that was written."""
-
-    sentence: str
-    next_steps: tuple[str, ...]
-    """Shell commands that bring it to main, a pull request in between where there is an origin."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +34,39 @@ class Evidence:
     shown: str
 
 
-def activate(workspace: Workspace, environment: str, version: str, override: str | None) -> Edited:
+def activate(
+    workspace: Workspace, environment: str, version: str, override: str | None, *, local: bool = False
+) -> Edited:
     """Declare another active version.
+
+    Args:
+        workspace: where.
+        environment: of models.yaml.
+        version: of models.yaml.
+        override: the reason to ship it although it is held.
+        local: write the file here, and open no pull request where origin is GitHub.
 
     Raises:
         UsageError: models.yaml has no such version.
     """
-    _write(workspace, edit.activate(workspace.content, environment, version, override=override))
-    message = f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else "")
-    return Edited(
-        f"{FILE} declares {version} active in {environment}",
-        _git(
-            workspace, f"activate-{environment}-{version}", message, *_uncommitted(workspace, _path(workspace, version))
-        ),
+    wanted = Proposal(
+        edit=partial(edit.activate, environment=environment, version=version, override=override),
+        sentence=f"{FILE} declares {version} active in {environment}",
+        branch=_branch(f"activate-{environment}-{version}"),
+        message=f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else ""),
     )
+    return _brought(workspace, wanted, local=local, model=version)
 
 
-def rollback(workspace: Workspace, environment: str, version: str, reason: str) -> Edited:
-    """Declare an earlier version again."""
-    _write(workspace, edit.activate(workspace.content, environment, version))
-    message = f"Roll {environment} back to {version}: {' '.join(reason.split())}"
-    return Edited(
-        f"{FILE} declares {version} active in {environment}",
-        _git(workspace, f"rollback-{environment}-{version}", message),
+def rollback(workspace: Workspace, environment: str, version: str, reason: str, *, local: bool = False) -> Edited:
+    """Declare an earlier version again; arguments as of `activate`."""
+    wanted = Proposal(
+        edit=partial(edit.activate, environment=environment, version=version),
+        sentence=f"{FILE} declares {version} active in {environment}",
+        branch=_branch(f"rollback-{environment}-{version}"),
+        message=f"Roll {environment} back to {version}: {' '.join(reason.split())}",
     )
+    return _brought(workspace, wanted, local=local)
 
 
 def previous_version(workspace: Workspace, environment: str) -> str:
@@ -119,6 +119,7 @@ def register(
     created_at: datetime | str | None,
     notes: str | None,
     links: Mapping[str, str],
+    local: bool = False,
 ) -> Edited:
     """Append a version. A folder of this repository needs no revision: it is what its files are.
 
@@ -148,11 +149,32 @@ def register(
         first = error.errors(include_url=False)[0]
         what = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
-    _write(workspace, edit.register(workspace.content, version, wanted))
-    return Edited(
-        f"{FILE} has {Target(file_path, revision, version)}",
-        _git(workspace, f"register-{version}", f"Register {version}", *_uncommitted(workspace, file_path)),
+    proposal = Proposal(
+        edit=partial(edit.register, name=version, version=wanted),
+        sentence=f"{FILE} has {Target(file_path, revision, version)}",
+        branch=_branch(f"register-{version}"),
+        message=f"Register {version}",
+        folders=_uncommitted(workspace, file_path),
     )
+    return _brought(workspace, proposal, local=local)
+
+
+def _brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str | None = None) -> Edited:
+    """On its way to main by a pull request where origin is GitHub, else written here.
+
+    `model` is a version whose files go into the commit, where git has not got them.
+    """
+    repository = None if local else repository_at(workspace.git.origin() or "")
+    if repository:
+        return Edited(wanted.sentence, (), propose(workspace, repository, wanted))
+    replace_file(workspace.root / FILE, wanted.edit(workspace.content))
+    folders = wanted.folders or (_uncommitted(workspace, _path(workspace, model)) if model else ())
+    steps = steps_to_main(workspace, wanted.branch, wanted.message, changed=[FILE], added=folders)
+    return Edited(wanted.sentence, steps)
+
+
+def _branch(name: str) -> str:
+    return name.replace("+", "-")
 
 
 def _revision_of(workspace: Workspace, file_path: str) -> str:
@@ -184,18 +206,6 @@ def _served(workspace: Workspace, environment: str) -> str:
     return f"serves {state.target}" if state and state.target else "serves nothing"
 
 
-def _write(workspace: Workspace, content: bytes) -> None:
-    """Whole or not at all: a half-written manifest would be worse than none."""
-    file = workspace.root / FILE
-    beside = Path(f"{file}.lepinet-{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.chmod(file.stat().st_mode)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def _path(workspace: Workspace, version: str) -> str:
     return workspace.manifest.versions[version].file_path
 
@@ -203,23 +213,3 @@ def _path(workspace: Workspace, version: str) -> str:
 def _uncommitted(workspace: Workspace, file_path: str) -> tuple[str, ...]:
     """The model's folder, where git has not got all of it yet."""
     return (file_path,) if (workspace.root / file_path).is_dir() and workspace.git.dirty([file_path]) else ()
-
-
-def _git(workspace: Workspace, branch: str, message: str, *folders: str) -> tuple[str, ...]:
-    """From the edit to main: by way of origin where there is one."""
-    name = workspace.git.free_branch(branch.replace("+", "-"))
-    try:
-        main = workspace.git.main()
-    except UsageError:
-        # The repository's first commit is still to come, and with it main.
-        return (shlex.join(["git", "add", "--", FILE, *folders]), shlex.join(["git", "commit", "--message", message]))
-    steps = [["git", "switch", "--create", name]]
-    if folders:
-        steps.append(["git", "add", "--", *folders])
-    steps.append(["git", "commit", "--message", message, "--", FILE, *folders])
-    if main.startswith("refs/remotes/"):
-        steps.append(["git", "push", "--set-upstream", "origin", name])
-    else:
-        steps.append(["git", "switch", main.removeprefix("refs/heads/")])
-        steps.append(["git", "merge", "--no-ff", "--message", message, name])
-    return tuple(shlex.join(step) for step in steps)

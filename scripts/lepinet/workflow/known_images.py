@@ -30,7 +30,7 @@ def check(bench: Bench, margin: float | None, power: float = POWER) -> Survey:
     """
     if bench.known is None or not bench.known.images:
         raise UsageError("there are no known images yet", todo="lepinet known-images add PHOTO --species ID")
-    learned, unknown = _learned(bench.workspace) if bench.workspace else ({}, {})
+    learned, unknown = trained_on(bench.workspace) if bench.workspace else ({}, {})
     seen = Seen(bench.looks, bench.known.unlisted(), learned, unknown)
     gates = bench.gates
     wanted = Wanted(
@@ -42,7 +42,7 @@ def check(bench: Bench, margin: float | None, power: float = POWER) -> Survey:
     return survey(bench.known, seen, bench.species, wanted, datetime.now(UTC))
 
 
-def _learned(workspace: Workspace) -> tuple[dict[str, Words], dict[str, str]]:
+def trained_on(workspace: Workspace) -> tuple[dict[str, Words], dict[str, str]]:
     """The training photos of each version whose files are here, and why those of others cannot be told."""
     learned: dict[str, Words] = {}
     unknown: dict[str, str] = {}

@@ -131,10 +131,20 @@ class Workspace:
         """The manifest's known images; None where the folder is not there yet."""
         from lepinet.evaluation.cases import read_known_images  # noqa: PLC0415 -- see above
 
+        folder = self.known_images_folder
+        return read_known_images(folder, self.species) if folder.is_dir() else None
+
+    @property
+    def known_images_folder(self) -> Path:
+        """Where the manifest's known images are, or will be.
+
+        Raises:
+            RefusedError: it is a link.
+        """
         folder = self.root / self.manifest.known_images
         if any(part.is_symlink() for part in (folder, *folder.parents) if part.is_relative_to(self.root)):
             raise RefusedError("is a link: photos behind it are in no commit", where=self.manifest.known_images)
-        return read_known_images(folder, self.species) if folder.is_dir() else None
+        return folder
 
     @cached_property
     def hub(self) -> Hub:

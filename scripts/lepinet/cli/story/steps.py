@@ -92,7 +92,7 @@ def _undecided(stage: Stage) -> None:
     stage.run("lepinet register v1.3.0 --file-path tests/models/v1.3.0 --images 1248 --accuracy 0.9289", shown=1)
     stage.run("lepinet activate v1.3.0", shown=1)
     _commit(stage, "activate-v1.3.0", "Activate v1.3.0 in production")
-    stage.run("lepinet check", says=["undecided", "a person decides", "would, if both are equally good"])
+    stage.run("lepinet check", says=["undecided", "a person decides", "would show it, if both are equally good"])
     stage.run("git switch main")
 
 

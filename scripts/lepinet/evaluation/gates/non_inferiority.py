@@ -49,7 +49,7 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str, tries: 
         if size >= SMOKE_TEST:
             needed = statistics.images_needed(paired, margin, alpha)
             figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
-            enough = f"about {needed:,} would" if needed > size else "so many mostly do"
+            enough = f"about {needed:,} images would show it" if needed > size else "so many mostly show it"
             sentence += f"; {enough}, if both are equally good"
         sentence += tried.told(tries)
     own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size >= SMOKE_TEST else ""
@@ -79,11 +79,11 @@ def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) 
         return f"none of the known images that count shows a species that {old} can name"
     if size < SMOKE_TEST:
         known = f"{size} known image{'s' if size > 1 else ''}"
-        return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old} takes a few hundred"
+        return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old}, a few hundred would"
     if worst < margin:
         return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
     bound = at_most(worst, margin)
     return (
         f"{size} known images cannot tell whether {new} is as good as {old}: "
-        f"they do not rule out that it is {bound} worse ({limit})"
+        f"it may in truth be up to {bound} worse ({limit})"
     )

@@ -28,12 +28,10 @@ def species(comparison: Comparison, gates: Gates) -> tuple[Judged, ...]:
     gone = {one.id for one in comparison.dropped}
     lost: list[SpeciesChange] = []
     watched: list[SpeciesChange] = []
-    shown = (*comparison.dropped, *(one for one in comparison.species if one.id not in gone))
-    for one in sorted(shown, key=_drop, reverse=True):
-        if one.id in gone:
-            lost.append(one)
-        elif one.support >= LEAST_IMAGES and _drop(one) > limit:
-            (lost if _is_lost(one, comparison, len(judged)) else watched).append(one)
+    over = (one for one in judged if one.id not in gone and _drop(one) > limit)
+    for one in sorted((*comparison.dropped, *over), key=_drop, reverse=True):
+        surely = one.id in gone or _is_lost(one, comparison, len(judged))
+        (lost if surely else watched).append(one)
     state = State.FAILED if lost else State.WATCH if watched else State.PASSED if judged else State.TOO_FEW
     reasons = (
         *(_reason("species_lost", one, gone=one.id in gone) for one in lost),
@@ -46,7 +44,7 @@ def species(comparison: Comparison, gates: Gates) -> tuple[Judged, ...]:
         name="max_species_recall_drop",
         state=state,
         threshold=float(limit),
-        value=max((float(_drop(one)) for one in judged), default=None),
+        value=max(((one.negative - one.positive) / one.support for one in judged), default=None),
         sample_size=comparison.paired.size,
         sentence="; ".join([counted, *(reason.sentence for reason in reasons[:_SHOWN]), *more]),
     )

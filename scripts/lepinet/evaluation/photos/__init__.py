@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 FINGERPRINT_VERSION = 1
 """Counts up when the bits of a photo may change; fingerprints of different versions are not compared."""
+MAX_BYTES = 256 << 20
+"""No larger file is taken for a photo."""
 
 
 @dataclass(frozen=True, slots=True)

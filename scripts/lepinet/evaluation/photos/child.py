@@ -32,7 +32,12 @@ def _begin(work: Work) -> Callable[[Path | bytes], bytes]:
     from lepinet.evaluation.photos import work as doing  # noqa: PLC0415 - as above
 
     limit_decoding()
-    return doing.look if work.kind is Kind.LOOK else partial(doing.thumbnail, edge=work.edge)
+    kinds: dict[Kind, Callable[[Path | bytes], bytes]] = {
+        Kind.LOOK: doing.look,
+        Kind.THUMBNAIL: partial(doing.thumbnail, edge=work.edge),
+        Kind.CLEAN: doing.cleaned,
+    }
+    return kinds[work.kind]
 
 
 def _done(do: Callable[[Path | bytes], bytes], image: Path | bytes) -> bytes | str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lepinet.evaluation.confined.restarting import Restarting
-from lepinet.evaluation.photos import Look
+from lepinet.evaluation.photos import MAX_BYTES, Look
 from lepinet.evaluation.photos.kept import LookCache
 from lepinet.evaluation.photos.process import PhotoProcess
 from lepinet.evaluation.photos.wire import Kind, Work
@@ -23,6 +23,7 @@ _BATCH = 16
 _FINGERPRINT = 32
 _HEADER = 4 << 10
 _JPEG_START = b"\xff\xd8\xff"
+_STARTS = {".jpg": _JPEG_START, ".png": b"\x89PNG\r\n"}
 
 
 def look_at(
@@ -79,6 +80,29 @@ def thumbnails(
     return {key: jpeg for key, jpeg in done.items() if jpeg}
 
 
+def clean(
+    photos: Mapping[str, Path], into: Path, *, timings: Timings | None = None, progress: Progress | None = None
+) -> dict[str, Path | str]:
+    """Photos upright and without notes, as files; or why a photo cannot be decoded.
+
+    Args:
+        photos: real paths, by any key that may be a file's name.
+        into: a folder for the files, each called by its key, with the suffix of what it is.
+        timings: the limit for one photo.
+        progress: told after every few photos.
+
+    Raises:
+        UsageError: the packages that decode photos are not installed.
+    """
+    done: dict[str, Path | str] = {}
+    for some in _work_on(photos, Work(Kind.CLEAN, _seconds(timings)), _cleaned, MAX_BYTES):
+        for key, said in some.items():
+            done[key] = _written(said, into / key) if isinstance(said, bytes) else said
+        if progress:
+            progress(len(done), len(photos))
+    return done
+
+
 def _work_on(
     photos: Mapping[str, Path], work: Work, made: Callable[[bytes | str], T], at_most: int
 ) -> Iterator[dict[str, T]]:
@@ -106,6 +130,18 @@ def _jpeg(said: bytes | str) -> bytes:
     if not said.startswith(_JPEG_START):
         raise ValueError
     return said
+
+
+def _cleaned(said: bytes | str) -> bytes | str:
+    if isinstance(said, bytes) and not said.startswith(tuple(_STARTS.values())):
+        raise ValueError
+    return said
+
+
+def _written(photo: bytes, path: Path) -> Path:
+    file = path.with_suffix(next(suffix for suffix, start in _STARTS.items() if photo.startswith(start)))
+    file.write_bytes(photo)
+    return file
 
 
 def _seconds(timings: Timings | None) -> float:

@@ -15,6 +15,7 @@ class Kind(StrEnum):
 
     LOOK = "look"
     THUMBNAIL = "thumbnail"
+    CLEAN = "clean"
 
 
 class Work(NamedTuple):

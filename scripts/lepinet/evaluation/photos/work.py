@@ -6,10 +6,21 @@ from io import BytesIO
 from pathlib import Path
 
 from lepinet.evaluation.images import read_photo, refused, upright
+from lepinet.evaluation.photos.cleaning import clean
 from lepinet.evaluation.photos.fingerprint import ENOUGH, fingerprint
 from lepinet.evaluation.photos.location import is_located
 
 _QUALITY = 80
+
+
+def cleaned(source: Path | bytes) -> bytes:
+    """The same photo upright and without notes, see `cleaning`.
+
+    Raises:
+        RefusedError: no readable photo.
+    """
+    with refused():
+        return clean(read_photo(source))
 
 
 def look(source: Path | bytes) -> bytes:

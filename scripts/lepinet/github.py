@@ -1,0 +1,354 @@
+"""The few calls of GitHub's REST API that commands need. Each may be repeated: what is there already is found again.
+
+https://docs.github.com/rest
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, Self, TypeAlias, TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lepinet.errors import LepinetError, OutsideError, RefusedError
+from lepinet.timings import Timings
+
+API = "https://api.github.com"
+BOT = "github-actions[bot]"
+"""Who writes with a workflow's own token."""
+LABEL = "lepinet"
+_VERSION = "2022-11-28"
+_LARGEST = 16 << 20
+_SECONDARY_PAUSE = 60.0
+"""Seconds to wait after a secondary rate limit that names none."""
+
+State: TypeAlias = Literal["queued", "in_progress", "success", "failure", "error", "inactive"]
+_Thing = TypeVar("_Thing", bound="_Answer")
+
+
+class _Answer(BaseModel):
+    """A part of what GitHub answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class _User(_Answer):
+    login: str
+
+
+class PullRequest(_Answer):
+    """An open one."""
+
+    number: int
+    html_url: str
+    title: str
+    body: str | None = None
+
+
+class Comment(_Answer):
+    """On a pull request or an issue."""
+
+    id: int
+    html_url: str
+    body: str = ""
+    user: _User | None = None
+
+
+class Issue(_Answer):
+    """One for each cause of an alarm."""
+
+    number: int
+    html_url: str
+    title: str
+    body: str | None = None
+    pull_request: Any = None
+    """Present in lists, where a pull request counts as an issue."""
+
+
+class Deployment(_Answer):
+    """What GitHub shows of one under Environments."""
+
+    id: int
+    payload: Any = None
+
+
+class DeploymentStatus(_Answer):
+    """How it goes."""
+
+    state: str
+    description: str = ""
+
+
+class _NoAnswerError(Exception):
+    """GitHub said nothing of use; a write may have been carried out or not."""
+
+
+class GitHub:
+    """One repository there. The token is in no text and no error.
+
+    Every method may raise OutsideError (no answer within `Timings.github`, no right, no such repository) and
+    RefusedError (GitHub says why it will not).
+    """
+
+    def __init__(self, repository: str, token: str, timings: Timings, api: str = API) -> None:
+        """Nothing is sent yet; `repository` is `owner/name`."""
+        self.repository = repository
+        self._owner = repository.partition("/")[0]
+        self._api = api
+        self._timings = timings
+        self._client = httpx.Client(
+            timeout=timings.request,
+            headers={
+                "Accept": "application/vnd.github+json",
+                "Authorization": f"Bearer {token}",
+                "User-Agent": "lepinet",
+                "X-GitHub-Api-Version": _VERSION,
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def open_pull_request(self, *, branch: str, base: str, title: str, body: str) -> PullRequest:
+        """The open pull request from a branch of this repository to `base`, with this title and text; one, not two."""
+        asked = {"head": f"{self._owner}:{branch}", "base": base, "state": "open"}
+        wanted = {"title": title, "body": body}
+
+        def find() -> PullRequest | None:
+            return next(self._list("/pulls", PullRequest, asked), None)
+
+        found = self._once(find, PullRequest, "/pulls", wanted | {"head": branch, "base": base})
+        return self._make(found, PullRequest, f"/pulls/{found.number}", wanted)
+
+    def comment(self, number: int, key: str, text: str, author: str = BOT) -> Comment:
+        """The one comment of `author` with this key: written, and from then on edited. Others' are left alone.
+
+        Args:
+            number: of the pull request or issue.
+            key: which of our comments it is, such as `check`; it stands in the text, where nobody sees it.
+            text: Markdown.
+            author: who writes with this token.
+        """
+        mark = _mark(key)
+        body = f"{mark}\n{text}"
+
+        def find() -> Comment | None:
+            listed = self._list(f"/issues/{number}/comments", Comment)
+            ours = (one for one in listed if one.user and one.user.login == author)
+            return next((one for one in ours if one.body.startswith(mark)), None)
+
+        found = self._once(find, Comment, f"/issues/{number}/comments", {"body": body})
+        return self._make(found, Comment, f"/issues/comments/{found.id}", {"body": body})
+
+    def alarm(self, key: str, title: str, text: str) -> Issue:
+        """The open issue about a cause, as it is now; opened when there is none."""
+        wanted = {"title": title, "body": f"{_mark(key)}\n{text}"}
+        found = self._once(lambda: self._issue(key), Issue, "/issues", wanted | {"labels": [LABEL]})
+        return self._make(found, Issue, f"/issues/{found.number}", wanted)
+
+    def all_clear(self, key: str, text: str) -> Issue | None:
+        """Close the issue about a cause with a last word; None when there is none that is open."""
+        found = self._issue(key)
+        if found is not None:
+            self.comment(found.number, f"{key}-over", text)
+            self._send("PATCH", f"/issues/{found.number}", {"state": "closed", "state_reason": "completed"})
+        return found
+
+    def deployment(self, *, id_: str, environment: str, commit: str, description: str) -> Deployment:
+        """GitHub's record of one of our deployments.
+
+        Args:
+            id_: of our deployment; GitHub has one record of it, however often it is asked for.
+            environment: its name here is its name there.
+            commit: all 40 digits.
+            description: at most 140 characters are kept.
+        """
+
+        def find() -> Deployment | None:
+            listed = self._list("/deployments", Deployment, {"environment": environment, "sha": commit})
+            return next((one for one in listed if one.payload == {"lepinet": id_}), None)
+
+        wanted = {
+            "ref": commit,
+            "environment": environment,
+            "description": description[:140],
+            "payload": {"lepinet": id_},
+            "auto_merge": False,
+            "required_contexts": [],
+        }
+        return self._once(find, Deployment, "/deployments", wanted)
+
+    def deployment_status(self, deployment: Deployment, state: State, description: str, log_url: str) -> None:
+        """Say how it goes, unless that was the last word already. `description`: at most 140 characters are kept."""
+        path, said = f"/deployments/{deployment.id}/statuses", description[:140]
+
+        def find() -> DeploymentStatus | None:
+            newest = next(self._list(path, DeploymentStatus), None)
+            return newest if newest == DeploymentStatus(state=state, description=said) else None
+
+        self._once(find, DeploymentStatus, path, {"state": state, "description": said, "log_url": log_url})
+
+    def _issue(self, key: str) -> Issue | None:
+        listed = self._list("/issues", Issue, {"labels": LABEL, "state": "open"})
+        ours = (one for one in listed if one.pull_request is None and (one.body or "").startswith(_mark(key)))
+        return next(ours, None)
+
+    def _once(self, find: Callable[[], _Thing | None], kind: type[_Thing], path: str, wanted: Any) -> _Thing:
+        """What is found, else what is made; after a request without an answer it is looked for again first."""
+        pause, reason = self._timings.retry, ""
+        for _ in range(self._timings.retries + 1):
+            if (found := find()) is not None:
+                return found
+            try:
+                return self._read(self._attempt("POST", path, wanted), kind, path)
+            except _NoAnswerError as error:
+                reason = str(error)
+            time.sleep(pause)
+            pause *= 2
+        if (found := find()) is not None:
+            return found
+        raise self._silent(path, reason)
+
+    def _make(self, found: _Thing, kind: type[_Thing], path: str, wanted: Mapping[str, Any]) -> _Thing:
+        """What was found, with the values that it should have."""
+        if all(getattr(found, name) == value for name, value in wanted.items()):
+            return found
+        return self._read(self._send("PATCH", path, wanted), kind, path)
+
+    def _list(self, path: str, kind: type[_Thing], query: Mapping[str, str] | None = None) -> Iterator[_Thing]:
+        """All pages, each asked for when it is needed."""
+        page: str | None = f"{path}?{httpx.QueryParams({**(query or {}), 'per_page': '100'})}"
+        while page:
+            response = self._send("GET", page)
+            listed = _json(response, path)
+            if not isinstance(listed, list):
+                raise OutsideError("GitHub's answer is no list", where=path)
+            yield from (_thing(item, kind, path) for item in listed)
+            page = response.links.get("next", {}).get("url")
+
+    def _read(self, response: httpx.Response, kind: type[_Thing], path: str) -> _Thing:
+        return _thing(_json(response, path), kind, path)
+
+    def _send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """A request that may be repeated without harm."""
+        pause, reason = self._timings.retry, ""
+        for _ in range(self._timings.retries + 1):
+            try:
+                return self._attempt(method, path, body)
+            except _NoAnswerError as error:
+                reason = str(error)
+            time.sleep(pause)
+            pause *= 2
+        raise self._silent(path, reason)
+
+    def _attempt(self, method: str, path: str, body: Any) -> httpx.Response:
+        """One request, sent again only when GitHub says that it came too soon and was not carried out.
+
+        Raises:
+            _NoAnswerError: no answer, or a server's error.
+        """
+        end = time.monotonic() + self._timings.github
+        while True:
+            try:
+                response = self._client.request(method, self._url(path), json=body)
+            except httpx.HTTPError as error:
+                raise _NoAnswerError(f"no connection ({type(error).__name__})") from None
+            if response.is_server_error:
+                raise _NoAnswerError(f"HTTP {response.status_code}")
+            pause = _too_soon(response)
+            if pause is None:
+                break
+            if time.monotonic() + pause > end:
+                raise OutsideError(
+                    f"GitHub takes no more calls for {pause:.0f} s", where=self.repository, todo="run it again then"
+                )
+            time.sleep(pause)
+        if not response.is_success:
+            raise self._refusal(response)
+        return response
+
+    def _url(self, path: str) -> str:
+        """Of a path in this repository, or of a list's next page, which GitHub names whole."""
+        if path.startswith("/"):
+            return f"{self._api}/repos/{self.repository}{path}"
+        if not path.startswith(f"{self._api}/"):
+            raise OutsideError("the next page of GitHub's list leads elsewhere", where=path[:200])
+        return path
+
+    def _refusal(self, response: httpx.Response) -> LepinetError:
+        said = _said(response)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            return OutsideError(
+                "GitHub does not know this token", where=self.repository, todo="GITHUB_TOKEN, or gh auth login"
+            )
+        if response.status_code in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
+            return OutsideError(
+                f"GitHub says {said}",
+                where=self.repository,
+                todo="is it there, and may this token do that? (the job's permissions; gh auth status)",
+            )
+        if response.is_redirect:
+            return OutsideError("the repository has another name now", where=self.repository, todo="git remote set-url")
+        return RefusedError(f"GitHub says {said}", where=self.repository)
+
+    def _silent(self, path: str, reason: str) -> OutsideError:
+        return OutsideError(f"GitHub does not answer: {reason}", where=f"{self.repository}{path}", todo="run it again")
+
+
+def _mark(key: str) -> str:
+    return f"<!-- lepinet:{key} -->"
+
+
+def _too_soon(response: httpx.Response) -> float | None:
+    """Seconds to wait after a rate limit, primary or secondary; None for any other answer.
+
+    https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+    """
+    if response.status_code not in {httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS}:
+        return None
+    wanted = response.headers.get("retry-after", "")
+    if wanted.isdecimal():
+        return float(wanted)
+    if response.headers.get("x-ratelimit-remaining") == "0":
+        with suppress(KeyError, ValueError):
+            now = parsedate_to_datetime(response.headers["date"]).timestamp()
+            return max(1.0, int(response.headers["x-ratelimit-reset"]) - now + 1)
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS or "secondary rate limit" in response.text[:2000]:
+        return _SECONDARY_PAUSE
+    return None
+
+
+def _json(response: httpx.Response, path: str) -> Any:
+    if len(response.content) > _LARGEST:
+        raise OutsideError("GitHub's answer does not end", where=path)
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        raise OutsideError("GitHub's answer is no JSON", where=path) from None
+
+
+def _thing(value: Any, kind: type[_Thing], path: str) -> _Thing:
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
+        raise OutsideError(f"GitHub's answer has no usable {place}", where=path) from None
+
+
+def _said(response: httpx.Response) -> str:
+    """GitHub's message and the first of its reasons, in one line."""
+    try:
+        body = json.loads(response.content[:_LARGEST])
+        reasons = [error.get("message") for error in body.get("errors", ()) if isinstance(error, dict)]
+        parts = [str(part) for part in (body.get("message"), *reasons) if part]
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        parts = []
+    return f"{response.status_code}: {'; '.join(parts)[:300]}" if parts else f"HTTP {response.status_code}"

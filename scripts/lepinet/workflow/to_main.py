@@ -1,0 +1,51 @@
+"""From an edit of the working tree to main: the git commands that come next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lepinet.errors import UsageError
+from lepinet.workflow.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Edited:
+    """An edit that is on its way to main: proposed by a pull request, or written to the working tree."""
+
+    sentence: str
+    next_steps: tuple[str, ...]
+    """Shell commands that bring it to main, where it was written."""
+    pull_request: str | None = None
+    """Its address, where it was proposed."""
+
+
+def steps_to_main(
+    workspace: Workspace, branch: str, message: str, *, changed: Sequence[str] = (), added: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """From the edit to main: by way of origin where there is one.
+
+    Args:
+        workspace: with the edit.
+        branch: what it should be called; it gets another name when that is taken.
+        message: of the commit.
+        changed: paths that git knows already.
+        added: paths that may be new to it.
+    """
+    name = workspace.git.free_branch(branch)
+    try:
+        main = workspace.git.main()
+    except UsageError:
+        # The repository's first commit is still to come, and with it main.
+        return (shlex.join(["git", "add", "--", *changed, *added]), shlex.join(["git", "commit", "--message", message]))
+    steps = [["git", "switch", "--create", name]]
+    if added:
+        steps.append(["git", "add", "--", *added])
+    steps.append(["git", "commit", "--message", message, "--", *changed, *added])
+    if main.startswith("refs/remotes/"):
+        steps.append(["git", "push", "--set-upstream", "origin", name])
+    else:
+        steps.append(["git", "switch", main.removeprefix("refs/heads/")])
+        steps.append(["git", "merge", "--no-ff", "--message", message, name])
+    return tuple(shlex.join(step) for step in steps)

@@ -1,0 +1,57 @@
+"""The description bites: for each operation a bad request that it must refuse, and an answer that breaks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from github_stand_in.contract import OPERATIONS, Operation, filled, operation
+
+BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
+    ("get", "pulls"): ({"state": "shut"}, None),
+    ("post", "pulls"): ({}, {"title": "no base", "head": "work"}),
+    ("patch", "pulls/1"): ({}, {"state": "shut"}),
+    ("get", "issues"): ({"direction": "up"}, None),
+    ("post", "issues"): ({}, {"body": "no title"}),
+    ("patch", "issues/1"): ({}, {"state": "shut"}),
+    ("get", "issues/1/comments"): ({"per_page": "many"}, None),
+    ("post", "issues/1/comments"): ({}, {"text": "no body"}),
+    ("patch", "issues/comments/1"): ({}, {}),
+    ("get", "deployments"): ({"env": "production"}, None),
+    ("post", "deployments"): ({}, {"environment": "no ref"}),
+    ("get", "deployments/1/statuses"): ({"state": "success"}, None),
+    ("post", "deployments/1/statuses"): ({}, {"state": "live"}),
+}
+
+
+def test_there_is_a_bad_request_for_every_operation() -> None:
+    assert {found(method, path) for method, path in BAD} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize(("method", "path"), BAD, ids=lambda value: value)
+def test_a_bad_request_is_seen(method: str, path: str) -> None:
+    query, body = BAD[method, path]
+    assert found(method, path).wrong_request(query, body)
+
+
+def test_a_name_that_github_would_pass_over_is_seen() -> None:
+    asked = found("post", "pulls")
+    good = {"title": "Activate", "head": "work", "base": "main"}
+    assert asked.wrong_request({}, good) == []
+    assert asked.wrong_request({}, good | {"reviewers": ["asha"]}) == ["there is no reviewers"]
+
+
+def test_an_answer_that_lacks_something_is_seen() -> None:
+    asked = found("post", "pulls")
+    answer = filled("pull-request", number=1)
+    assert asked.wrong_answer(201, answer) == []
+    del answer["number"]
+    assert asked.wrong_answer(201, answer)
+    assert asked.wrong_answer(200, answer) == ["200 is not described"]
+
+
+def found(method: str, path: str) -> Operation:
+    one = operation(method, f"/repos/acme/butterflies/{path}")
+    assert one
+    return one

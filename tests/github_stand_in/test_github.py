@@ -1,0 +1,163 @@
+"""Our client against the stand-in: each call does its thing once, however often it is made and whatever goes wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from github_stand_in.server import ME, TOKEN, Failure, StandIn, stand_in
+from lepinet.errors import OutsideError, RefusedError
+from lepinet.github import GitHub
+from lepinet.timings import Timings
+
+QUICK = replace(Timings(), retry=0.01, retries=2, github=5, request=5)
+COMMIT = "9f3c2ab" * 5 + "9f3c2"
+
+
+@pytest.fixture
+def there() -> Iterator[StandIn]:
+    with stand_in() as github:
+        yield github
+
+
+@pytest.fixture
+def github(there: StandIn) -> Iterator[GitHub]:
+    with GitHub(there.repository, TOKEN, QUICK, api=there.url) as client:
+        yield client
+
+
+def opened(github: GitHub, title: str = "Activate v1.1.0", body: str = "Why not.") -> int:
+    return github.open_pull_request(branch="activate-v1.1.0", base="main", title=title, body=body).number
+
+
+def test_a_pull_request_is_opened_once_and_then_updated(github: GitHub, there: StandIn) -> None:
+    assert opened(github) == opened(github) == opened(github, "Activate v1.1.0 at last")
+    (pull,) = there.pulls
+    assert (pull["title"], pull["head"]["ref"], pull["base"]["ref"]) == (
+        "Activate v1.1.0 at last",
+        "activate-v1.1.0",
+        "main",
+    )
+    assert [request.partition(" ")[0] for request in there.requests] == ["GET", "POST", "GET", "GET", "PATCH"]
+
+
+def test_a_closed_pull_request_is_not_the_one(github: GitHub, there: StandIn) -> None:
+    first = opened(github)
+    there.pulls[0]["state"] = "closed"
+    assert opened(github) != first
+
+
+def test_a_comment_is_edited_and_never_repeated(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    there.say(number, "<!-- lepinet:check -->\nForged", who="mallory")
+    for text in ("undecided", "undecided", "live in production"):
+        github.comment(number, "check", text)
+    github.comment(number, "other", "else")
+    ours = [one["body"] for one in there.comments if one["user"]["login"] == ME]
+    assert ours == ["<!-- lepinet:check -->\nlive in production", "<!-- lepinet:other -->\nelse"]
+    assert there.comments[0]["body"].endswith("Forged"), "of somebody else"
+
+
+def test_a_comment_is_found_behind_many_others(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    for _ in range(120):
+        there.say(number, "Nice!", who="asha")
+    github.comment(number, "check", "hold")
+    github.comment(number, "check", "fine to ship")
+    assert len(there.comments) == 121
+    assert there.requests.count(f"GET /repos/acme/butterflies/issues/{number}/comments") == 4
+
+
+def test_a_cause_has_one_issue_until_it_is_over(github: GitHub, there: StandIn) -> None:
+    opened(github)
+    number = github.alarm("production-silent", "production does not answer", "since 12:07").number
+    assert github.alarm("production-silent", "production does not answer", "since 12:07, still").number == number
+    assert github.alarm("production-drift", "production drifts", "by hand").number != number
+    assert github.all_clear("production-silent", "answers again") is not None
+    assert github.all_clear("production-silent", "answers again") is None
+    assert [issue["state"] for issue in there.issues] == ["closed", "open"]
+    assert there.comments[0]["body"].endswith("answers again")
+    assert github.alarm("production-silent", "production does not answer", "again").number != number
+
+
+def test_a_deployment_is_recorded_once_and_its_last_word_too(github: GitHub, there: StandIn) -> None:
+    for id_ in ("a", "a", "b"):
+        made = github.deployment(id_=id_, environment="production", commit=COMMIT, description="v1.1.0")
+        for state in ("in_progress", "success", "success"):
+            github.deployment_status(made, state, "x" * 200, "https://example.org/log")
+    assert [one["payload"] for one in there.deployments] == [{"lepinet": "a"}, {"lepinet": "b"}]
+    assert {len(one["description"]) for one in there.statuses} == {140}
+    of_b = [one["state"] for one in there.statuses if one["deployment_url"].endswith("/2")]
+    assert of_b == ["in_progress", "success"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_server_that_fails_is_asked_again_and_nothing_happens_twice(
+    github: GitHub,
+    there: StandIn,
+    after: bool,  # noqa: FBT001 -- a parameter
+) -> None:
+    there.failures = [None, Failure(502, after=after)]
+    opened(github)
+    assert len(there.pulls) == 1
+
+
+def test_a_server_that_goes_on_failing_is_told_in_one_sentence(github: GitHub, there: StandIn) -> None:
+    there.failures = [Failure(503)] * 20
+    with pytest.raises(OutsideError, match="GitHub does not answer: HTTP 503"):
+        opened(github)
+    assert len(there.requests) == 1 + QUICK.retries
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        Failure(403, {"retry-after": "0"}, "You have exceeded a secondary rate limit."),
+        Failure(429, {"retry-after": "0"}),
+        Failure(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}),
+    ],
+    ids=["secondary", "too many", "primary"],
+)
+def test_a_rate_limit_is_waited_out(github: GitHub, there: StandIn, limit: Failure) -> None:
+    there.failures = [None, limit]
+    opened(github)
+    assert len(there.pulls) == 1
+
+
+def test_a_rate_limit_that_lasts_too_long_is_told(github: GitHub, there: StandIn) -> None:
+    reset = str(int(time.time()) + 3000)
+    there.failures = [Failure(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset})]
+    with pytest.raises(OutsideError, match=r"takes no more calls for \d{4} s"):
+        opened(github)
+
+
+def test_a_refusal_is_told_in_githubs_words(github: GitHub, there: StandIn) -> None:
+    there.failures = [None, Failure(422, message="No commits between main and work")]
+    with pytest.raises(RefusedError, match="422: No commits between main and work"):
+        opened(github)
+
+
+def test_a_token_that_may_not_is_told_and_shown_nowhere(there: StandIn) -> None:
+    with GitHub(there.repository, "ghs_wrong-wrong-wrong", QUICK, api=there.url) as client:
+        with pytest.raises(OutsideError, match="does not know this token") as caught:
+            opened(client)
+        assert "ghs_wrong" not in f"{caught.value!r} {caught.value} {client!r} {vars(client)}"
+
+
+def test_nobody_there_is_told_in_one_sentence() -> None:
+    with (
+        GitHub("acme/butterflies", TOKEN, QUICK, api="http://127.0.0.1:9") as client,
+        pytest.raises(OutsideError, match="GitHub does not answer: no connection"),
+    ):
+        opened(client)
+
+
+def test_the_next_page_is_asked_of_github_alone(github: GitHub, there: StandIn) -> None:
+    for _ in range(101):
+        there.say(1, "Nice!", who="asha")
+    there.elsewhere = "http://127.0.0.1:9"
+    with pytest.raises(OutsideError, match="leads elsewhere"):
+        github.comment(1, "check", "hold")

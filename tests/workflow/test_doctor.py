@@ -1,0 +1,126 @@
+"""What `lepinet doctor` finds in set-ups that lack one thing each, in a repository with a Supabase project."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from lepinet.registry.embedded import EmbeddedServer
+from lepinet.registry.keeper import OWNER, SUPERUSER
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project
+
+KNOWN_IMAGES = Path(__file__).parents[1] / "known_images"
+MANIFEST = """\
+schema_version: 1
+known_images: photos
+environments:
+  production: {registry: supabase, endpoint: none}
+versions: {}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    with EmbeddedServer(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+@pytest.fixture
+def database(server: EmbeddedServer) -> str:
+    """The name of a new one, without migrations."""
+    name = f"t{uuid4().hex}"
+    with server.connect("postgres", SUPERUSER) as connection:
+        connection.execute(f"create database {name} owner {OWNER}".encode())
+    return name
+
+
+@pytest.fixture
+def settings(server: EmbeddedServer, database: str) -> Iterator[dict[str, str]]:
+    """Of a project that works, or will once its database is migrated."""
+    project = Project(server.url(database, "authenticator"))
+    with project_online(project) as url:
+        yield {"SUPABASE_URL": url, "SUPABASE_SERVICE_KEY": project.secret_key, "DATABASE_URL": server.url(database)}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    (tmp_path / "models.yaml").write_text(MANIFEST)
+    identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "begin"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from lepinet.cli import main; main()", *arguments],
+        cwd=folder,
+        env={**os.environ, "LEPINET_HOME": str(folder / "home"), **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def missing(folder: Path, **settings: str) -> dict[str, Any]:
+    """What mends it, by what is missing."""
+    found = run(folder, "doctor", "--json", **settings)
+    needs = json.loads(found.stdout)
+    assert (found.returncode == 1) == any(need["mend"] for need in needs), found.stderr
+    return {need["what"]: f"{need['state']} | {need['mend']}" for need in needs if need["mend"]}
+
+
+def test_what_is_missing_is_said_with_what_mends_it(repository: Path, settings: dict[str, str]) -> None:
+    registry = "production, registry (supabase)"
+    nothing_yet = missing(repository)
+    assert nothing_yet["known images"].startswith("there are none | put photos")
+    assert nothing_yet[registry].startswith("no SUPABASE_URL")
+    (repository / "photos" / "Blue Tiger").mkdir(parents=True)
+    shutil.copy(KNOWN_IMAGES / "blue_tiger_02.jpg", repository / "photos" / "Blue Tiger")
+    anon = missing(repository, **settings | {"SUPABASE_SERVICE_KEY": "sb_publishable_1"})
+    assert "is the publishable key" in anon[registry]
+    other = missing(repository, **settings | {"SUPABASE_SERVICE_KEY": "sb_secret_of_another_project"})
+    assert "does not take the key" in other[registry]
+    assert missing(repository, **settings)[registry].endswith("| lepinet db migrate")
+    assert run(repository, "db", "migrate", **settings).returncode == 0
+    assert missing(repository, **settings) == {}
+
+
+def test_a_database_that_needs_more_migrations_or_another_binding_is_told(
+    repository: Path, settings: dict[str, str], server: EmbeddedServer, database: str
+) -> None:
+    assert run(repository, "db", "migrate", **settings).returncode == 0
+    with server.connect(database) as owner:
+        owner.execute("delete from supabase_migrations.schema_migrations where version > '20261126000100'")
+        assert missing(repository, **settings)["production, migrations"].endswith("to come | lepinet db migrate")
+        owner.execute("update public.environments set repository = %s", ["b" * 40])
+        assert "belongs to another repository" in missing(repository, **settings)["production, registry (supabase)"]
+        owner.execute("delete from public.environments")
+        unbound = missing(repository, **settings)["production, registry (supabase)"]
+        assert "this registry has no environment production" in unbound
+        assert "lepinet db migrate" in unbound
+
+
+def test_the_text_has_a_line_for_each_need(repository: Path, settings: dict[str, str]) -> None:
+    assert run(repository, "db", "migrate", **settings).returncode == 0
+    told = run(repository, "doctor", **settings)
+    assert told.returncode == 1
+    assert "done     models.yaml: 1 environment, 0 versions\n" in told.stdout
+    assert "missing  known images: there are none\n         put photos whose species is certain" in told.stdout
+    assert "done     production, migrations: current\n" in told.stdout
+
+
+def test_a_models_yaml_that_is_wrong_is_the_first_thing_to_mend(repository: Path) -> None:
+    (repository / "models.yaml").write_text("schema_version: 1\n")
+    assert list(missing(repository)) == ["models.yaml"]
