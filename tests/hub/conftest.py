@@ -19,7 +19,7 @@ from lepinet.timings import Timings
 MODEL = Path(__file__).parents[1] / "models" / "v1.1.0"
 NEEDED = ("config.json", "onnx/model.onnx", "preprocessor_config.json")
 NAME = "asha/butterflies"
-SHORT = Timings(request=0.4, retry=0.01, fetch=10)
+SHORT = Timings(request=0.4, retry=0.01, fetch=30)
 
 
 @dataclass

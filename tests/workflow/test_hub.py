@@ -119,6 +119,19 @@ def test_it_is_judged_where_there_are_no_keys(desk: Desk, hub: StandIn, tmp_path
     assert len(staging["target"]["answers"]["answers"]) == 12
 
 
+def test_reconcile_ships_it(desk: Desk, hub: StandIn) -> None:
+    commit = register(desk, hub)
+    desk.set_active("staging", "v2.0.0")
+    desk.git("branch", "--force", "main", desk.commit("Try v2.0.0 in staging"))
+    desk.git("switch", "--quiet", "main")
+    lepinet(desk, hub, "db", "migrate")
+    shipped = lepinet(desk, hub, "reconcile", "-e", "staging")
+    assert "v2.0.0" in shipped.out
+    with desk.database() as database:
+        rows = database.execute("select file_path, revision from active_model where environment = 'staging'").fetchall()
+    assert rows == [(NAME, commit)]
+
+
 def test_a_candidate_that_the_hub_has_not_got_any_more_is_held_and_says_why(desk: Desk, hub: StandIn) -> None:
     repository = hub.create("asha/rewritten", files_of(MODELS / "v1.1.0"))
     register(desk, hub, repository.name)
