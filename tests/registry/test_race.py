@@ -136,7 +136,7 @@ class Race:
     def read(self) -> int:
         """Looks as often as is its share, and on until there was something to see; how often it looked."""
         number, generation = 0, 0
-        deadline = time.monotonic() + 600  # only a hang takes so long
+        deadline = time.monotonic() + 1200  # only a hang takes so long
         with self.connect() as connection:
             for look in count():
                 enough = look >= LOOKS // READERS and self.flips >= FLIPS
