@@ -118,7 +118,7 @@ def test_the_process_knows_no_secret_and_is_limited(monkeypatch: pytest.MonkeyPa
     process = PhotoProcess(Work(Kind.THUMBNAIL, seconds=30, edge=32), lambda said: said, at_most=1 << 20)
     try:
         (pid,) = children() - before
-        assert Path(f"/proc/{pid}/environ").read_bytes() == b""
+        assert Path(f"/proc/{pid}/environ").read_bytes() == b"MALLOC_TOP_PAD_=16777216\0"
         soft = limits_of(pid)
     finally:
         process.close()
