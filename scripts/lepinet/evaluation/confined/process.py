@@ -139,7 +139,7 @@ class ConfinedProcess:
             self._process.wait()
 
 
-_ENVIRONMENT = {"MALLOC_TOP_PAD_": str(16 << 20)}
+_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
 """Nothing of ours; only that glibc keeps what a photo took for the next one, else the kernel clears it each time."""
 
 
