@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -133,15 +133,20 @@ class DeploymentRow(Record):
         return Target(self.file_path, self.revision, self.version) if self.revision else None
 
 
+NEWEST: Final = 20
+"""So many of the versions that nobody asked about come with a snapshot, as `lepinet.snapshot` has it."""
+
+
 class Snapshot(Record):
     """All that a plan needs of one environment, read in one transaction."""
 
     environment: EnvironmentRow
     versions: tuple[VersionRow, ...]
+    """Oldest first: those that were asked about or that the environment names, and the `NEWEST` of all others."""
     deployments: tuple[DeploymentRow, ...]
     """Newest first: those begun since the last success but one, and every unfinished one."""
     succeeded: frozenset[str]
-    """Names of versions that have a succeeded deployment in this environment."""
+    """Names, among those asked about, of versions that have a succeeded deployment in this environment."""
     ever_deployed: bool
 
 
