@@ -28,6 +28,9 @@ def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
 
 Moment = Annotated[datetime | None, WrapValidator(_or_none)]
 Share = Annotated[float | None, Field(ge=0, le=1), WrapValidator(_or_none)]
+Count = Annotated[int | None, Field(ge=0, lt=2**31), WrapValidator(_or_none)]
+Answer = Annotated[bool | None, WrapValidator(_or_none)]
+Text = Annotated[str | None, WrapValidator(_or_none)]
 Texts = Annotated[dict[str, str] | None, WrapValidator(_or_none)]
 Data = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
 
@@ -51,6 +54,19 @@ class VersionRow(Record):
     @property
     def target(self) -> Target | None:
         return Target(self.file_path, self.revision, self.version_name) if self.revision else None
+
+
+class OldRow(Record):
+    """A row of `model_versions` that no rule has looked at; what is missing or makes no sense counts as not said."""
+
+    version_name: Text = None
+    file_path: Text = None
+    revision: Text = None
+    training_image_count: Count = None
+    accuracy_score: Share = None
+    notes: Text = None
+    is_active: Answer = None
+    created_at: Moment = None
 
 
 class EnvironmentRow(Record):
