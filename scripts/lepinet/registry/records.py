@@ -133,6 +133,19 @@ class DeploymentRow(Record):
         return Target(self.file_path, self.revision, self.version) if self.revision else None
 
 
+class MonitorRow(Record):
+    """The last run of the monitor in an environment."""
+
+    version: str
+    seconds_ago: float
+    whole_seconds_ago: float | None
+    """Since the last run that asked the whole sample; None when there was none in two days."""
+    usual_ms: float | None
+    """What a photo usually takes, over earlier runs of this version; None when these are too few."""
+    notes: str | None = None
+    details: Data = None
+
+
 class Snapshot(Record):
     """All that a plan needs of one environment, read in one transaction."""
 
@@ -143,6 +156,8 @@ class Snapshot(Record):
     succeeded: frozenset[str]
     """Names of versions that have a succeeded deployment in this environment."""
     ever_deployed: bool
+    monitored: MonitorRow | None = None
+    """None where the monitor never ran; a claim does not ask."""
 
 
 class Claim(Record):
