@@ -34,6 +34,8 @@ class EndpointState:
     """It has given up on this target by itself; waiting longer is of no use."""
     generation: int | None = None
     """Of the order that it follows, where it can tell."""
+    asleep: bool = False
+    """It has its target, and runs when somebody asks it; not ready, and nothing to wait for."""
 
 
 class Endpoint(Protocol):
