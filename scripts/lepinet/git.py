@@ -317,7 +317,9 @@ class Repository:
 
     def objects_beyond(self, tip: str, base: str) -> frozenset[str]:
         """Ids of what `tip` has and the history of `base` has not."""
-        told = self._text("rev-list", "--objects", "--no-object-names", self.resolve(tip), f"^{self.resolve(base)}", "--")
+        told = self._text(
+            "rev-list", "--objects", "--no-object-names", self.resolve(tip), f"^{self.resolve(base)}", "--"
+        )
         return frozenset(told.split())
 
     def fetch_branch(self, name: str) -> str | None:

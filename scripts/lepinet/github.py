@@ -30,6 +30,7 @@ LABEL = "lepinet"
 _VERSION = "2022-11-28"
 _LARGEST = 16 << 20
 _PART_ENDS = "<!-- /lepinet -->"
+_ARM = "mutation($id: ID!) { enablePullRequestAutoMerge(input: {pullRequestId: $id}) { clientMutationId } }"
 _SECONDARY_PAUSE = 60.0
 """Seconds to wait after a secondary rate limit that names none."""
 
@@ -55,11 +56,18 @@ class PullRequest(_Answer):
     """Open, unless it was asked for otherwise."""
 
     number: int
+    node_id: str
+    """What GraphQL calls it."""
     html_url: str
     title: str
     body: str | None = None
+    state: str
+    """`open` or `closed`."""
+    user: _User | None = None
     head: _Head
     merged_at: datetime | None = None
+    auto_merge: Any = None
+    """Present once it is armed."""
 
 
 class Comment(_Answer):
@@ -86,6 +94,16 @@ class CheckRun(_Answer):
     """A check beside those of workflows."""
 
     id: int
+
+
+class _Error(_Answer):
+    message: str
+
+
+class _Mutated(_Answer):
+    """GraphQL's answer; there the status is 200 whatever came of it."""
+
+    errors: tuple[_Error, ...] = ()
 
 
 class _Object(_Answer):
@@ -174,6 +192,23 @@ class GitHub:
         listed = self._list("/pulls", PullRequest, {"head": f"{owner}:{branch}", "state": "open"})
         return next((one for one in listed if one.head.sha == head), None)
 
+    def merge_when_ready(self, pull_request: PullRequest) -> None:
+        """Arm auto-merge: GitHub merges it once all is there that main requires. REST has no call for it.
+
+        https://docs.github.com/graphql/reference/mutations#enablepullrequestautomerge
+
+        Raises:
+            RefusedError: GitHub says why not, such as that the repository's settings do not allow it, or that main
+                requires nothing that could be waited for.
+        """
+        if pull_request.auto_merge is not None:
+            return
+        url = f"{self._api}/graphql"
+        asked = {"query": _ARM, "variables": {"id": pull_request.node_id}}
+        answer = self._read(self._send("POST", url, asked), _Mutated, "/graphql")
+        if answer.errors:
+            raise RefusedError(f"GitHub says {answer.errors[0].message[:300]}", where=self.repository)
+
     def merged_by(self, commit: str) -> PullRequest | None:
         """The pull request that brought a commit to main; None for what was pushed."""
         listed = self._list(f"/commits/{commit}/pulls", PullRequest)
@@ -241,7 +276,7 @@ class GitHub:
         return self._make(found, Comment, f"/issues/comments/{found.id}", {"body": body})
 
     def amend(self, number: int, key: str, part: str, text: str, author: str = BOT) -> Comment:
-        """Say more at the top of that comment, in place of what the part of this name said; arguments as of `comment`."""
+        """Say more at the top of that comment, in place of what that part of it said; arguments as of `comment`."""
         found = self._comment(number, key, author)
         said = found.body.removeprefix(_mark(key)).lstrip("\n") if found else ""
         rest = re.sub(rf"{re.escape(_mark(part))}.*?{_PART_ENDS}\n*", "", said, count=1, flags=re.DOTALL)

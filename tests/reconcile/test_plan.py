@@ -35,8 +35,8 @@ def declares(name: str, conditions: str = "as now") -> Declared:
     return Declared("production", target(name), VERSIONS, conditions)
 
 
-def serves(name: str | None, *, ready: bool = True, asleep: bool = False) -> EndpointState:
-    return EndpointState(target(name) if name else None, ready and name is not None, asleep=asleep)
+def serves(name: str | None, *, ready: bool = True) -> EndpointState:
+    return EndpointState(target(name) if name else None, ready and name is not None)
 
 
 def deployment(name: str, status: str, *, back: str | None = None, **more: Any) -> dict[str, Any]:
@@ -110,13 +110,6 @@ UNMOVED = deployment("v1.1.0", "failed", back="v1.0.0", failure="move", error="n
         pytest.param("v1.0.0", registry(None), serves(None), ("deploy", "v1.0.0", True, True), id="first activation"),
         pytest.param(
             "v1.0.0", registry("v1.0.0", FIRST), serves("v1.0.0"), ("nothing", "v1.0.0", False, False), id="in step"
-        ),
-        pytest.param(
-            "v1.0.0",
-            registry("v1.0.0", FIRST),
-            serves("v1.0.0", ready=False, asleep=True),
-            ("nothing", "v1.0.0", False, False),
-            id="in step and asleep",
         ),
         pytest.param(
             "v1.1.0", registry("v1.0.0", FIRST), serves("v1.0.0"), ("deploy", "v1.1.0", True, True), id="activation"

@@ -36,6 +36,7 @@ COMMANDS = {
     "status": ("look", "What is live, and whether all agree."),
     "versions": ("look", "Every version, and where it is active."),
     "history": ("look", "Who moved what, when and why."),
+    "monitor": ("monitor", "Whether the live endpoint still answers as when it was activated."),
     "unpin": ("reconcile", "Lift the pin of an emergency."),
     "serve": ("serve", "Answer photos with the active model, on this machine."),
     "doctor": ("doctor", "What is missing in the set-up, and what mends it."),

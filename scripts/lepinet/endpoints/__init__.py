@@ -35,7 +35,7 @@ class EndpointState:
     generation: int | None = None
     """Of the order that it follows, where it can tell."""
     asleep: bool = False
-    """It has its target, and runs when somebody asks it; not ready, and nothing to wait for."""
+    """Ready, with nothing running: the first photo wakes it, so who only watches sends none."""
 
 
 class Endpoint(Protocol):

@@ -135,6 +135,13 @@ def known_images(cases: Iterable[tuple[str | Path, str, str]]) -> KnownImages:
     return _look(None, [_Row(str(path), id_, name) for path, id_, name in cases])
 
 
+def part_of(known: KnownImages, images: Iterable[KnownImage]) -> KnownImages:
+    """Some of the photos, as a set of their own."""
+    some = tuple(images)
+    keys = ((image.file_name, image.sha256, image.expected_id) for image in some)
+    return KnownImages(known.folder, some, digest_of_images(keys))
+
+
 def digest_of_images(images: Iterable[tuple[str, str | None, str]]) -> str:
     """Over the sorted (file name, digest of the content, species id) of known images."""
     digest = hashlib.sha256()

@@ -116,6 +116,9 @@ class Environment(Value):
     )
     override: Override | None = Field(None, description="Ships a held version by decision.")
     frozen: Text | None = Field(None, description="A reason: while it stands, `active` must not change.")
+    auto_rollback: bool = Field(
+        default=False, description="When `lepinet monitor` alarms over the answers, it proposes the version before."
+    )
 
     @field_validator("override", mode="after")
     @classmethod

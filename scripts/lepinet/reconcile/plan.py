@@ -167,10 +167,8 @@ class _Seen:
         )
 
     def must_move(self, aim: Target) -> bool:
-        """The endpoint is set to something else, or does not answer with the aim yet; asleep, it will."""
-        if self.endpoint is None:
-            return False
-        return not (aim.same_files(self.endpoint.target) and (self.endpoint.ready or self.endpoint.asleep))
+        """The endpoint is set to something else, or does not answer with the aim yet."""
+        return self.endpoint is not None and not (aim.same_files(self.endpoint.target) and self.endpoint.ready)
 
     def target_of(self, version: str | None) -> Target | None:
         """A version by name: as the manifest has it, else as its row does."""

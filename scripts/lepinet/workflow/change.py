@@ -60,13 +60,18 @@ def activate(
 
 def rollback(workspace: Workspace, environment: str, version: str, reason: str, *, local: bool = False) -> Edited:
     """Declare an earlier version again; arguments as of `activate`."""
-    wanted = Proposal(
+    wanted = rollback_proposal(environment, version, reason, f"rollback-{environment}-{version}")
+    return _brought(workspace, wanted, local=local)
+
+
+def rollback_proposal(environment: str, version: str, reason: str, branch: str) -> Proposal:
+    """An earlier version, to be declared again."""
+    return Proposal(
         edit=partial(edit.activate, environment=environment, version=version),
         sentence=f"{FILE} declares {version} active in {environment}",
-        branch=_branch(f"rollback-{environment}-{version}"),
+        branch=_branch(branch),
         message=f"Roll {environment} back to {version}: {' '.join(reason.split())}",
     )
-    return _brought(workspace, wanted, local=local)
 
 
 def previous_version(workspace: Workspace, environment: str) -> str:
