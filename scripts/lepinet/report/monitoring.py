@@ -5,7 +5,7 @@ from __future__ import annotations
 from lepinet.monitor import Cause, Finding, Looked, Monitored
 from lepinet.report.escape import for_markdown, for_terminal
 
-_TITLES = {
+TITLES = {
     Cause.NO_ANSWER: "the endpoint does not answer",
     Cause.ANSWERS: "the endpoint answers otherwise than it was tested",
     Cause.ACCURACY: "fewer photos are named right than the floor allows",
@@ -26,7 +26,7 @@ _TODO = {
 
 def title(environment: str, cause: Cause) -> str:
     """Of the cause's issue, and the head of its message."""
-    return f"{environment}: {_TITLES[cause]}"
+    return f"{environment}: {TITLES[cause]}"
 
 
 def issue(run: Monitored, finding: Finding, log: str | None, proposed: str | None = None) -> str:
@@ -75,11 +75,11 @@ def lines(run: Monitored) -> tuple[str, ...]:
     """For the terminal: the answer first, then each cause."""
     asked = f"tested {'the whole sample' if run.kept.whole else 'a few photos'}: " if run.looked is Looked.ASKED else ""
     found = [
-        f"{'ALARM' if finding.alarms else 'seen once, alarms the second time'}: {_TITLES[finding.cause]}: "
+        f"{'ALARM' if finding.alarms else 'seen once, alarms the second time'}: {TITLES[finding.cause]}: "
         f"{finding.sentence}"
         for finding in run.findings
     ]
-    return (f"{asked}{run.sentence}", *found, *(f"over: {_TITLES[cause]}" for cause in run.over))
+    return (f"{asked}{run.sentence}", *found, *(f"over: {TITLES[cause]}" for cause in run.over))
 
 
 def _in_a_row(finding: Finding) -> str | None:
