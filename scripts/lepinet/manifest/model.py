@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from lepinet.manifest.fields import (
     Confidence,
+    DeclaredName,
     EnvironmentName,
     Figure,
     Link,
@@ -22,7 +23,7 @@ from lepinet.manifest.fields import (
     Revision,
     Share,
     Text,
-    VersionName,
+    VersionNames,
     VersionReference,
 )
 from lepinet.target import HUB_REPOSITORY, Target
@@ -186,6 +187,14 @@ class ModelVersion(Value):
     created_at: Moment | None = Field(None, description="When it was trained, with the offset.")
     notes: Text | None = Field(None, description="What changed since the version before, and why.")
     links: Mapping[str, Link] = Field({}, description="Where to read on, such as run: https://…")
+    legacy: bool = Field(
+        default=False,
+        description="Its name is from before this file, and no semantic version. Only `import` writes it.",
+    )
+    revision_guessed: bool = Field(
+        default=False,
+        description="Nobody noted its revision: it is the last commit before `created_at`. Only `import` writes it.",
+    )
 
     @field_validator("revision", mode="after")
     @classmethod
@@ -214,7 +223,9 @@ class Manifest(Value):
     )
     gates: Gates = Field(default_factory=Gates)
     retention: Retention = Field(default_factory=Retention)
-    versions: Mapping[VersionName, ModelVersion] = Field(description="All model versions; new ones are appended.")
+    versions: Annotated[Mapping[DeclaredName, ModelVersion], VersionNames()] = Field(
+        description="All model versions; new ones are appended."
+    )
 
     @field_validator("environments", mode="after")
     @classmethod

@@ -37,7 +37,7 @@ def monitor_all(workspace: Workspace, environment: str | None, counted: CountedF
 
 
 def _monitored(workspace: Workspace, environment: str, registry: Registry, counted: CountedFor) -> Monitored:
-    snapshot = registry.snapshot(environment)
+    snapshot = registry.snapshot(environment, workspace.manifest.versions)
     looking = _Looking(workspace, environment, registry, snapshot, counted)
     look = looking.look()
     run = monitor(environment, look, workspace.manifest.gates, snapshot.monitored)
