@@ -241,7 +241,7 @@ class GitHub:
         return self._make(found, Comment, f"/issues/comments/{found.id}", {"body": body})
 
     def amend(self, number: int, key: str, part: str, text: str, author: str = BOT) -> Comment:
-        """Say more at the top of that comment, in place of what the part of this name said; arguments as of `comment`."""
+        """Say more at the top of that comment, in place of what that part of it said; arguments as of `comment`."""
         found = self._comment(number, key, author)
         said = found.body.removeprefix(_mark(key)).lstrip("\n") if found else ""
         rest = re.sub(rf"{re.escape(_mark(part))}.*?{_PART_ENDS}\n*", "", said, count=1, flags=re.DOTALL)

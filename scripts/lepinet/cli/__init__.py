@@ -40,6 +40,7 @@ COMMANDS = {
     "serve": ("serve", "Answer photos with the active model, on this machine."),
     "doctor": ("doctor", "What is missing in the set-up, and what mends it."),
     "db": ("db", "The registry's database."),
+    "github": ("github", "What the workflows in .github tell GitHub."),
     "schema": ("schema", "The JSON Schemas of models.yaml and of the reports."),
     "demo": ("demo", "The whole story on this machine."),
 }
