@@ -179,9 +179,10 @@ class Repository:
         return int(self._text("rev-list", "--first-parent", "--count", self.resolve(commit), "--"))
 
     def on_first_parent_line(self, commit: str, tip: str) -> bool:
-        """Whether the way back from `tip`, by first parents only, passes `commit`; not if it is unknown here."""
-        if not _is_ref(commit) or self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode:
-            return False
+        """Whether the way back from `tip`, by first parents only, passes `commit`; not if one is unknown here."""
+        for each in (commit, tip):
+            if not _is_ref(each) or self._try("cat-file", "-e", f"{each}^{{commit}}").returncode:
+                return False
         ahead = self.generation(tip) - self.generation(commit)
         if ahead < 0:
             return False

@@ -43,6 +43,7 @@ COMMANDS = {
     "import": ("import_", "A first models.yaml from a registry kept by hand."),
     "doctor": ("doctor", "What is missing in the set-up, and what mends it."),
     "db": ("db", "The registry's database."),
+    "github": ("github", "What the workflows in .github tell GitHub."),
     "schema": ("schema", "The JSON Schemas of models.yaml and of the reports."),
     "demo": ("demo", "The whole story on this machine."),
 }

@@ -132,6 +132,22 @@ def _must_be_main(workspace: Workspace, commit: str) -> None:
         )
 
 
+def _must_outlive_the_job(workspace: Workspace, environment: str) -> None:
+    """A machine of GitHub's is thrown away after each job, and with it what lives on it."""
+    if workspace.settings.environ.get("RUNNER_ENVIRONMENT") != "github-hosted":
+        return
+    declared = workspace.manifest.environments[environment]
+    of_one_machine = ["registry: embedded"] if declared.registry.kind == "embedded" else []
+    of_one_machine += ["endpoint: local"] if declared.endpoint.kind == "local" else []
+    if of_one_machine:
+        raise RefusedError(
+            f"{environment} has {' and '.join(of_one_machine)}: that lives on one machine, and GitHub's runner is gone "
+            "after the job",
+            where=FILE,
+            todo="take kinds that others can reach, or run this on a runner of your own",
+        )
+
+
 def _lines(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n")
 
@@ -148,6 +164,7 @@ def _run(
     workspace: Workspace, environment: str, commit: str, options: Options, *, telling: Telling, offline: Offline
 ) -> Iterator[Run]:
     git = workspace.git
+    _must_outlive_the_job(workspace, environment)
 
     def ask(registry: Registry, url: str, target: Target) -> Proof:
         with something_to_ask(workspace.known_images) as known:
