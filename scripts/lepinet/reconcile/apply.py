@@ -184,7 +184,7 @@ def _act(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judg
         return stopped
     if plan.aim != declared.target:
         return None
-    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live")
+    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live", deployed=True)
 
 
 def _stopped(plan: Plan) -> Outcome | None:

@@ -42,7 +42,7 @@ def tell(workspace: Workspace, run: Monitored) -> Told:
             proposed = _way_back(workspace, github, run)
             done += [proposed] if proposed else []
             for finding in run.alarms:
-                body = text.issue(run, finding, _log_url(workspace), proposed if _is_of_the_model(finding) else None)
+                body = text.issue(run, finding, log_url(workspace), proposed if _is_of_the_model(finding) else None)
                 about = text.title(run.environment, finding.cause)
                 links[finding.cause] = github.alarm(_key(run, finding.cause), about, body).html_url
                 done.append(f"issue: {links[finding.cause]}")
@@ -142,7 +142,7 @@ def _key(run: Monitored, cause: Cause) -> str:
     return f"monitor-{run.environment}-{cause}"
 
 
-def _log_url(workspace: Workspace) -> str | None:
+def log_url(workspace: Workspace) -> str | None:
     """Of this run, in GitHub Actions."""
     environ = workspace.settings.environ
     named = [environ.get(name) for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
