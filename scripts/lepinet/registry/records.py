@@ -126,6 +126,8 @@ class DeploymentRow(Record):
     failure: Failure | None
     error: str | None
     begun_at: datetime
+    flipped_at: datetime | None = None
+    """When the registry named its version; before the proof, where the endpoint follows the registry."""
     ended_at: datetime | None
 
     @property
