@@ -18,15 +18,16 @@ def online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
 @pytest.fixture
 def hosted(online: Hosted) -> Hosted:
     """v1.0.0 is live, of two replicas; nothing is ordered, nothing was asked."""
-    return start_over(online)
+    online.service.endpoints.clear()
+    create(online, "v1.0.0")
+    start_over(online)
+    return online
 
 
-def start_over(online: Hosted, version: str = "v1.0.0") -> Hosted:
-    """As if the first deployment ever were that of a version; main goes on."""
+def start_over(online: Hosted, version: str = "v1.0.0") -> None:
+    """As if the first deployment ever were that of a version, which is served already; main goes on."""
     online.service.forget()
     online.hub.forget()
-    online.service.endpoints.clear()
-    create(online, version)
     online.declare(version)
     online.sql("delete from public.deployment_events")
     online.sql("delete from public.model_deployments")
@@ -39,4 +40,3 @@ def start_over(online: Hosted, version: str = "v1.0.0") -> Hosted:
     first = online.reconcile()
     assert first.code == 0, first
     online.service.forget()
-    return online

@@ -30,6 +30,8 @@ from lepinet.workflow.deploy import Options, Telling, reconcile_all
 from lepinet.workflow.workspace import Workspace, open_workspace
 from reconcile.world import LENIENT, PHOTOS, commit, git
 from serving.local_environment import KNOWN_IMAGES, TESTS
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project
 
 VERSIONS = ("v1.0.0", "v1.1.0", "v1.2.0")
 REPOSITORY = "asha/butterflies"
@@ -41,7 +43,7 @@ known_images: photos
 environments:
   production:
     active: {active}
-    registry: embedded
+    registry: {registry}
     endpoint: {endpoint}
 gates: {gates}
 versions:
@@ -73,8 +75,13 @@ class Hosted:
     owner: Connection
     revisions: Mapping[str, str]
     """Commits on the Hub, by version."""
+    project: Project
+    """The same database as a Supabase project, for who wants it so."""
+    project_url: str
     endpoint: str = ENDPOINT
     """As models.yaml has it."""
+    registry: str = "embedded"
+    """As well."""
     timings: Timings = TIMINGS
 
     @property
@@ -84,6 +91,8 @@ class Hosted:
             "HF_ENDPOINT": self.hub.url,
             "LEPINET_HF_ENDPOINTS_URL": self.service.url,
             "HF_TOKEN": TOKEN,
+            "SUPABASE_URL": self.project_url,
+            "SUPABASE_SERVICE_KEY": self.project.secret_key,
             "LEPINET_HOME": str(self.home),
             "USER": "asha",
         }
@@ -102,7 +111,9 @@ class Hosted:
 
     def declare(self, active: str, **gates: Any) -> str:
         """Commit to main; the id of the commit."""
-        text = MANIFEST.format(active=active, endpoint=self.endpoint, gates=json.dumps(LENIENT | gates))
+        text = MANIFEST.format(
+            active=active, registry=self.registry, endpoint=self.endpoint, gates=json.dumps(LENIENT | gates)
+        )
         for name in VERSIONS:
             text += f"  {name}: {{file_path: {REPOSITORY}, revision: {self.revisions[name]}}}\n"
         (self.folder / "models.yaml").write_text(text)
@@ -197,7 +208,9 @@ def hosted_online(place: Path) -> Iterator[Hosted]:
         data = home / commit(repository, "Begin")
         server = stack.enter_context(EmbeddedServer(data / "registry"))
         owner = stack.enter_context(server.connect())
-        hosted = Hosted(repository, home, hub, service, owner, revisions)
+        project = Project(server.url(user="authenticator"))
+        project_url = stack.enter_context(project_online(project))
+        hosted = Hosted(repository, home, hub, service, owner, revisions, project, project_url)
         hosted.declare(VERSIONS[0])
         tuple(migrate(hosted.workspace, None, lambda _: True))
         yield hosted

@@ -146,6 +146,14 @@ class Snapshot(Record):
     """Names of versions that have a succeeded deployment in this environment."""
     ever_deployed: bool
 
+    @property
+    def proved(self) -> str | None:
+        """The active version; its predecessor, while a deployment has flipped to it before the proof."""
+        for row in self.deployments:
+            if row.status is DeploymentStatus.STARTED and row.kind is DeploymentKind.MERGE and row.flipped_at:
+                return row.way_back.version if row.way_back else None
+        return self.environment.active
+
 
 class Claim(Record):
     """The answer to `claim`."""
