@@ -142,6 +142,8 @@ class DeploymentRow(Record):
     failure: Failure | None
     error: str | None
     begun_at: datetime
+    flipped_at: datetime | None = None
+    """When the registry named its version; before the proof, where the endpoint follows the registry."""
     ended_at: datetime | None
 
     @property
@@ -164,6 +166,14 @@ class Snapshot(Record):
     succeeded: frozenset[str]
     """Names, among those asked about, of versions that have a succeeded deployment in this environment."""
     ever_deployed: bool
+
+    @property
+    def proved(self) -> str | None:
+        """The active version; its predecessor, while a deployment has flipped to it before the proof."""
+        for row in self.deployments:
+            if row.status is DeploymentStatus.STARTED and row.kind is DeploymentKind.MERGE and row.flipped_at:
+                return row.way_back.version if row.way_back else None
+        return self.environment.active
 
 
 class Claim(Record):
