@@ -23,8 +23,8 @@ EXIT_CODES: dict[type[LepinetError], int] = {
 
 COMMANDS = {
     "validate": ("validate", "Check models.yaml, and a change of it."),
-    "test": ("evaluate", "Test a model on the known images."),
-    "compare": ("evaluate", "Two models side by side, and the verdict."),
+    "test": ("test", "Test a model on the known images."),
+    "compare": ("compare", "Two models side by side, and the verdict."),
     "check": ("check", "All that a pull request needs, as one verdict."),
     "known-images": ("known_images", "Whether the known images are fit to judge by."),
     "fingerprint": ("known_images", "What training photos show, to be kept beside their model."),

@@ -60,12 +60,8 @@ def answers_of_folder(
         UsageError: no such folder, or the packages that run a model are not installed.
         RefusedError: the model cannot be used, with the reason.
     """
-    # It needs numpy, which nobody has who only asks a live endpoint.
-    from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints  # noqa: PLC0415
-
     files = read_model_files(folder)
-    shown = fingerprints_of(known, looks or {})
-    learned = among(shown, training_fingerprints(folder)) if shown else ()
+    alike, trained_on = _looked_at(looks, known, folder) if looks else ((), ())
     runtime = runtime_of(files)
     sha256 = files.sha256()
     labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
@@ -90,8 +86,8 @@ def answers_of_folder(
         known_images_sha256=known.sha256,
         nameable=labels.nameable & {image.expected_id for image in known.images},
         answers=tuple(_answer(image, raw, labels.named) for image in known.images),
-        alike=tuple(map(tuple, alike(shown))),
-        trained_on=tuple(sorted(learned)),
+        alike=alike,
+        trained_on=trained_on,
     )
 
 
@@ -128,6 +124,18 @@ def answers_of_endpoint(
         nameable=None,
         answers=tuple(_answer(image, raw, labels.named) for image in known.images),
     )
+
+
+def _looked_at(
+    looks: Mapping[str, Look], known: KnownImages, folder: Path
+) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """Which photos look alike, and which look like one that the model was trained on."""
+    # It needs numpy, which takes longer to import than all else where every answer was kept.
+    from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints  # noqa: PLC0415
+
+    shown = fingerprints_of(known, looks)
+    learned = among(shown, training_fingerprints(folder)) if shown else ()
+    return tuple(map(tuple, alike(shown))), tuple(sorted(learned))
 
 
 class _Count:

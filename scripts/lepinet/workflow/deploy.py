@@ -25,9 +25,10 @@ from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
 from lepinet.target import Target
 from lepinet.workflow.declared import declared, declaring
-from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask, speed_of
+from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
+from lepinet.workflow.speed import speed_of
 from lepinet.workflow.workspace import Workspace, actor
 
 CountedFor = Callable[[str], Counted]

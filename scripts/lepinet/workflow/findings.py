@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Decision, Terms, Verdict
+from lepinet.evaluation.gates import Decision, Verdict
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.results import Unanswered, results_of, summarise
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import ModelVersion
