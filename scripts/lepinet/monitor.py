@@ -16,6 +16,7 @@ from lepinet.manifest.model import Gates
 from lepinet.reconcile.plan import Action, Plan
 from lepinet.reconcile.proof import Proof, prove
 from lepinet.registry.records import MonitorRow
+from lepinet.target import Target
 
 EVERY: Final = 6 * 3600
 """Seconds between two runs."""
@@ -80,7 +81,9 @@ class Look:
     live: Answers | None = None
     """What the endpoint says of the sample."""
     tested: Answers | None = None
-    """What the version it is set to said of the same photos when it was activated, in the same order."""
+    """What the target's version said of the same photos when it was activated, in the same order."""
+    target: Target | None = None
+    """What should have answered: what the endpoint is set to, where it tells, else the active version."""
     whole: bool = False
 
 
@@ -163,7 +166,7 @@ def monitor(environment: str, look: Look, gates: Gates, earlier: MonitorRow | No
         earlier: the last run; None when this is the first.
     """
     figures = measure(look.live) if look.live else None
-    proof = prove(look.live, look.tested) if look.live else None
+    proof = prove(look.live, look.tested, look.target) if look.live and look.target else None
     found = dict(_found(look, figures, proof, gates, earlier.usual_ms if earlier else None))
     before = _runs(earlier)
     looked_at = _looked_at(look, found)

@@ -102,11 +102,34 @@ class StandIn:
             return found.fault
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers, or does what was ordered instead."""
+class Sender(BaseHTTPRequestHandler):
+    """Sends answers, right ones and others."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    ending: ClassVar[threading.Event]
+
+    def send(self, reply: Reply) -> None:
+        self.send_head(reply)
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    def send_head(self, reply: Reply, *, length: int | None = -1) -> None:
+        """The length is the body's; None: it is not said."""
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if length is not None:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Handler(Sender):
+    """Answers, or does what was ordered instead."""
+
     stand_in: ClassVar[StandIn]
     is_storage: ClassVar[bool]
 
@@ -132,23 +155,6 @@ class Handler(BaseHTTPRequestHandler):
             {"access_token": token, "token_type": "bearer", "expires_in": 3600} if token else {"error": "invalid_grant"}
         )
         self.send(Reply(200 if token else 400, json.dumps(body).encode(), {"Content-Type": "application/json"}))
-
-    def send(self, reply: Reply) -> None:
-        self.send_head(reply)
-        if self.command != "HEAD":
-            self.wfile.write(reply.body)
-
-    def send_head(self, reply: Reply, *, length: int | None = -1) -> None:
-        """The length is the body's; None: it is not said."""
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        if length is not None:
-            self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
     def _asked(self) -> Asked:
         url = urlsplit(self.path)
@@ -185,8 +191,15 @@ class _Server(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def _serving(stand_in: StandIn, *, storage: bool) -> Iterator[str]:
-    own = type("Own", (Handler,), {"stand_in": stand_in, "is_storage": storage})
-    with _Server(("127.0.0.1", 0), own) as server:
+    own = type("Own", (Handler,), {"stand_in": stand_in, "is_storage": storage, "ending": stand_in.ending})
+    with served(own) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def served(handler: type[Sender]) -> Iterator[str]:
+    """The URL of a server on this machine, as long as the context lasts."""
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -44,7 +44,7 @@ def answers(*, of: int = 20, wrong: int = 0, newly_wrong: int = 0) -> tuple[Answ
 
 def asked(*, plan: Plan | None = IN_STEP, tested: bool = True, **counts: int) -> Look:
     then, now = answers(**counts)
-    return Look(Looked.ASKED, plan=plan, live=now, tested=then if tested else None)
+    return Look(Looked.ASKED, plan=plan, live=now, tested=then if tested else None, target=AIM)
 
 
 def silent() -> Look:

@@ -142,6 +142,8 @@ class DeploymentRow(Record):
     failure: Failure | None
     error: str | None
     begun_at: datetime
+    flipped_at: datetime | None = None
+    """When the registry named its version; before the proof, where the endpoint follows the registry."""
     ended_at: datetime | None
 
     @property
@@ -179,6 +181,14 @@ class Snapshot(Record):
     ever_deployed: bool
     monitored: MonitorRow | None = None
     """None where the monitor never ran; a claim does not ask."""
+
+    @property
+    def proved(self) -> str | None:
+        """The active version; its predecessor, while a deployment has flipped to it before the proof."""
+        for row in self.deployments:
+            if row.status is DeploymentStatus.STARTED and row.kind is DeploymentKind.MERGE and row.flipped_at:
+                return row.way_back.version if row.way_back else None
+        return self.environment.active
 
 
 class Claim(Record):

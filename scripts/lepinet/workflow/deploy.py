@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from lepinet.changes import standing
-from lepinet.endpoints import Progress
+from lepinet.endpoints import Address, Progress
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.run import answers_of_endpoint
@@ -20,7 +20,7 @@ from lepinet.manifest.load import FILE
 from lepinet.reconcile.apply import reconcile
 from lepinet.reconcile.emergency import rollback_now
 from lepinet.reconcile.lease import Place
-from lepinet.reconcile.proof import Proof, prove
+from lepinet.reconcile.proof import ASKED, Proof, prove
 from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
 from lepinet.report.escape import for_terminal
@@ -186,11 +186,18 @@ def _run(
     git = workspace.git
     _must_outlive_the_job(workspace, environment)
 
-    def ask(registry: Registry, url: str, target: Target) -> Proof:
+    def ask(registry: Registry, address: Address, target: Target) -> Proof:
         with something_to_ask(workspace.known_images) as known:
-            progress = telling.counted(f"{environment}: proving {target.version or target}")
-            live = answers_of_endpoint(url, known, workspace.species, timings=workspace.timings, progress=progress)
-        return prove(live, tested_answers(offline, registry, target, live.known_images_sha256))
+            live = answers_of_endpoint(
+                address.url,
+                some := known.sample(ASKED),
+                workspace.species,
+                token=address.token,
+                timings=workspace.timings,
+                progress=telling.counted(f"{environment}: proving {target.version or target}"),
+            )
+        tested = tested_answers(offline, registry, target, known.sha256)
+        return prove(live, tested.among({image.file_name for image in some.images}) if tested else None, target)
 
     with workspace.registry(environment) as registry:
         yield Run(

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 from lepinet.endpoints import Endpoint, EndpointState
 from lepinet.errors import OutsideError
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.cases import KnownImage, KnownImages, part_of
+from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.run import answers_of_endpoint
-from lepinet.evaluation.sample import stratified
 from lepinet.monitor import A_FEW, WHOLE, Look, Looked, Monitored, monitor, whole_is_due
 from lepinet.reconcile.plan import Plan, make_plan
 from lepinet.registry import Registry
 from lepinet.registry.records import PerformanceLog, Snapshot
+from lepinet.target import Target
 from lepinet.workflow.declared import declared, declaring
 from lepinet.workflow.workspace import Workspace
 
@@ -96,20 +96,25 @@ class _Looking:
         return self._ask(endpoint, state, plan)
 
     def _ask(self, endpoint: Endpoint, state: EndpointState, plan: Plan | None) -> Look:
-        url = endpoint.predict_url()
         known = self.workspace.known_images
-        if url is None or known is None:
-            return Look(Looked.NOTHING, "this endpoint cannot be asked" if url is None else "no known images", plan)
-        photos, tested = self._photos(known, state)
-        if not photos:
-            return Look(Looked.NOTHING, "no known image can be read", plan)
+        target = state.target or self._named(self.snapshot.environment.active)
+        try:
+            address = endpoint.address()
+        except OutsideError as error:
+            return Look(Looked.SILENT, error.what, plan)
+        if address is None or known is None or target is None:
+            return Look(Looked.NOTHING, "it cannot be asked, or there are no known images", plan)
+        photos, tested = self._photos(known, target)
         whole = whole_is_due(self.snapshot.monitored)
-        chosen = stratified(photos, WHOLE if whole else A_FEW)
+        some = photos.sample(WHOLE if whole else A_FEW)
+        if not len(some):
+            return Look(Looked.NOTHING, "no known image can be read", plan)
         try:
             live = answers_of_endpoint(
-                url,
-                part_of(known, chosen),
+                address.url,
+                some,
                 self.workspace.species or known.species(),
+                token=address.token,
                 timings=self.workspace.timings,
                 progress=self.counted(f"{self.environment}: asking the endpoint"),
             )
@@ -117,37 +122,36 @@ class _Looking:
             return Look(Looked.SILENT, error.what, plan)
         if tested is not None:
             said = {answer.file_name: answer for answer in tested.answers}
-            same = tuple(said[photo.file_name] for photo in chosen)
-            tested = tested.model_copy(update={"answers": same})
-        return Look(Looked.ASKED, plan=plan, live=live, tested=tested, whole=whole)
+            tested = tested.model_copy(update={"answers": tuple(said[photo.file_name] for photo in some.images)})
+        return Look(Looked.ASKED, plan=plan, live=live, tested=tested, target=target, whole=whole)
 
-    def _photos(self, known: KnownImages, state: EndpointState) -> tuple[list[KnownImage], Answers | None]:
-        """Those that can be asked about, and what the version said of them: all of them, where it was asked at all."""
-        readable = [photo for photo in known.images if photo.sha256]
-        tested = self._tested(state)
+    def _photos(self, known: KnownImages, target: Target) -> tuple[KnownImages, Answers | None]:
+        """What can be asked about, and what the target's version said of it when it was activated.
+
+        A photo that was changed or added since is left out; where all were, or nothing was said, all are asked about.
+        """
+        tested = self._tested(target)
         said = {answer.file_name: answer.sha256 for answer in tested.answers if not answer.error} if tested else {}
-        same = [photo for photo in readable if said.get(photo.file_name) == photo.sha256]
-        return (same, tested) if same else (readable, None)
+        readable = {photo.file_name: photo.sha256 for photo in known.images if photo.sha256}
+        same = {name for name, sha256 in readable.items() if said.get(name) == sha256}
+        return known.among(same or readable.keys()), tested if same else None
 
-    def _tested(self, state: EndpointState) -> Answers | None:
-        """What the version that the endpoint is set to said when it was activated; None when nobody can tell."""
-        version = self._version_of(state)
+    def _tested(self, target: Target) -> Answers | None:
+        version = next((it.version for it in self._targets() if it.same_files(target)), None)
         stored = self.registry.tested_answers(version, self.environment) if version else None
         try:
             return Answers.model_validate(stored) if stored else None
         except ValidationError:
             return None
 
-    def _version_of(self, state: EndpointState) -> str | None:
-        """By its files, where the endpoint tells them: whether it should serve these is what the plan says."""
-        if state.target is None:
-            return self.snapshot.environment.active
+    def _named(self, version: str | None) -> Target | None:
+        return next((target for target in self._targets() if target.version == version), None)
+
+    def _targets(self) -> Iterator[Target]:
+        """The versions that the manifest knows, then those of the registry."""
         manifest = self.workspace.manifest
-        known = (
-            *(manifest.target(name) for name in manifest.versions),
-            *(row.target for row in self.snapshot.versions if row.target),
-        )
-        return next((target.version for target in known if target.same_files(state.target)), None)
+        yield from (manifest.target(name) for name in manifest.versions)
+        yield from (row.target for row in self.snapshot.versions if row.target)
 
     def _plan(self, state: EndpointState | None) -> Plan | None:
         """What reconcile would do; None where this checkout is not main as it was reconciled last, or newer."""
