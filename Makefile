@@ -54,7 +54,7 @@ lint: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 # A quarter of an hour on two cores; the page is the same for the same seed and versions.
 calibration: $(READY)
