@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -49,6 +50,17 @@ def test_activating_another_version_takes_the_old_override_with_it(fullest: str)
     assert len(out) == 2
     assert len(put) == 1
     assert load(after).environments["production"].override is None
+
+
+@pytest.mark.parametrize("name", ["best of 2024", "1.0", "v1", 'm: "x", #2', "null", "{a}", "ටිකිරි"])
+def test_old_names_are_activated_as_they_are(smallest: str, name: str) -> None:
+    quoted = json.dumps(name, ensure_ascii=False)
+    both = f"{smallest}  {quoted}: {{file_path: a/b, revision: {'a' * 40}, legacy: true}}\n".encode()
+    after = activate(both, "production", name, override="it is the best")
+    production = load(after).environments["production"]
+    assert production.override
+    assert (production.active, production.override.version) == (name, name)
+    assert load(activate(after, "production", "v1.0.0")) == load(both)
 
 
 def test_activating_what_is_active_changes_nothing(fullest: str) -> None:

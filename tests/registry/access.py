@@ -56,6 +56,7 @@ _INSERTS: Final = {
 }
 CALLS: Final = (
     "registry_snapshot('production')",
+    "list_model_versions()",
     "deployment_history()",
     "log_model_version('v3.0.0', 'm')",
     "log_model_performance(ID, 'v1.0.0', 'monitor', 1, 9)",

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,8 @@ from lepinet.timings import Timings
 
 if TYPE_CHECKING:
     # The official client takes most of a second to import: only those who fetch pay for it.
-    from lepinet.hub.asking import Asking, Patience
+    from lepinet.hub.asking import Asking
+    from lepinet.huggingface import Patience
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGEST = 2 << 30
@@ -69,6 +71,15 @@ class Hub:
         """
         _must_be_a_repository(repository)
         return self._asking.listing(repository, revision, self._asking.patience()).revision
+
+    def commit_at(self, repository: str, moment: datetime) -> str | None:
+        """The last commit of main that was made by then, 40 hex digits; None when there was none yet.
+
+        Raises:
+            LepinetError: as `fetch`.
+        """
+        _must_be_a_repository(repository)
+        return self._asking.commit_at(repository, moment, self._asking.patience())
 
     def fetch(self, repository: str, revision: str, choose: Choose) -> Kept:
         """The files of a commit; what is here already is looked at again, and nothing is asked.
@@ -153,7 +164,7 @@ class Hub:
         self, listing: Listing, file: ListedFile, folder: Path, patience: Patience, progress: Callable[[int], None]
     ) -> None:
         """Fetch what is missing of one file, and all of it where what came is something else."""
-        from lepinet.hub.asking import NoAnswerError  # noqa: PLC0415 -- see above
+        from lepinet.huggingface import NoAnswerError  # noqa: PLC0415 -- see above
 
         path = inside(folder, file.name)
         path.parent.mkdir(parents=True, exist_ok=True)

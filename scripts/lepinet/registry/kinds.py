@@ -7,12 +7,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import assert_never
 
+import psycopg
+
 from lepinet.errors import UsageError
 from lepinet.manifest.model import RegistrySettings
 from lepinet.registry import Registry
-from lepinet.registry.calls import Connection
+from lepinet.registry.calls import Connection, explained
 from lepinet.registry.postgres import Address, PostgresTransport
 from lepinet.registry.project import Project, reference
+from lepinet.registry.records import OldRow
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 
@@ -50,6 +53,26 @@ def open_registry(
                 yield Registry(supabase)
         case _:
             assert_never(kind.kind)
+
+
+def old_rows(
+    kind: RegistrySettings, folder: Callable[[], Path], settings: Settings, timings: Timings
+) -> tuple[OldRow, ...]:
+    """The rows of `model_versions` as they stand, in a database that has seen no migration too.
+
+    Arguments and errors as `open_registry`; the settings are those that every environment shares.
+    """
+    if kind.kind == "supabase":
+        from lepinet.registry.supabase import SupabaseTransport  # noqa: PLC0415  # as above
+
+        with closing(SupabaseTransport(_project(kind, settings, None), timings)) as supabase:
+            return tuple(OldRow.model_validate(row) for row in supabase.rows("model_versions"))
+    with open_database(kind, None, folder, settings, timings) as (connection, where):
+        try:
+            found = connection.execute("select to_jsonb(v) from public.model_versions v order by v.id").fetchall()
+        except psycopg.Error as error:
+            raise explained(error, where) from None
+        return tuple(OldRow.model_validate(row) for (row,) in found)
 
 
 def embedded_folder(folder: Path) -> Path:
@@ -97,7 +120,7 @@ def _database_url(settings: Settings, environment: str | None) -> str:
 
 @contextmanager
 def open_database(
-    kind: RegistrySettings, environment: str, folder: Callable[[], Path], settings: Settings, timings: Timings
+    kind: RegistrySettings, environment: str | None, folder: Callable[[], Path], settings: Settings, timings: Timings
 ) -> Iterator[tuple[Connection, str]]:
     """A direct connection as the database's owner, for migrations, and the database's name for messages.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -48,12 +48,29 @@ class SupabaseTransport:
 
     def call(self, function: str, **arguments: Any) -> Any:
         given = {name: _as_json(value) for name, value in arguments.items()}
+        return self._answer(self._client.rpc(function, given).execute, function)
+
+    def rows(self, table: str) -> Iterator[dict[str, Any]]:
+        """Every row of a table with an `id`, in its order, however few of them one answer may have."""
+        last: list[str] = []
+        while True:
+            asked = self._client.from_(table).select("*").order("id")
+            for identity in last:
+                asked = asked.gt("id", identity)
+            page: list[dict[str, Any]] = self._answer(asked.execute)
+            if not page:
+                return
+            yield from page
+            last = [str(page[-1]["id"])]
+
+    def _answer(self, ask: Callable[[], Any], function: str | None = None) -> Any:
+        """The data of an answer to a request that may be repeated: a function's, else one that only reads."""
         pause = self._timings.retry
         maybe_done = False
         repeats = self._timings.retries
         while True:
             try:
-                return self._client.rpc(function, given).execute().data
+                return ask().data
             except _RefusedError as error:
                 failure = _refused(error.refusal, self._project)
             except httpx.RequestError as error:
@@ -66,7 +83,7 @@ class SupabaseTransport:
             pause *= 2
             repeats -= 1
         # A refusal is an answer, to all attempts: what an earlier one had done, the last one would have been told.
-        if maybe_done and not isinstance(failure.said, RefusedError):
+        if function and maybe_done and not isinstance(failure.said, RefusedError):
             raise no_answer(function, self._project.host)
         raise failure.said
 

@@ -174,7 +174,8 @@ def _brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str 
 
 
 def _branch(name: str) -> str:
-    return name.replace("+", "-")
+    """The name without what git does not take in a branch's; old names of versions may hold anything."""
+    return re.sub(r"[^A-Za-z0-9._-]|\.(?=\.|lock$|$)", "-", name)
 
 
 def _revision_of(workspace: Workspace, file_path: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from lepinet.changes import standing
-from lepinet.endpoints import Progress
+from lepinet.endpoints import Address, Progress
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.run import answers_of_endpoint
@@ -20,14 +20,15 @@ from lepinet.manifest.load import FILE
 from lepinet.reconcile.apply import reconcile
 from lepinet.reconcile.emergency import rollback_now
 from lepinet.reconcile.lease import Place
-from lepinet.reconcile.proof import Proof, prove
+from lepinet.reconcile.proof import ASKED, Proof, prove
 from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
 from lepinet.target import Target
 from lepinet.workflow.declared import declared, declaring
-from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask, speed_of
+from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
+from lepinet.workflow.speed import speed_of
 from lepinet.workflow.workspace import Workspace, actor
 
 CountedFor = Callable[[str], Counted]
@@ -165,11 +166,18 @@ def _run(
     git = workspace.git
     _must_outlive_the_job(workspace, environment)
 
-    def ask(registry: Registry, url: str, target: Target) -> Proof:
+    def ask(registry: Registry, address: Address, target: Target) -> Proof:
         with something_to_ask(workspace.known_images) as known:
-            progress = telling.counted(f"{environment}: proving {target.version or target}")
-            live = answers_of_endpoint(url, known, workspace.species, timings=workspace.timings, progress=progress)
-        return prove(live, tested_answers(offline, registry, target, live.known_images_sha256))
+            live = answers_of_endpoint(
+                address.url,
+                some := known.sample(ASKED),
+                workspace.species,
+                token=address.token,
+                timings=workspace.timings,
+                progress=telling.counted(f"{environment}: proving {target.version or target}"),
+            )
+        tested = tested_answers(offline, registry, target, known.sha256)
+        return prove(live, tested.among({image.file_name for image in some.images}) if tested else None, target)
 
     with workspace.registry(environment) as registry:
         yield Run(
@@ -217,7 +225,7 @@ class _TestedHere:
 def _known_target(workspace: Workspace, registry: Registry, environment: str, version: str) -> Target:
     if version in workspace.manifest.versions:
         return workspace.manifest.target(version)
-    rows = {row.version_name: row.target for row in registry.snapshot(environment).versions}
+    rows = {row.version_name: row.target for row in registry.snapshot(environment, [version]).versions}
     found = rows.get(version)
     if found is None:
         raise UsageError(f"neither {FILE} nor the registry knows {version} with a revision", todo="lepinet versions")

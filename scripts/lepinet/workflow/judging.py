@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from lepinet.endpoints import Progress
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Best, Decision, Terms, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Decision, Verdict
+from lepinet.evaluation.gates.judge import judge, judge_without_baseline
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Manifest
 from lepinet.reconcile.run import Judgement
@@ -59,7 +61,7 @@ class Judge:
         return Judgement(refused=refused, sentence=sentence, verdict=document, answers=answers)
 
     def _verdict(self, snapshot: Snapshot, answers: Answers | None) -> Verdict:
-        active = snapshot.environment.active
+        active = snapshot.proved
         gates = self.manifest.gates
         if active is None or answers is None:
             return judge(None, answers, Terms(gates))
