@@ -51,6 +51,7 @@ class Order:
     times: int
     carried_out: bool
     """The call does what it should, and only its answer is another."""
+    met: bool = False
 
 
 class RefusedError(Exception):
@@ -122,6 +123,11 @@ class Endpoints:
     def order(self, fault: Fault, on: str = "", *, skipped: int = 0, times: int = 1, carried_out: bool = True) -> None:
         self._orders.append(Order(fault, re.compile(on), skipped, times, carried_out))
 
+    @property
+    def met(self) -> bool:
+        """Every order was met at least once."""
+        return all(order.met for order in self._orders)
+
     def forget(self) -> None:
         """Nothing is ordered, nothing was asked."""
         self._orders.clear()
@@ -137,6 +143,7 @@ class Endpoints:
                     order.skipped -= 1
                 elif order.times:
                     order.times -= 1
+                    order.met = True
                     return order
         return None
 
