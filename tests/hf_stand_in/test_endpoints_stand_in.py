@@ -13,7 +13,7 @@ from huggingface_hub import HfApi, InferenceEndpointError, constants
 from huggingface_hub.errors import HfHubHTTPError
 
 from hf_stand_in import faults
-from hf_stand_in.endpoints import Endpoints, endpoints_online
+from hf_stand_in.endpoints_api import Endpoints, endpoints_online
 from hf_stand_in.endpoints_schema import ENDPOINT, STATES
 from hf_stand_in.replicas import TOKEN
 from hf_stand_in.repository import files_of
@@ -131,7 +131,7 @@ def test_replicas_turn_over_one_by_one_while_the_old_ones_answer(service: Endpoi
     begun = api.update_inference_endpoint(**ONE, repository=MODEL, revision=new)
     assert (begun.revision, begun.status) == (new, "running")
     service.replicas.ready(endpoint.wanted)
-    seen = []
+    seen: list[tuple[str, int, int]] = []
     while not seen or seen[-1] != ("running", 2, 2):
         found = api.get_inference_endpoint(**ONE).raw["status"]
         turned = sum(replica.revision == new for replica in endpoint.replicas)

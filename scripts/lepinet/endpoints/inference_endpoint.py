@@ -64,10 +64,6 @@ class _Seen(BaseModel):
         return self.status.state in {"failed", "updateFailed"}
 
     @property
-    def asleep(self) -> bool:
-        return self.status.state == "scaledToZero"
-
-    @property
     def answers(self) -> bool:
         """Every replica runs; or none does, and the first photo starts one with the revision that is set."""
         if self.asleep:
