@@ -131,7 +131,7 @@ def test_replicas_turn_over_one_by_one_while_the_old_ones_answer(service: Endpoi
     begun = api.update_inference_endpoint(**ONE, repository=MODEL, revision=new)
     assert (begun.revision, begun.status) == (new, "running")
     service.replicas.ready(endpoint.wanted)
-    seen = []
+    seen: list[tuple[str, int, int]] = []
     while not seen or seen[-1] != ("running", 2, 2):
         found = api.get_inference_endpoint(**ONE).raw["status"]
         turned = sum(replica.revision == new for replica in endpoint.replicas)
