@@ -14,7 +14,7 @@ help:
 	@echo "make lint      ruff, mypy, import-linter; actionlint, zizmor and the schemas on .github"
 	@echo "make bench     speed and memory, as ratios"
 	@echo "make calibration  how often the verdict is right, in docs/calibration.md"
-	@echo "make reference  our answers beside the transformers pipeline's"
+	@echo "make reference  our answers beside the transformers pipeline's, and the tests that need torch"
 	@echo "make docs      the pages of docs/ that are made from the code"
 	@echo "make space     build/space, the files of a Space that serves photos"
 	@echo "make lock      resolve the dependencies again"
@@ -55,7 +55,7 @@ lint: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 # A quarter of an hour on two cores; the page is the same for the same seed and versions.
 calibration: $(READY)
@@ -77,7 +77,8 @@ lock:
 		rm requirements-$$extra.lock.bak; \
 	done
 
-# Our answers beside those of the transformers pipeline, live: 1 GB of packages in a virtual environment of their own.
+# Our answers beside those of the transformers pipeline, live, and the tests that need torch: 1 GB of packages in a
+# virtual environment of their own, which finds what else tests need in the other one.
 REFERENCE := .venv-transformers
 INTO_REFERENCE := $(BIN)/python -m pip --python $(REFERENCE)/bin/python install --quiet --disable-pip-version-check --no-compile
 $(REFERENCE)/.ready: requirements-transformers.lock | $(READY)
@@ -85,12 +86,13 @@ $(REFERENCE)/.ready: requirements-transformers.lock | $(READY)
 	$(PYTHON) -m venv --without-pip $(REFERENCE)
 	$(INTO_REFERENCE) --require-hashes -r requirements-transformers.lock
 	$(INTO_REFERENCE) --no-deps $(TORCH_INDEX) torch==2.13.0
-	$(REFERENCE)/bin/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "lepinet.pth").write_text("$(CURDIR)/scripts")'
+	$(REFERENCE)/bin/python -c 'import pathlib, site; pathlib.Path(site.getsitepackages()[0], "lepinet.pth").write_text("\n".join(["$(CURDIR)/scripts", *site.getsitepackages(["$(CURDIR)/$(VENV)"])]))'
 	du -sh $(REFERENCE)
 	touch $@
 
 reference: $(REFERENCE)/.ready
 	$(REFERENCE)/bin/python -m fixtures.reference --check
+	$(REFERENCE)/bin/python -m pytest -m torch tests
 
 docs: $(READY)
 	$(BIN)/python -m references

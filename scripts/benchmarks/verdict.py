@@ -13,7 +13,8 @@ from scipy import stats
 
 from benchmarks.race import Cost
 from calibration.models import answers
-from lepinet.evaluation.gates import Best, Terms, judge
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.evaluation.paired import Paired, exact_p, score
 from lepinet.manifest.model import Gates
 

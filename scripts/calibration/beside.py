@@ -7,9 +7,11 @@ import numpy as np
 from calibration.models import RUNS, USUAL, Counts, dice, pair
 from calibration.tables import Cell, Part, counted
 from lepinet.evaluation.comparison import Comparison, SpeciesChange
-from lepinet.evaluation.gates import Gate, State, Terms, judge
+from lepinet.evaluation.gates import Gate, State
 from lepinet.evaluation.gates.flips import flips
+from lepinet.evaluation.gates.judge import judge
 from lepinet.evaluation.gates.species import species
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from calibration.models import ACCURACY, MODELS, RUNS, USUAL, Counts, Shares, answers, dice, gates_of, level, rates
 from calibration.tables import Cell, Curve, Part, Row, counted
-from lepinet.evaluation.gates import Best, Decision, Terms, judge
+from lepinet.evaluation.gates import Decision
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.manifest.model import Gates
 
 TRIES = 100

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
-from lepinet.evaluation.gates import Decision, Terms, judge
+from lepinet.evaluation.gates import Decision
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 

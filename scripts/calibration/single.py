@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from calibration.models import USUAL, Border, dice, flips, gates_of, level, rates
 from calibration.tables import Cell, Curve, Part, counted
 from lepinet.evaluation.binomial import cdf, pmf
-from lepinet.evaluation.gates import Decision, Terms
+from lepinet.evaluation.gates import Decision
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.paired import POWER, images_for
 
 RUNS = 200_000

@@ -8,7 +8,9 @@ import numpy as np
 
 from calibration.models import ACCURACY, RUNS, USUAL, dice, pair, rates
 from calibration.tables import Part, counted
-from lepinet.evaluation.gates import Decision, Terms, judge
+from lepinet.evaluation.gates import Decision
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.paired import Paired
 from lepinet.manifest.model import Gates
 

@@ -17,7 +17,8 @@ from calibration.page import Measured, line, page
 from calibration.sections import SECTIONS
 from calibration.tables import Cell, Part, broken, counted
 from calibration.whole import whole
-from lepinet.evaluation.gates import Decision, Terms
+from lepinet.evaluation.gates import Decision
+from lepinet.evaluation.gates.terms import Terms
 
 PAGE = (Path(__file__).parents[2] / "docs" / "calibration.md").read_text(encoding="utf-8")
 

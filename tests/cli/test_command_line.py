@@ -110,14 +110,14 @@ LIGHT = (
     ["unpin", "--reason", "innocent"],
     ["register", "v1.1.0", "--file-path", "org/model", "--revision", "1" * 40],
     ["activate", "v1.0.0"],
+    ["rollback", "v1.0.0", "--reason", "wrong"],
 )
 HEAVY = (
     ["check"],
     ["known-images", "check"],
-    ["test", "v1.0.0"],
+    ["test", str(MODELS / "v1.0.0"), "--known-images", str(FEW)],
     ["reconcile"],
     ["serve"],
-    ["rollback", "v1.0.0", "--reason", "wrong"],
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, constants
 
-from hf_stand_in.endpoints import Endpoint, Endpoints, endpoints_online
+from hf_stand_in.endpoints_api import Endpoint, Endpoints, endpoints_online
 from hf_stand_in.replicas import TOKEN
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn, hub_online

@@ -30,3 +30,8 @@ def limits_of(pid: int) -> dict[str, str]:
     """Its soft limits by their names."""
     lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
     return {line[:26].strip(): line[26:].split()[0] for line in lines}
+
+
+def environment_of(pid: int) -> set[str]:
+    """The names in its environment."""
+    return {line.partition("=")[0] for line in Path(f"/proc/{pid}/environ").read_text().split("\0") if line}

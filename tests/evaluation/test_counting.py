@@ -15,7 +15,9 @@ from evaluation.answering import SOMETHING_ELSE, answers_of
 from lepinet.evaluation.answers import Answer, Answers, Score
 from lepinet.evaluation.comparison import compare
 from lepinet.evaluation.counting import LeftOut, Why
-from lepinet.evaluation.gates import Decision, State, Terms, judge
+from lepinet.evaluation.gates import Decision, State
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.paired import Paired
 from lepinet.evaluation.results import read_results, results_of
 from lepinet.manifest.model import Gates

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from evaluation.answering import Counts, answers_of, two_models
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Best, Decision, Gate, State, Terms, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Decision, Gate, State, Verdict
+from lepinet.evaluation.gates.judge import judge, judge_without_baseline
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.evaluation.gates.tries import alpha
 from lepinet.evaluation.speed import Speed
 from lepinet.manifest.model import Gates

@@ -18,12 +18,12 @@ import pytest
 from PIL import Image
 
 from evaluation.colour_model import EDGE, LABELS, colour_model, photo, set_preprocessing, slow_photo
-from evaluation.processes import PATIENCE, children, ended, limits_of
+from evaluation.processes import PATIENCE, children, ended, environment_of, limits_of
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
 from lepinet.evaluation.confined import ConfinedError
-from lepinet.evaluation.predictors.onnx import ModelProcess, restarting_model
+from lepinet.evaluation.predictors.process import ModelProcess, restarting_model
 from lepinet.evaluation.run import answers_of_folder
 from lepinet.timings import Timings
 
@@ -150,7 +150,7 @@ def test_the_process_knows_no_secret_and_is_limited(
         os.set_inheritable(secret.fileno(), True)  # noqa: FBT003 - the module's own signature
         with ModelProcess(colours) as model:
             process = Path(f"/proc/{model.pid}")
-            assert (process / "environ").read_bytes() == b""
+            assert environment_of(model.pid) == {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
             assert b"canary" not in (process / "cmdline").read_bytes()
             opened = [str(file.readlink()) for file in (process / "fd").iterdir()]
             assert not any("secret" in name for name in opened)
@@ -169,7 +169,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 from evaluation.colour_model import slow_photo
-from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.evaluation.predictors.process import ModelProcess
 
 def processor_time():
     return int(Path(f"/proc/{model.pid}/stat").read_text().split()[13])
@@ -261,7 +261,7 @@ def other_size(folder: Path) -> None:
         (half, "onnxruntime cannot load it"),
         (pipe, "is a pipe or a device"),
         (link, "leads out of"),
-        (missing, "neither onnx/model.onnx nor model.onnx is there"),
+        (missing, "neither onnx/model.onnx, model.onnx nor model.safetensors is there"),
         (fewer_labels, r"its output has the shape \(1, 3\), and config.json names 2 labels"),
         (labels_with_a_gap, "should name the outputs 0 to 2"),
         (regression, "is no classification"),

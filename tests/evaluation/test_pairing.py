@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
 from lepinet.evaluation.comparison import compare
-from lepinet.evaluation.gates import Terms, judge
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.manifest.model import Gates
 
 SPECIES = ("Blue Tiger", "Common Crow", "Tailed Jay")

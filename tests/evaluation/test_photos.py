@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from evaluation.colour_model import photo, slow_photo
 from evaluation.photo_files import FEW, KANDY, TESTS, XMP, bomb, drawing, exif, half, noisy, saved, window
-from evaluation.processes import children, limits_of
+from evaluation.processes import children, environment_of, limits_of
 from lepinet.errors import RefusedError
 from lepinet.evaluation.fingerprints import alike
 from lepinet.evaluation.photos import Look
@@ -118,7 +118,7 @@ def test_the_process_knows_no_secret_and_is_limited(monkeypatch: pytest.MonkeyPa
     process = PhotoProcess(Work(Kind.THUMBNAIL, seconds=30, edge=32), lambda said: said, at_most=1 << 20)
     try:
         (pid,) = children() - before
-        assert Path(f"/proc/{pid}/environ").read_bytes() == b""
+        assert environment_of(pid) == {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
         soft = limits_of(pid)
     finally:
         process.close()

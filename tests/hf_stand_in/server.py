@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from hf_stand_in.answers import Asked, Reply, answer, stored
 from hf_stand_in.faults import Fault
-from hf_stand_in.repository import Repository
+from hf_stand_in.repository import WHEN, Repository
 from hf_stand_in.spaces import SPACES, Space, answer_of_space
 
 PATIENCE = 20
@@ -67,10 +68,10 @@ class StandIn:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _asked: threading.Condition = field(default_factory=threading.Condition)
 
-    def create(self, name: str, files: Mapping[str, bytes | None]) -> Repository:
+    def create(self, name: str, files: Mapping[str, bytes | None], at: datetime = WHEN) -> Repository:
         """A public repository with one commit."""
         repository = Repository(name, self.folder / name)
-        repository.commit(files)
+        repository.commit(files, at=at)
         self.repositories[name] = repository
         return repository
 
@@ -180,6 +181,7 @@ class Handler(Sender):
         return Asked(
             path=url.path,
             query=dict(parse_qsl(url.query)),
+            url=self.stand_in.url,
             token=token,
             start=int(found[1]) if found else 0,
             authorized=token is None or token in self.stand_in.tokens,

@@ -13,7 +13,7 @@ from huggingface_hub import HfApi, InferenceEndpointError, constants
 from huggingface_hub.errors import HfHubHTTPError
 
 from hf_stand_in import faults
-from hf_stand_in.endpoints import Endpoints, endpoints_online
+from hf_stand_in.endpoints_api import Endpoints, endpoints_online
 from hf_stand_in.endpoints_schema import ENDPOINT, STATES
 from hf_stand_in.replicas import TOKEN
 from hf_stand_in.repository import files_of

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from huggingface_hub import snapshot_download
 
-from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.evaluation.predictors.process import ModelProcess
 
 TYPES = {f"image/{kind}" for kind in ("png", "jpeg", "jpg", "tiff", "bmp", "gif", "webp", "x-image")}
 

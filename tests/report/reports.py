@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from evaluation.answering import Counts, two_models
 from lepinet.evaluation.answers import Answer, Answers
-from lepinet.evaluation.gates import Terms, judge
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.results import Results, results_of, summarise
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import Gates

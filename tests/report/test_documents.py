@@ -11,7 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from evaluation.answering import Counts, answers_of, two_models
-from lepinet.evaluation.gates import Best, Terms, judge
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.evaluation.results import Results, results_of
 from lepinet.evaluation.speed import Speed
 from lepinet.manifest.model import Gates

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.answering import Counts, two_models
-from lepinet.evaluation.gates import Best, Terms, judge
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.evaluation.results import results_of
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import Gates

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from types import FrameType
 
 import click
@@ -23,8 +24,8 @@ EXIT_CODES: dict[type[LepinetError], int] = {
 
 COMMANDS = {
     "validate": ("validate", "Check models.yaml, and a change of it."),
-    "test": ("evaluate", "Test a model on the known images."),
-    "compare": ("evaluate", "Two models side by side, and the verdict."),
+    "test": ("test", "Test a model on the known images."),
+    "compare": ("compare", "Two models side by side, and the verdict."),
     "check": ("check", "All that a pull request needs, as one verdict."),
     "known-images": ("known_images", "Whether the known images are fit to judge by."),
     "fingerprint": ("known_images", "What training photos show, to be kept beside their model."),
@@ -33,13 +34,17 @@ COMMANDS = {
     "activate": ("change", "Make a version active in models.yaml."),
     "rollback": ("change", "Return to an earlier version; --now for an emergency."),
     "register": ("change", "Add a version to models.yaml."),
+    "retire": ("change", "Take versions out of models.yaml that may go."),
     "status": ("look", "What is live, and whether all agree."),
     "versions": ("look", "Every version, and where it is active."),
     "history": ("look", "Who moved what, when and why."),
+    "monitor": ("monitor", "Whether the live endpoint still answers as when it was activated."),
     "unpin": ("reconcile", "Lift the pin of an emergency."),
     "serve": ("serve", "Answer photos with the active model, on this machine."),
+    "import": ("import_", "A first models.yaml from a registry kept by hand."),
     "doctor": ("doctor", "What is missing in the set-up, and what mends it."),
     "db": ("db", "The registry's database."),
+    "github": ("github", "What the workflows in .github tell GitHub."),
     "schema": ("schema", "The JSON Schemas of models.yaml and of the reports."),
     "demo": ("demo", "The whole story on this machine."),
 }
@@ -57,9 +62,8 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(
-            import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), cmd_name.replace("-", "_")
-        )
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

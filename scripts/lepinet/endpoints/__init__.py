@@ -34,6 +34,8 @@ class EndpointState:
     """It has given up on this target by itself; waiting longer is of no use."""
     generation: int | None = None
     """Of the order that it follows, where it can tell."""
+    asleep: bool = False
+    """Ready, with nothing running: the first photo wakes it, so who only watches sends none."""
     follows_registry: bool = False
     """It serves what the registry's active row names, and takes no orders: the registry flips before the proof."""
 

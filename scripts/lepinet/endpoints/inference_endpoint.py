@@ -119,7 +119,9 @@ class InferenceEndpoint:
         seen = self._look()
         if self._before == seen.status.updated_at:
             return EndpointState(seen.target, ready=False, detail="it has not begun to update")
-        return EndpointState(seen.target, ready=seen.answers, detail=seen.detail, failed=seen.failed)
+        return EndpointState(
+            seen.target, ready=seen.answers, detail=seen.detail, failed=seen.failed, asleep=seen.asleep
+        )
 
     def move(self, order: Order, permit: Permit = freely) -> None:
         """Set repository and revision, together and only where they differ or have failed; wake it where it is paused.

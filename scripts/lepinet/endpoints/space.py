@@ -68,7 +68,7 @@ class Space:
         """What the variable names; ready when the server in the Space answers with that."""
         seen = self._look()
         if seen.stage == _ASLEEP:
-            return EndpointState(seen.target, ready=True, detail="asleep: the first photo wakes it")
+            return EndpointState(seen.target, ready=True, detail="asleep: the first photo wakes it", asleep=True)
         if seen.stage != "RUNNING":
             return EndpointState(seen.target, ready=False, detail=seen.detail, failed=seen.stage in _FAILED)
         return self._served(seen)

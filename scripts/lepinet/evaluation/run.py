@@ -13,7 +13,8 @@ from lepinet.evaluation.cases import KnownImage, KnownImages
 from lepinet.evaluation.labels import EndpointLabels, ModelLabels, Species, SpeciesNames
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.predictors import Predictor, RawAnswer
-from lepinet.evaluation.predictors.onnx import restarting_model
+from lepinet.evaluation.predictors.process import restarting_model
+from lepinet.evaluation.predictors.runtime import runtime_of
 from lepinet.evaluation.spread import cores, spread
 from lepinet.model_files import read_model_files
 from lepinet.timings import Timings
@@ -24,7 +25,7 @@ Progress = Callable[[int, int], None]
 _BATCH = 16
 """Photos that a process is given at once: enough to keep it busy, few enough to share large ones out."""
 _MEMORY_FOR_MODELS = 2 << 30
-"""Bytes of model that all processes together may hold; each holds about three times its file."""
+"""Bytes that all processes together may hold; each holds its libraries, and about three times the model's file."""
 _REQUESTS_AT_ONCE = 4
 _REQUESTS = 4
 """Photos that go over one connection before the progress is told."""
@@ -59,20 +60,18 @@ def answers_of_folder(
         UsageError: no such folder, or the packages that run a model are not installed.
         RefusedError: the model cannot be used, with the reason.
     """
-    # It needs numpy, which nobody has who only asks a live endpoint.
-    from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints  # noqa: PLC0415
-
     files = read_model_files(folder)
-    shown = fingerprints_of(known, looks or {})
-    learned = among(shown, training_fingerprints(folder)) if shown else ()
+    alike, trained_on = _looked_at(looks, known, folder) if looks else ((), ())
+    runtime = runtime_of(files)
     sha256 = files.sha256()
     labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
     photos = _distinct(known)
     with ExitStack() as stack:
-        kept = stack.enter_context(AnswerCache(cache, sha256, files.labels)) if cache else None
+        kept = stack.enter_context(AnswerCache(cache, sha256, runtime.versions(), files.labels)) if cache else None
         raw = kept.get(list(photos)) if kept else {}
         missing = {digest: path for digest, path in photos.items() if digest not in raw}
-        processes, threads = _share(jobs or cores(), files.onnx.stat().st_size, len(missing))
+        held = runtime.memory + 3 * files.weights.stat().st_size
+        processes, threads = _share(jobs or cores(), held, len(missing))
         models: list[Predictor] = [
             stack.enter_context(restarting_model(folder, threads=threads, timings=timings)) for _ in range(processes)
         ]
@@ -87,8 +86,8 @@ def answers_of_folder(
         known_images_sha256=known.sha256,
         nameable=labels.nameable & {image.expected_id for image in known.images},
         answers=tuple(_answer(image, raw, labels.named) for image in known.images),
-        alike=tuple(map(tuple, alike(shown))),
-        trained_on=tuple(sorted(learned)),
+        alike=alike,
+        trained_on=trained_on,
     )
 
 
@@ -138,6 +137,18 @@ def answers_of_endpoint(
     )
 
 
+def _looked_at(
+    looks: Mapping[str, Look], known: KnownImages, folder: Path
+) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """Which photos look alike, and which look like one that the model was trained on."""
+    # It needs numpy, which takes longer to import than all else where every answer was kept.
+    from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints  # noqa: PLC0415
+
+    shown = fingerprints_of(known, looks)
+    learned = among(shown, training_fingerprints(folder)) if shown else ()
+    return tuple(map(tuple, alike(shown))), tuple(sorted(learned))
+
+
 class _Count:
     """Counts answered images for the progress; two files with the same content are one photo, but two images."""
 
@@ -159,9 +170,9 @@ def _distinct(known: KnownImages) -> dict[str, Path]:
     return {image.sha256: image.path for image in known.images if image.sha256}
 
 
-def _share(usable: int, model_bytes: int, photos: int) -> tuple[int, int]:
-    """How many processes, with how many threads each: one a core, fewer where copies of the model take too much."""
-    fitting = _MEMORY_FOR_MODELS // (3 * model_bytes + 1)
+def _share(usable: int, held: int, photos: int) -> tuple[int, int]:
+    """How many processes, with how many threads each: one a core, fewer where what each holds (bytes) is too much."""
+    fitting = _MEMORY_FOR_MODELS // held
     processes = max(1, min(usable, fitting, -(-photos // _BATCH)))
     return processes, max(1, usable // processes) if fitting < usable else 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +20,9 @@ VERSION = (
     r"^v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
     rf"(-{_IDENTIFIER}(\.{_IDENTIFIER})*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$"
 )
+# What a name by hand may be: visible characters, and no space at either end or beside another.
+_VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]+"
+_OLD = rf"^{_VISIBLE}( {_VISIBLE})*$"
 # No part is empty, `.` or `..`; no drive, no backslash: one spelling for one place, on every system.
 _PART = r"\.?[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*"
 
@@ -77,15 +80,47 @@ def _moment(value: object) -> object:
 
 
 def _existing(version: str, info: ValidationInfo) -> str:
-    """The loader hands in the names of the file's versions as context."""
-    names: Collection[str] | None = info.context
+    """The loader hands in the file's versions as context."""
+    names: Mapping[str, Any] | None = info.context
     if names is not None and version not in names:
         raise PydanticCustomError("unknown_version", "and no version has that name", {"names": names})
     return version
 
 
-VersionName = Annotated[str, Shape(VERSION, "but a version is v and a semantic version, such as v1.2.0")]
-VersionReference = Annotated[str, AfterValidator(_existing), Field(json_schema_extra={"pattern": VERSION})]
+_SEMANTIC = Shape(VERSION, "but a version is v and a semantic version, such as v1.2.0")
+_OLD_NAME = Shape(_OLD, "but an old name is a line of up to 100 visible characters, with single spaces")
+
+
+def _declared_name(name: str, info: ValidationInfo) -> str:
+    """A semantic version; of an old version what people called it, where the version itself says that it is one."""
+    declared = (info.context or {}).get(name)
+    if not isinstance(declared, Mapping) or declared.get("legacy") is not True:
+        return _SEMANTIC.check(name)
+    if re.fullmatch(VERSION, name):
+        raise PydanticCustomError("not_legacy", "and that is no old name: take `legacy: true` out")
+    return _OLD_NAME.check(name)
+
+
+@dataclass(frozen=True)
+class VersionNames:
+    """How the schema says which names versions have."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        versions = handler(schema)
+        version = versions.pop("additionalProperties")
+        old = {"properties": {"legacy": {"const": True}}, "required": ["legacy"]}
+        return {
+            **versions,
+            "patternProperties": {VERSION: version},
+            "additionalProperties": {"allOf": [version, old]},
+            "propertyNames": {"maxLength": _SEMANTIC.longest},
+        }
+
+
+VersionName = Annotated[str, _SEMANTIC]
+DeclaredName = Annotated[str, AfterValidator(_declared_name)]
+"""A version's name in the file; the loader hands in the versions as context."""
+VersionReference = Annotated[str, AfterValidator(_existing)]
 EnvironmentName = Annotated[
     str, Shape(r"^[a-z][a-z0-9-]*$", "but an environment's name is small letters, digits and hyphens", 40)
 ]

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from lepinet.manifest.fields import (
     Confidence,
+    DeclaredName,
     EndpointName,
     EnvironmentName,
     Figure,
@@ -26,7 +27,7 @@ from lepinet.manifest.fields import (
     Share,
     SpaceName,
     Text,
-    VersionName,
+    VersionNames,
     VersionReference,
 )
 from lepinet.target import HUB_REPOSITORY, Target
@@ -117,7 +118,7 @@ class RegistrySettings(Value):
 
     kind: Literal["embedded", "postgres", "supabase"] = Field(
         description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL. "
-        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY."
+        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY or by a user who signs in."
     )
     url: ProjectUrl | None = Field(
         None, description="With supabase: where the project answers; without it, SUPABASE_URL says so."
@@ -162,6 +163,9 @@ class Environment(Value):
     )
     override: Override | None = Field(None, description="Ships a held version by decision.")
     frozen: Text | None = Field(None, description="A reason: while it stands, `active` must not change.")
+    auto_rollback: bool = Field(
+        default=False, description="When `lepinet monitor` alarms over the answers, it proposes the version before."
+    )
 
     @field_validator("override", mode="after")
     @classmethod
@@ -229,6 +233,14 @@ class ModelVersion(Value):
     created_at: Moment | None = Field(None, description="When it was trained, with the offset.")
     notes: Text | None = Field(None, description="What changed since the version before, and why.")
     links: Mapping[str, Link] = Field({}, description="Where to read on, such as run: https://…")
+    legacy: bool = Field(
+        default=False,
+        description="Its name is from before this file, and no semantic version. Only `import` writes it.",
+    )
+    revision_guessed: bool = Field(
+        default=False,
+        description="Nobody noted its revision: it is the last commit before `created_at`. Only `import` writes it.",
+    )
 
     @field_validator("revision", mode="after")
     @classmethod
@@ -257,7 +269,9 @@ class Manifest(Value):
     )
     gates: Gates = Field(default_factory=Gates)
     retention: Retention = Field(default_factory=Retention)
-    versions: Mapping[VersionName, ModelVersion] = Field(description="All model versions; new ones are appended.")
+    versions: Annotated[Mapping[DeclaredName, ModelVersion], VersionNames()] = Field(
+        description="All model versions; new ones are appended."
+    )
 
     @field_validator("environments", mode="after")
     @classmethod

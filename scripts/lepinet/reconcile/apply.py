@@ -37,7 +37,7 @@ def reconcile(
     """
     judged: tuple[Snapshot, Judgement] | None = None
     for _ in range(ROUNDS):
-        before = run.registry.snapshot(declared.environment)
+        before = run.registry.snapshot(declared.environment, declared.versions)
         plan = make_plan(declared, before, _observe(run), mend=mend, retry=retry)
         if _needs_judgement(plan, declared) and not (judged and _same_question(judged[0], before)):
             judged = (before, judge(before))
@@ -93,6 +93,7 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
                 claimant_label=run.actor,
                 lease_seconds=run.timings.lease,
                 declares=declared.version,
+                versions=declared.versions,
                 accept_history=run.accept_history,
             )
         except RegistryRefusal as refusal:
@@ -183,7 +184,7 @@ def _act(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judg
         return stopped
     if plan.aim != declared.target:
         return None
-    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live")
+    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live", deployed=True)
 
 
 def _stopped(plan: Plan) -> Outcome | None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from lepinet.endpoints import EndpointState
 from lepinet.manifest.model import ModelVersion
-from lepinet.registry.records import DeploymentKind, DeploymentRow, DeploymentStatus, Failure, Snapshot
+from lepinet.registry.records import NEWEST, DeploymentKind, DeploymentRow, DeploymentStatus, Failure, Snapshot
 from lepinet.target import Target
 
 
@@ -265,15 +265,19 @@ class _Seen:
     def _differences(self) -> tuple[str, ...]:
         """What registry and manifest say differently of figures, and the rows that no manifest knows."""
         notes = []
+        waiting = 0
         for row in self.snapshot.versions:
             version = self.declared.versions.get(row.version_name)
             if version is None:
+                waiting += 1
                 notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
                 continue
             for figure in ("training_image_count", "accuracy_score"):
                 logged, written = getattr(row, figure), getattr(version, figure)
                 if None not in {logged, written} and logged != written:
                     notes.append(f"{row.version_name}: {figure} is {written} in models.yaml, {logged} in the registry")
+        if waiting >= NEWEST:
+            notes.append("waiting: … and perhaps more: lepinet versions lists them all")
         return tuple(notes)
 
 

@@ -14,7 +14,8 @@ from lepinet import __version__
 from lepinet.evaluation.answers import Answer, Answers, Score, Value
 from lepinet.evaluation.comparison import Comparison, SpeciesChange, compare
 from lepinet.evaluation.counting import LeftOut
-from lepinet.evaluation.gates import Decision, Gate, Reason, Terms, Verdict
+from lepinet.evaluation.gates import Decision, Gate, Reason, Verdict
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.gates.tries import alpha
 from lepinet.evaluation.paired import (
     Paired,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images
-from lepinet.evaluation.gates import Decision, Terms, Verdict, judge
+from lepinet.evaluation.gates import Decision, Verdict
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.metrics import measure
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.photos.looking import look_at

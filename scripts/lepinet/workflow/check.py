@@ -10,7 +10,9 @@ from functools import partial
 from lepinet.changes import EnvironmentChange, change_between
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Best, Terms, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Verdict
+from lepinet.evaluation.gates.judge import judge, judge_without_baseline
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.evaluation.results import summarise
 from lepinet.evaluation.speed import Speed
 from lepinet.manifest.history import Activation, ChangeClass
@@ -18,8 +20,9 @@ from lepinet.manifest.model import Environment, Manifest
 from lepinet.manifest.problems import ManifestError
 from lepinet.report.documents import CheckDocument, DeclaredVersion, EnvironmentCheck, RegisteredVersion
 from lepinet.target import Target
-from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, speed_of
+from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench
 from lepinet.workflow.findings import check_document, declared_version, environment_check
+from lepinet.workflow.speed import speed_of
 from lepinet.workflow.workspace import Workspace
 
 CountedFor = Callable[[str], Counted | None]

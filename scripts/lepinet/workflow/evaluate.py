@@ -1,4 +1,4 @@
-"""`test` and `compare`: a model on known images, two models side by side."""
+"""`test`: a model on the known images."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ from tempfile import TemporaryDirectory
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
-from lepinet.evaluation.gates import Terms, judge
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.photos.looking import look_at
-from lepinet.evaluation.results import Results, read_results, results_of
+from lepinet.evaluation.results import Results, results_of
 from lepinet.evaluation.run import answers_of_endpoint, answers_of_folder
-from lepinet.evaluation.speed import Speed
-from lepinet.evaluation.timing import time_both
 from lepinet.hub import Fetching, Hub
 from lepinet.manifest.model import Gates
 from lepinet.model_files import folder_revision, wanted_files
-from lepinet.report.documents import ComparisonDocument, comparison_document
 from lepinet.settings import read_settings
 from lepinet.target import Target
 from lepinet.timings import Timings
@@ -76,15 +72,6 @@ class Asked:
     """As the user calls it."""
     target: Target
     model: ModelFolder
-
-
-@dataclass(frozen=True)
-class SideBySide:
-    """Two models on the same known images."""
-
-    document: ComparisonDocument
-    undecided_blocks: bool
-    """As the gates have it."""
 
 
 def bench(
@@ -144,23 +131,6 @@ def answers_of(target: Target, bench: Bench, counted: Counted | None = None, *, 
     return None
 
 
-def speed_of(old: Target, new: Target, answers: Answers, bench: Bench) -> Speed | None:
-    """How long two versions take for the same photos, run in turn; None when nobody can tell, or need not again.
-
-    Args:
-        old: the baseline.
-        new: the candidate.
-        answers: the candidate's: where they were kept from before, so was the verdict on its time.
-        bench: the known images.
-    """
-    if bench.workspace is None:
-        return None
-    try:
-        return _side_by_side(bench.workspace.model(old), bench.workspace.model(new), answers, bench)
-    except RefusedError:
-        return None
-
-
 @contextmanager
 def something_to_ask(known: KnownImages | None) -> Iterator[KnownImages]:
     """The known images; without any, one drawn photo, which shows at least that a model loads and answers."""
@@ -177,44 +147,10 @@ def something_to_ask(known: KnownImages | None) -> Iterator[KnownImages]:
 
 def evaluate(what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None) -> Results:
     """Test a version, a folder, a model on the Hub or a live endpoint on the known images."""
-    return results_of(_answers(what, bench, endpoint=endpoint, counted=counted, judged=False), datetime.now(UTC))
+    return results_of(answers_named(what, bench, endpoint=endpoint, counted=counted, judged=False), datetime.now(UTC))
 
 
-def compare(
-    old: str, new: str, bench: Callable[[], Bench], counted: Callable[[str], Counted] | None = None
-) -> SideBySide:
-    """Compare two of: a version, a folder, a model on the Hub, the JSON that `test` wrote.
-
-    `bench` is asked for only when a model has to be run; `counted` makes the progress of each model.
-    """
-    before, after = (_either(what, bench, counted(what) if counted else None) for what in (old, new))
-    terms = Terms(_gates(old, new, bench), speed=_speed(old, new, after, bench))
-    document = comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
-    return SideBySide(document, undecided_blocks=terms.gates.when_undecided == "block")
-
-
-def _either(what: str, bench: Callable[[], Bench], counted: Counted | None) -> Answers:
-    if _is_results(what):
-        return read_results(Path(what)).answers()
-    return _answers(what, bench(), counted=counted, judged=True)
-
-
-def _is_results(what: str) -> bool:
-    return what.endswith(".json") and Path(what).is_file()
-
-
-def _gates(old: str, new: str, bench: Callable[[], Bench]) -> Gates:
-    return Gates() if _is_results(old) and _is_results(new) else bench().gates
-
-
-def _speed(old: str, new: str, after: Answers, bench: Callable[[], Bench]) -> Speed | None:
-    if _is_results(old) or _is_results(new):
-        return None
-    tested = bench()
-    return _side_by_side(_asked(old, tested).model, _asked(new, tested).model, after, tested)
-
-
-def _answers(
+def answers_named(
     what: str | None, bench: Bench, *, endpoint: str | None = None, counted: Counted | None = None, judged: bool
 ) -> Answers:
     if bench.known is None or not bench.known.images:
@@ -227,10 +163,10 @@ def _answers(
         answers = answers_of(bench.workspace.manifest.target(what), bench, counted, judged=judged)
         if answers is not None:
             return answers
-    return _of_folder(_asked(what, bench), bench.known, bench, counted, judged=judged)
+    return _of_folder(model_named(what, bench), bench.known, bench, counted, judged=judged)
 
 
-def _asked(what: str, bench: Bench) -> Asked:
+def model_named(what: str, bench: Bench) -> Asked:
     """A version of models.yaml, a folder, or a model on the Hub."""
     if bench.workspace and what in bench.workspace.manifest.versions:
         target = bench.workspace.manifest.target(what)
@@ -248,14 +184,6 @@ def _asked(what: str, bench: Bench) -> Asked:
     target = Target(repository, hub.commit(repository, revision))
     kept = hub.fetch(repository, target.revision, partial(wanted_files, where=what))
     return Asked(what, target, judged_repository(kept, where=what, allow_code=allow_code))
-
-
-def _side_by_side(old: ModelFolder, new: ModelFolder, answers: Answers, bench: Bench) -> Speed | None:
-    """Both timed, when the new one was asked just now."""
-    asked = any(answer.latency_ms is not None for answer in answers.answers)
-    if not asked or bench.known is None or bench.gates.max_latency_ratio is None:
-        return None
-    return time_both(old.path, new.path, bench.known, bench.timings)
 
 
 def _of_folder(asked: Asked, known: KnownImages, bench: Bench, counted: Counted | None, *, judged: bool) -> Answers:

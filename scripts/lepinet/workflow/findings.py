@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Decision, Terms, Verdict
+from lepinet.evaluation.gates import Decision, Verdict
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.results import Unanswered, results_of, summarise
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import ModelVersion
@@ -47,7 +48,7 @@ def check_document(
 
 
 def declared_version(name: str, version: ModelVersion) -> DeclaredVersion:
-    return DeclaredVersion(name=name, **version.model_dump(exclude={"created_at", "links"}))
+    return DeclaredVersion(name=name, **version.model_dump(include={*DeclaredVersion.model_fields}))
 
 
 def environment_check(

@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from lepinet.endpoints import Progress
 from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import Best, Decision, Terms, Verdict, judge, judge_without_baseline
+from lepinet.evaluation.gates import Decision, Verdict
+from lepinet.evaluation.gates.judge import judge, judge_without_baseline
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Manifest
 from lepinet.reconcile.run import Judgement

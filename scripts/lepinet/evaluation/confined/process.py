@@ -139,10 +139,14 @@ class ConfinedProcess:
             self._process.wait()
 
 
+_ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+"""Nothing of ours; only that glibc keeps what a photo took for the next one, else the kernel clears it each time."""
+
+
 def _start(module: str, connection: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-I", "-m", module, str(lifeline)],
-        env={},
+        env=_ENVIRONMENT,
         # Where a model would find files that it names itself: here is nothing but this package's source.
         cwd=Path(__file__).parent,
         stdin=connection.fileno(),

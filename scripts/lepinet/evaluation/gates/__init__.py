@@ -2,21 +2,6 @@
 
 from __future__ import annotations
 
-from lepinet.evaluation.gates.judge import judge, judge_without_baseline
-from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.evaluation.gates.verdict import SMOKE_TEST, Decision, Gate, Reason, State, Verdict, at_most, points
 
-__all__ = [
-    "SMOKE_TEST",
-    "Best",
-    "Decision",
-    "Gate",
-    "Reason",
-    "State",
-    "Terms",
-    "Verdict",
-    "at_most",
-    "judge",
-    "judge_without_baseline",
-    "points",
-]
+__all__ = ["SMOKE_TEST", "Decision", "Gate", "Reason", "State", "Verdict", "at_most", "points"]
