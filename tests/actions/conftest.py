@@ -112,13 +112,14 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 @pytest.fixture
-def github(laid: Desk, lepinet: Path, tmp_path: Path) -> GitHub:
+def github(laid: Desk, lepinet: Path, tmp_path: Path) -> Iterator[GitHub]:
     """Main is as `lay` left it, and the clone on a branch of its own; what models have answered is kept."""
     shutil.copytree(laid.folder, tmp_path / "clone")
     desk = Desk(tmp_path / "clone", laid.home)
-    github = GitHub(desk, tmp_path / "github", answers=laid.home, lepinet=lepinet)
-    desk.git("switch", "--quiet", "--create", "work")
-    return github
+    with stand_in() as there:
+        github = GitHub(desk, tmp_path / "github", answers=laid.home, lepinet=lepinet, there=there)
+        desk.git("switch", "--quiet", "--create", "work")
+        yield github
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def operation(method: str, path: str) -> Operation | None:
     return None
 
 
-def filled(name: str, **known: Any) -> Any:
+def filled(name: str, /, **known: Any) -> Any:
     """An answer of GitHub's schema of that name: what is known, and something that fits where more is required."""
     return _filled({"$ref": f"#/components/schemas/{name}"}) | known
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import options
+from lepinet.cli.output import show
 from lepinet.workflow.workspace import open_workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -30,4 +31,26 @@ def announce(*, environment: str | None, outcome: Path, history: Path) -> int:
 
     workspace = open_workspace()
     click.echo(announcing.announce(workspace, workspace.only_environment(environment), outcome, history))
+    return 0
+
+
+@github.command(
+    epilog="Example: lepinet github comment report.json --head mallory:work --commit 9f3c… --result success"
+)
+@click.argument("report", type=_file)
+@click.option("--head", required=True, metavar="OWNER:BRANCH", help="Whose branch was checked.")
+@click.option("--commit", required=True, metavar="COMMIT", help="The branch's commit that was checked, all 40 digits.")
+@click.option("--result", required=True, type=click.Choice(["success", "failure"]), help="How the check ended.")
+def comment(*, report: Path, head: str, commit: str, result: str) -> int:
+    """The report of a check as the one comment on its pull request.
+
+    REPORT is what `check --json` wrote. It may be a stranger's: only what such a report can say is shown, as text.
+    """
+    from lepinet.workflow import comment as commenting  # noqa: PLC0415 -- as above
+
+    owner, separator, branch = head.partition(":")
+    if not separator:
+        raise click.UsageError("--head is OWNER:BRANCH")
+    checked = commenting.CheckedHead(owner, branch, commit, succeeded=result == "success")
+    show(commenting.comment(open_workspace(), report, checked))
     return 0
