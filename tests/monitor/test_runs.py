@@ -291,3 +291,21 @@ def test_an_endpoint_that_does_not_answer_is_no_reason_to_go_back(team: Team, al
     team.merge(auto_rollback=True)
     assert team.run(alter=alter).code == 1
     assert team.github.pulls == []
+
+
+def test_a_deployment_that_has_succeeded_is_told_to_the_chat(team: Team) -> None:
+    team.merge("v1.0.0")
+    shipped = team.world.run("reconcile", LEPINET_WEBHOOK_URL=team.chat.slack)
+    assert shipped.code == 0, shipped
+    (told,) = team.chat.texts
+    assert told.startswith("production: v1.0.0: models/v1.0.0 @ ")
+    assert told.endswith(" is live · asha · Activate v1.0.0")
+    assert team.world.run("reconcile", LEPINET_WEBHOOK_URL=team.chat.slack).code == 0
+    assert len(team.chat.posted) == 1, "nothing was deployed"
+
+    team.merge()
+    team.chat.answers = [(404, {})]
+    shipped = team.world.run("reconcile", LEPINET_WEBHOOK_URL=team.chat.slack)
+    assert shipped.code == 0, "that the chat is gone takes nothing back"
+    assert "the chat was not told: the webhook did not take the message: HTTP 404" in shipped.err
+    assert SECRET not in shipped.out + shipped.err
