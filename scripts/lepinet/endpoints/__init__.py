@@ -47,6 +47,8 @@ class Address:
     url: str
     token: str | None = field(repr=False, default=None)
     """Sent there and nowhere else, as `Authorization: Bearer`; None where nothing is asked of those who ask."""
+    asleep: bool = False
+    """Nothing runs there until the first photo starts it, which may take minutes."""
 
 
 Permit = Callable[[], None]

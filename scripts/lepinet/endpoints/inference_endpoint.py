@@ -56,12 +56,12 @@ class _Seen(BaseModel):
         return "custom" in self.model.image
 
     @property
-    def failed(self) -> bool:
-        return self.status.state in {"failed", "updateFailed"}
-
-    @property
     def asleep(self) -> bool:
         return self.status.state == "scaledToZero"
+
+    @property
+    def failed(self) -> bool:
+        return self.status.state in {"failed", "updateFailed"}
 
     @property
     def answers(self) -> bool:
@@ -152,7 +152,7 @@ class InferenceEndpoint:
         url = (seen.status.url or "").rstrip("/")
         if not url.startswith(self._schemes):
             raise OutsideError(f"it has no address yet ({seen.detail})", where=self.name)
-        return Address(f"{url}/predict" if seen.custom else url, self._token)
+        return Address(f"{url}/predict" if seen.custom else url, self._token, asleep=seen.asleep)
 
     def _look(self) -> _Seen:
         return self._ask(self._api.get_inference_endpoint)

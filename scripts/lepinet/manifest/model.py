@@ -118,7 +118,7 @@ class RegistrySettings(Value):
 
     kind: Literal["embedded", "postgres", "supabase"] = Field(
         description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL. "
-        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY."
+        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY or by a user who signs in."
     )
     url: ProjectUrl | None = Field(
         None, description="With supabase: where the project answers; without it, SUPABASE_URL says so."

@@ -122,6 +122,8 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
     active = one.snapshot.environment.active or "nothing"
     endpoint = one.endpoint.target if one.endpoint else None
     served = "no endpoint" if one.endpoint is None else f"endpoint {_name(endpoint)}"
+    if one.endpoint and one.endpoint.follows_registry:
+        served = "endpoint follows it"
     if one.declared is None:
         lines = [f"git declares no version · database {active} · {served}"]
     elif one.in_step:

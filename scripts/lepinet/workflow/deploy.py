@@ -193,6 +193,7 @@ def _run(
                 some := known.sample(ASKED),
                 workspace.species,
                 token=address.token,
+                asleep=address.asleep,
                 timings=workspace.timings,
                 progress=telling.counted(f"{environment}: proving {target.version or target}"),
             )
