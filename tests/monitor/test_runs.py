@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from github_stand_in.server import TOKEN, Failure, StandIn, stand_in
+from lepinet.registry.embedded import EmbeddedServer
 from monitor.chat import SECRET, Chat, chat
 from reconcile.endpoint_wire import Alter, as_it_is, endpoint_wire
 from reconcile.watch import Watch
 from reconcile.world import Ended, World, git
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project, User
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,24 @@ def test_no_answer_alarms_at_once(team: Team, alter: Alter, why: str) -> None:
     assert silent.code == 1, silent
     assert team.issues() == [("production: the endpoint does not answer", "open")]
     assert why in team.github.issues[0]["body"]
+
+
+def test_signed_in_as_a_monitor_it_reads_and_logs_and_holds_no_key(team: Team) -> None:
+    user = User("monitor@example.org", "correct horse", {"role": "monitor"})
+    signed_in = replace(team, world=replace(team.world, registry="supabase"))
+    signed_in.merge()
+    with EmbeddedServer(team.world.data / "registry") as server:
+        project = Project(server.url(user="authenticator"), users=(user,))
+        with project_online(project) as url:
+            run = signed_in.run(
+                SUPABASE_URL=url,
+                SUPABASE_PUBLISHABLE_KEY=project.publishable_key,
+                SUPABASE_USER_EMAIL=user.email,
+                SUPABASE_USER_PASSWORD=user.password,
+            )
+    assert run.code == 0, run
+    assert run.out.rstrip().endswith("as when activated")
+    assert [kept["looked"] for kept in team.logged()] == ["asked"]
 
 
 def test_a_running_deployment_is_named_and_left_alone(team: Team) -> None:
