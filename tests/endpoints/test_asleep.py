@@ -12,7 +12,7 @@ from lepinet.workflow.monitor import monitor_all
 
 
 def look(hosted: Hosted) -> Monitored:
-    (seen,) = monitor_all(hosted.workspace, None, lambda _: lambda _, __: None)
+    (seen,) = monitor_all(hosted.workspace, None, lambda _: lambda _, __: None, print)
     return seen
 
 

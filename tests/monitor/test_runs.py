@@ -164,6 +164,7 @@ def test_signed_in_as_a_monitor_it_reads_and_logs_and_holds_no_key(team: Team) -
                 SUPABASE_USER_EMAIL=user.email,
                 SUPABASE_USER_PASSWORD=user.password,
             )
+    git(team.world.folder, "reset", "--quiet", "--hard", "HEAD~1")
     assert run.code == 0, run
     assert run.out.rstrip().endswith("as when activated")
     assert [kept["looked"] for kept in team.logged()] == ["asked"]
@@ -253,6 +254,14 @@ def test_who_cannot_be_told_keeps_nobody_else_from_it(team: Team) -> None:
     over = team.run()
     assert over.code == 3
     assert "the webhook did not take the message: HTTP 404" in over.err
+
+
+def test_what_lives_on_one_machine_is_not_watched_from_githubs(team: Team) -> None:
+    run = team.run(RUNNER_ENVIRONMENT="github-hosted")
+    assert run.code == 0
+    assert "not watched: production has registry: embedded and endpoint: local" in run.err
+    assert team.run("-e", "production", RUNNER_ENVIRONMENT="github-hosted").code == 1
+    assert team.logged() == []
 
 
 def test_from_a_laptop_without_a_token_no_issue_is_opened(team: Team) -> None:

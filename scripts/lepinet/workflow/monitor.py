@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from lepinet.endpoints import Endpoint, EndpointState
-from lepinet.errors import OutsideError
+from lepinet.endpoints import Endpoint, EndpointState, Progress
+from lepinet.errors import OutsideError, RefusedError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.run import answers_of_endpoint
@@ -18,20 +18,32 @@ from lepinet.reconcile.plan import Plan, make_plan
 from lepinet.registry import Registry
 from lepinet.registry.records import PerformanceLog, Snapshot
 from lepinet.target import Target
-from lepinet.workflow.declared import declared, declaring
+from lepinet.workflow.declared import declared, declaring, must_outlive_the_job
 from lepinet.workflow.workspace import Workspace
 
 CountedFor = Callable[[str], Callable[[int, int], None]]
 """Makes the progress of work that is called so."""
 
 
-def monitor_all(workspace: Workspace, environment: str | None, counted: CountedFor) -> Iterator[Monitored]:
+def monitor_all(
+    workspace: Workspace, environment: str | None, counted: CountedFor, tell: Progress
+) -> Iterator[Monitored]:
     """Look at each environment that has an active version, and log what was seen.
+
+    One that lives on another machine is told and left out, unless it was asked for by name.
 
     Raises:
         OutsideError: the registry cannot be asked, so nobody knows what should be live.
+        RefusedError: what was asked for lives on another machine.
     """
     for name in declaring(workspace, environment):
+        try:
+            must_outlive_the_job(workspace, name)
+        except RefusedError as elsewhere:
+            if environment:
+                raise
+            tell(f"not watched: {elsewhere.what}")
+            continue
         with workspace.registry(name) as registry:
             yield _monitored(workspace, name, registry, counted)
 
