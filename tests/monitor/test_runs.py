@@ -264,6 +264,30 @@ def test_what_lives_on_one_machine_is_not_watched_from_githubs(team: Team) -> No
     assert team.logged() == []
 
 
+def test_an_environment_that_cannot_be_looked_at_keeps_no_other_from_it(team: Team) -> None:
+    file = team.world.folder / "models.yaml"
+    staging = "environments:\n  staging: {active: v1.0.0, registry: postgres, endpoint: none}\n"
+    file.write_text(file.read_text().replace("environments:\n", staging))
+    run = team.run(DATABASE_URL="")
+    git(team.world.folder, "checkout", "--quiet", "models.yaml")
+    assert run.code == 2
+    assert "not watched: staging: no DATABASE_URL" in run.err
+    assert run.out.startswith("production: tested the whole sample: ")
+
+
+def test_what_is_not_live_yet_is_not_asked(team: Team) -> None:
+    team.world.sql("update public.environments set active_version_id = null")
+    team.world.sql("update public.model_versions set is_active = false where is_active")
+    run = team.run(alter=is_another_program)
+    team.world.sql(
+        "update public.environments set active_version_id ="
+        " (select id from public.model_versions where version_name = 'v1.1.0')"
+    )
+    assert run.code == 0, run
+    assert run.out == "production: nothing to ask: nothing is live yet\n"
+    assert team.logged() == []
+
+
 def test_from_a_laptop_without_a_token_no_issue_is_opened(team: Team) -> None:
     run = team.run(alter=is_another_program, GITHUB_TOKEN="", LEPINET_WEBHOOK_URL="")
     assert run.code == 1
