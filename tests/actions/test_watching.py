@@ -143,6 +143,22 @@ def test_a_hand_at_the_endpoint_is_drift(watched: Watched) -> None:
     assert watched.issues() == [("production: models.yaml, database and endpoint do not agree", "open")]
 
 
+def test_what_somebody_wrote_is_shown_as_it_stands(watched: Watched) -> None:
+    hostile = "::error file=models.yaml::forged \n##[error]forged \x1b[31m\u202e<b>@acme</b> [x](https://evil.example)"
+    pinned = "update public.environments set pinned_version_id = {}, pin_reason = {}"
+    watched.hosted.sql(pinned.format("active_version_id", f"'{hostile}'"))
+    ran = watched.run()
+    watched.hosted.sql(pinned.format("null", "null"))
+    assert ran.jobs == ALARM
+    assert ran.annotations == ()
+    assert not [sign for sign in ("\x1b[31m", "\u202e") if sign in ran.summary + ran.log]
+    assert all(line.startswith("    production: ") for line in ran.summary.splitlines())
+    body = watched.github.there.issues[0]["body"]
+    assert r"\<b\>@&#8203;acme" in body
+    assert r"\[x\](https\:" in body
+    assert "&lt;b&gt;@acme" in watched.chat.texts[0]
+
+
 @pytest.mark.parametrize("app", [False, True])
 def test_the_way_back_is_a_pull_request(watched: Watched, *, app: bool) -> None:
     desk = watched.github.desk
