@@ -58,8 +58,13 @@ class PullRequest(_Answer):
     html_url: str
     title: str
     body: str | None = None
+    state: Literal["open", "closed"] = "open"
     head: _Head
     merged_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == "open"
 
 
 class Comment(_Answer):
@@ -253,6 +258,11 @@ class GitHub:
         found = self._once(lambda: self._issue(key), Issue, "/issues", wanted | {"labels": [LABEL]})
         return self._make(found, Issue, f"/issues/{found.number}", wanted)
 
+    def report_once(self, key: str, title: str, text: str) -> Issue:
+        """The issue about something, opened once: one that somebody has closed is found too, and stays as it is."""
+        wanted = {"title": title, "body": f"{_mark(key)}\n{text}", "labels": [LABEL]}
+        return self._once(lambda: self._issue(key, "all"), Issue, "/issues", wanted)
+
     def all_clear(self, key: str, text: str) -> Issue | None:
         """Close the issue about a cause with a last word; None when there is none that is open."""
         found = self._issue(key)
@@ -300,8 +310,8 @@ class GitHub:
         ours = (one for one in listed if one.user and one.user.login == author)
         return next((one for one in ours if one.body.startswith(_mark(key))), None)
 
-    def _issue(self, key: str) -> Issue | None:
-        listed = self._list("/issues", Issue, {"labels": LABEL, "state": "open"})
+    def _issue(self, key: str, state: str = "open") -> Issue | None:
+        listed = self._list("/issues", Issue, {"labels": LABEL, "state": state})
         ours = (one for one in listed if one.pull_request is None and (one.body or "").startswith(_mark(key)))
         return next(ours, None)
 
