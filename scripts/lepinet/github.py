@@ -30,10 +30,12 @@ LABEL = "lepinet"
 _VERSION = "2022-11-28"
 _LARGEST = 16 << 20
 _PART_ENDS = "<!-- /lepinet -->"
+_ARM = "mutation($id: ID!) { enablePullRequestAutoMerge(input: {pullRequestId: $id}) { clientMutationId } }"
 _SECONDARY_PAUSE = 60.0
 """Seconds to wait after a secondary rate limit that names none."""
 
 State: TypeAlias = Literal["queued", "in_progress", "success", "failure", "error", "inactive"]
+Conclusion: TypeAlias = Literal["success", "neutral", "failure"]
 _Thing = TypeVar("_Thing", bound="_Answer")
 
 
@@ -55,12 +57,18 @@ class PullRequest(_Answer):
     """Open, unless it was asked for otherwise."""
 
     number: int
+    node_id: str
+    """What GraphQL calls it."""
     html_url: str
     title: str
     body: str | None = None
-    state: Literal["open", "closed"] = "open"
+    state: str
+    """`open` or `closed`."""
+    user: _User | None = None
     head: _Head
     merged_at: datetime | None = None
+    auto_merge: Any = None
+    """Present once it is armed."""
 
     @property
     def is_open(self) -> bool:
@@ -91,6 +99,23 @@ class CheckRun(_Answer):
     """A check beside those of workflows."""
 
     id: int
+    conclusion: str | None = None
+
+
+class _CheckRuns(_Answer):
+    """The latest of each name."""
+
+    check_runs: tuple[CheckRun, ...]
+
+
+class _Error(_Answer):
+    message: str
+
+
+class _Mutated(_Answer):
+    """GraphQL's answer; there the status is 200 whatever came of it."""
+
+    errors: tuple[_Error, ...] = ()
 
 
 class _Object(_Answer):
@@ -179,6 +204,23 @@ class GitHub:
         listed = self._list("/pulls", PullRequest, {"head": f"{owner}:{branch}", "state": "open"})
         return next((one for one in listed if one.head.sha == head), None)
 
+    def merge_when_ready(self, pull_request: PullRequest) -> None:
+        """Arm auto-merge: GitHub merges it once all is there that main requires. REST has no call for it.
+
+        https://docs.github.com/graphql/reference/mutations#enablepullrequestautomerge
+
+        Raises:
+            RefusedError: GitHub says why not, such as that the repository's settings do not allow it, or that main
+                requires nothing that could be waited for.
+        """
+        if pull_request.auto_merge is not None:
+            return
+        url = f"{self._api}/graphql"
+        asked = {"query": _ARM, "variables": {"id": pull_request.node_id}}
+        answer = self._read(self._send("POST", url, asked), _Mutated, "/graphql")
+        if answer.errors:
+            raise RefusedError(f"GitHub says {answer.errors[0].message[:300]}", where=self.repository)
+
     def merged_by(self, commit: str) -> PullRequest | None:
         """The pull request that brought a commit to main; None for what was pushed."""
         listed = self._list(f"/commits/{commit}/pulls", PullRequest)
@@ -214,21 +256,22 @@ class GitHub:
         """Run a workflow on a branch: GitHub starts none by itself for what a workflow's own token does."""
         self._send("POST", f"/actions/workflows/{workflow}/dispatches", {"ref": branch})
 
-    def neutral_check(self, name: str, commit: str, title: str, text: str) -> None:
-        """Say beside the checks of a commit that a person decides; once for each commit.
+    def check_run(self, name: str, commit: str, conclusion: Conclusion, title: str, text: str) -> None:
+        """Say something beside the checks of a commit, unless that was said last.
 
         Args:
             name: of the check.
             commit: all 40 digits.
+            conclusion: neutral leaves it to a person.
             title: one line.
             text: Markdown.
         """
         path = f"/commits/{commit}/check-runs?{httpx.QueryParams({'check_name': name})}"
-        found = _json(self._send("GET", path), path)
-        if isinstance(found, dict) and found.get("check_runs"):
+        found = self._read(self._send("GET", path), _CheckRuns, path).check_runs
+        if found and found[0].conclusion == conclusion:
             return
         said = {"title": title, "summary": text}
-        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": "neutral", "output": said}
+        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": conclusion, "output": said}
         self._made("/check-runs", CheckRun, wanted)
 
     def comment(self, number: int, key: str, text: str, author: str = BOT) -> Comment:

@@ -49,7 +49,16 @@ gates: {gates}
 versions:
 """
 TIMINGS = Timings(
-    request=3, retry=0.01, retries=2, poll=0.01, move=6, start=10, follow=6, managing=8, prediction=3, known_images=30
+    request=3,
+    retry=0.01,
+    retries=2,
+    poll=0.01,
+    move=60,
+    start=60,
+    follow=60,
+    managing=20,
+    prediction=10,
+    known_images=60,
 )
 """Short, so that what takes minutes in earnest takes seconds."""
 

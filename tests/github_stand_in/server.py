@@ -68,6 +68,10 @@ class StandIn:
     """The repository itself, bare; without one there are no branches."""
     permissions: dict[str, str] | None = None
     """Of the job whose token is used; None: a person's, which may do all."""
+    me: str = ME
+    """Whose token is used."""
+    allows_auto_merge: bool = True
+    """As the repository's settings say."""
     failures: list[Failure | None] = field(default_factory=list)
     """For the next requests, in this order; None: as always."""
     requests: list[str] = field(default_factory=list)
@@ -148,11 +152,36 @@ class StandIn:
         """A pull request from a branch here, or in the fork of an owner."""
         number = self._number()
         pull = filled("pull-request", number=number, title=title, body=body, state="open", merged_at=None)
-        pull["html_url"] = f"https://github.com/{self.repository}/pull/{number}"
+        pull |= {"html_url": f"https://github.com/{self.repository}/pull/{number}", "node_id": f"PR_{number}"}
+        pull["user"] = filled("simple-user", login=self.me, type="Bot")
         pull["head"] |= {"ref": branch, "sha": head, "user": filled("simple-user", login=owner or self.owner)}
         pull["base"]["ref"] = base
         self.pulls.append(pull)
         return pull
+
+    def mutate(self, body: Any) -> Any:
+        """What GraphQL answers, whose schema is not in the description: the one mutation that is asked for."""
+        found = re.fullmatch(
+            r"mutation\(\$id: ID!\) \{ enablePullRequestAutoMerge\(input: \{pullRequestId: \$id\}\)"
+            r" \{ clientMutationId \} \}",
+            body["query"],
+        )
+        (pull,) = (pull for pull in self.pulls if pull["node_id"] == body["variables"]["id"])
+        assert found
+        assert body.keys() == {"query", "variables"}
+        if not self.allows_auto_merge or not self._may("POST", "/pulls") or not self._may("POST", "/git/refs"):
+            said = "Pull request Auto merge is not allowed for this repository"
+            return {
+                "data": {"enablePullRequestAutoMerge": None},
+                "errors": [{"type": "UNPROCESSABLE", "message": said}],
+            }
+        pull["auto_merge"] = {
+            "enabled_by": pull["user"],
+            "merge_method": "merge",
+            "commit_title": "",
+            "commit_message": "",
+        }
+        return {"data": {"enablePullRequestAutoMerge": {"clientMutationId": None}}}
 
     def merged(self, number: int, commit: str) -> None:
         """Somebody has merged a pull request."""
@@ -339,6 +368,8 @@ class _Handler(BaseHTTPRequestHandler):
         github = self.server.github
         if self.headers.get("authorization") != f"Bearer {TOKEN}":
             return 401, filled("basic-error", message="Bad credentials"), {}
+        if path == "/graphql":
+            return 200, github.mutate(body), {}
         asked = operation(self.command, path)
         if asked is None:
             github.wrong.append(f"{self.command} {path} is not in the cut")

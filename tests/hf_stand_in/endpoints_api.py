@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,6 +51,7 @@ class Order:
     times: int
     carried_out: bool
     """The call does what it should, and only its answer is another."""
+    met: bool = False
 
 
 class RefusedError(Exception):
@@ -83,6 +85,8 @@ class Endpoint:
     """So many looks after it runs, the next update fails after all."""
     keeps: str | None = None
     """A revision that it goes on serving, whatever it is told and says."""
+    stale: bool = False
+    """What was answered once is answered again, whoever asks not to."""
     cache: dict[str, Reply] = field(default_factory=dict)
 
     @property
@@ -111,11 +115,18 @@ class Endpoints:
     calls: list[str] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
     watch: Watching | None = None
+    heard: Callable[[str | None], object] = lambda _: None
+    """Told the token of each call."""
     _orders: list[Order] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def order(self, fault: Fault, on: str = "", *, skipped: int = 0, times: int = 1, carried_out: bool = True) -> None:
         self._orders.append(Order(fault, re.compile(on), skipped, times, carried_out))
+
+    @property
+    def met(self) -> bool:
+        """Every order was met at least once."""
+        return all(order.met for order in self._orders)
 
     def forget(self) -> None:
         """Nothing is ordered, nothing was asked."""
@@ -132,6 +143,7 @@ class Endpoints:
                     order.skipped -= 1
                 elif order.times:
                     order.times -= 1
+                    order.met = True
                     return order
         return None
 
@@ -183,11 +195,12 @@ class Endpoints:
             replica = endpoint.replicas[0]
             endpoint.replicas = [*endpoint.replicas[1:], replica]  # the next request goes to the next one
         key = hashlib.sha256(body).hexdigest()
-        cached = endpoint.settings["cacheHttpResponses"] and headers.get("x-use-cache") != "false"
-        if cached and key in endpoint.cache:
+        asked_for = endpoint.settings["cacheHttpResponses"] and headers.get("x-use-cache") != "false"
+        if (asked_for or endpoint.stale) and key in endpoint.cache:
             return endpoint.cache[key]
         reply = self.replicas.ready(replica).ask(method, "/" + "".join(rest), body, headers)
-        endpoint.cache[key] = reply
+        if reply.status == HTTPStatus.OK:
+            endpoint.cache[key] = reply
         return reply
 
     def _carry_out(self, route: str, namespace: str, name: str | None, body: Any) -> Any:
@@ -258,20 +271,26 @@ class Endpoints:
         """One more replica serves what is wanted; False while its process starts."""
         wanted = endpoint.wanted
         replica = self.replicas.of(wanted)
+        if wanted.revision == self.replicas.broken:
+            return self._fail(endpoint)
         if not replica.started.is_set():
             return False
         if replica.failed:
-            endpoint.state = "updateFailed" if endpoint.replicas else "failed"
-            endpoint.error = f"Endpoint failed to start: no {wanted.repository} at revision {wanted.revision}"
-            endpoint.steps.clear()
-            endpoint.steps.append(lambda _: True)
-            return True
+            return self._fail(endpoint)
         old = next((at for at, serves in enumerate(endpoint.replicas) if serves != wanted), None)
         if old is not None:
             del endpoint.replicas[old]
         if len(endpoint.replicas) < endpoint.count:
             endpoint.replicas.append(wanted)
         return True
+
+    def _fail(self, endpoint: Endpoint) -> bool:
+        """It cannot be started; what answered before goes on."""
+        wanted = endpoint.wanted
+        endpoint.error = f"Endpoint failed to start: no {wanted.repository} at revision {wanted.revision}"
+        endpoint.steps.clear()
+        endpoint.steps.append(lambda _: True)
+        return _say(endpoint, "updateFailed" if endpoint.replicas else "failed")
 
 
 class Manager(Sender):
@@ -285,6 +304,7 @@ class Manager(Sender):
         body = self.rfile.read(length)
         call = f"{self.command} {'photo' if self.data else self.path.removeprefix('/v2/')}"
         service = self.service
+        service.heard(self._token)
         order = service.ordered(call)
         if service.watch and service.watch.arrives(call):
             self.close_connection = True
@@ -300,8 +320,12 @@ class Manager(Sender):
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 -- as above
 
+    @property
+    def _token(self) -> str | None:
+        return self.headers.get("Authorization", "").removeprefix("Bearer ") or None
+
     def _reply(self, body: bytes) -> Reply:
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        token = self._token
         if self.data:
             sent = {name: self.headers[name] for name in ("Content-Type", "x-use-cache") if name in self.headers}
             return self.service.predict(self.command, self.path, token, body, sent)

@@ -62,6 +62,8 @@ class Replicas:
     hub: str
     """The Hub's URL, where they fetch models."""
     folder: Path
+    broken: str | None = None
+    """A revision that no endpoint can start."""
     running: dict[Served, Replica] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from hf_stand_in.answers import Asked, Reply, answer, stored
 from hf_stand_in.faults import Fault
 from hf_stand_in.repository import WHEN, Repository
+from hf_stand_in.spaces import SPACES, Space, answer_of_space
 
 PATIENCE = 20
 """Seconds that a test waits for a request."""
@@ -59,6 +60,7 @@ class StandIn:
     vouched: dict[tuple[str, str], str] = field(default_factory=dict)
     """Tokens for jobs without one: by what vouches for the job, and the repository that it is for."""
     repositories: dict[str, Repository] = field(default_factory=dict)
+    spaces: dict[str, Space] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     at_storage: list[Request] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
@@ -139,6 +141,8 @@ class Handler(Sender):
         self.stand_in.note(request, storage=self.is_storage)
         if self.is_storage:
             reply = stored(asked, self.stand_in.repositories)
+        elif asked.path.startswith(SPACES):
+            reply = answer_of_space("GET", asked.path, asked.token, {}, self.stand_in.spaces)
         else:
             reply = answer(asked, self.stand_in.repositories, self.stand_in.storage)
         fault = self.stand_in.ordered(self.path)
@@ -148,8 +152,22 @@ class Handler(Sender):
     do_HEAD = do_GET  # noqa: N815 -- as above
 
     def do_POST(self) -> None:  # as above
-        """A token for who is vouched for: https://huggingface.co/changelog/trusted-publishers."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        """A change of a Space, or a token for who is vouched for."""
+        asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        if self.path.startswith(SPACES):
+            self._change_space(asked)
+        else:
+            self._vouch(asked)
+
+    def _change_space(self, body: dict[str, Any]) -> None:
+        asked = self._asked()
+        fault = self.stand_in.ordered(self.path)
+        reply = answer_of_space("POST", asked.path, asked.token, body, self.stand_in.spaces)
+        with contextlib.suppress(ConnectionError):
+            (fault or Handler.send)(self, reply)
+
+    def _vouch(self, asked: dict[str, Any]) -> None:
+        """As https://huggingface.co/changelog/trusted-publishers has it."""
         token = self.stand_in.vouched.get((asked["subject_token"], asked["resource"]))
         body = (
             {"access_token": token, "token_type": "bearer", "expires_in": 3600} if token else {"error": "invalid_grant"}

@@ -65,6 +65,7 @@ CALLS: Final = (
     "applied_migrations()",
     "active_version()",
     "stored_answers('v1.0.0', 'd')",
+    "tested_answers('v1.0.0', 'production')",
     "claim('staging', 'a', 1, 'c', null, ID, 'me', 9, 'v1.0.0')",
     "renew('production', ID, 9)",
     "release('production', ID)",

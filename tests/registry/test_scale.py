@@ -37,6 +37,7 @@ READS = (
     "active_version()",
     "active_version('staging')",
     "stored_answers('v1.77.0', 'these')",
+    "tested_answers('v1.77.0', 'production')",
 )
 WRITES = (
     "log_model_version('v2.0.0', 'm', revision => 'r')",

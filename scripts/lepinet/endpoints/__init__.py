@@ -34,6 +34,8 @@ class EndpointState:
     """It has given up on this target by itself; waiting longer is of no use."""
     generation: int | None = None
     """Of the order that it follows, where it can tell."""
+    asleep: bool = False
+    """Ready, with nothing running: the first photo wakes it, so who only watches sends none."""
     follows_registry: bool = False
     """It serves what the registry's active row names, and takes no orders: the registry flips before the proof."""
 
@@ -45,6 +47,8 @@ class Address:
     url: str
     token: str | None = field(repr=False, default=None)
     """Sent there and nowhere else, as `Authorization: Bearer`; None where nothing is asked of those who ask."""
+    asleep: bool = False
+    """Nothing runs there until the first photo starts it, which may take minutes."""
 
 
 Permit = Callable[[], None]

@@ -59,7 +59,7 @@ def refusal(error: HfHubHTTPError, where: str, rights: str) -> LepinetError:
     if status == HTTPStatus.NOT_FOUND:
         todo = "make it (docs/huggingface.md), or put its name right in models.yaml"
         return OutsideError("there is none of that name, or the token may not see it", where=where, todo=todo)
-    if error.request.method == "GET":
+    if error.response.request.method == "GET":
         return OutsideError(f"it cannot be looked at ({what})", where=where)
     return RefusedError(f"it refuses the change ({what})", where=where)
 

@@ -56,13 +56,17 @@ class _Seen(BaseModel):
         return "custom" in self.model.image
 
     @property
+    def asleep(self) -> bool:
+        return self.status.state == "scaledToZero"
+
+    @property
     def failed(self) -> bool:
         return self.status.state in {"failed", "updateFailed"}
 
     @property
     def answers(self) -> bool:
         """Every replica runs; or none does, and the first photo starts one with the revision that is set."""
-        if self.status.state == "scaledToZero":
+        if self.asleep:
             return True
         ready, wanted = self.status.ready, self.status.wanted
         return self.status.state == "running" and (ready is None or wanted is None or ready >= wanted > 0)
@@ -115,7 +119,9 @@ class InferenceEndpoint:
         seen = self._look()
         if self._before == seen.status.updated_at:
             return EndpointState(seen.target, ready=False, detail="it has not begun to update")
-        return EndpointState(seen.target, ready=seen.answers, detail=seen.detail, failed=seen.failed)
+        return EndpointState(
+            seen.target, ready=seen.answers, detail=seen.detail, failed=seen.failed, asleep=seen.asleep
+        )
 
     def move(self, order: Order, permit: Permit = freely) -> None:
         """Set repository and revision, together and only where they differ or have failed; wake it where it is paused.
@@ -146,7 +152,7 @@ class InferenceEndpoint:
         url = (seen.status.url or "").rstrip("/")
         if not url.startswith(self._schemes):
             raise OutsideError(f"it has no address yet ({seen.detail})", where=self.name)
-        return Address(f"{url}/predict" if seen.custom else url, self._token)
+        return Address(f"{url}/predict" if seen.custom else url, self._token, asleep=seen.asleep)
 
     def _look(self) -> _Seen:
         return self._ask(self._api.get_inference_endpoint)

@@ -18,6 +18,7 @@ from lepinet.target import MODEL_VARIABLE, Target
 from lepinet.timings import Timings
 
 _FAILED: Final = frozenset({"NO_APP_FILE", "CONFIG_ERROR", "BUILD_ERROR", "RUNTIME_ERROR", "DELETING"})
+_ASLEEP: Final = "SLEEPING"
 _STOPPED: Final = frozenset({"PAUSED", "STOPPED"})
 
 
@@ -66,8 +67,8 @@ class Space:
     def observe(self) -> EndpointState:
         """What the variable names; ready when the server in the Space answers with that."""
         seen = self._look()
-        if seen.stage == "SLEEPING":
-            return EndpointState(seen.target, ready=True, detail="asleep: the first photo wakes it")
+        if seen.stage == _ASLEEP:
+            return EndpointState(seen.target, ready=True, detail="asleep: the first photo wakes it", asleep=True)
         if seen.stage != "RUNNING":
             return EndpointState(seen.target, ready=False, detail=seen.detail, failed=seen.stage in _FAILED)
         return self._served(seen)
@@ -90,7 +91,8 @@ class Space:
 
     def address(self) -> Address:
         seen = self._look()
-        return Address(f"{self._host(seen)}/predict", self._token if seen.private else None)
+        asleep = seen.stage == _ASLEEP
+        return Address(f"{self._host(seen)}/predict", self._token if seen.private else None, asleep=asleep)
 
     def _look(self) -> _Seen:
         return self._asked.ask(self._seen)

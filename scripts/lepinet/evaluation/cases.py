@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -72,7 +72,11 @@ class KnownImages:
             for place, image in enumerate(images)
         )
         chosen = {file_name for *_, file_name in order[:most]}
-        return _gathered(self.folder, tuple(image for image in self.images if image.file_name in chosen))
+        return self.among(chosen)
+
+    def among(self, file_names: Collection[str]) -> KnownImages:
+        """Some of the images, as a set of their own."""
+        return _gathered(self.folder, tuple(image for image in self.images if image.file_name in file_names))
 
     def unlisted(self) -> tuple[str, ...]:
         """Files of the folder that look like photos and belong to no species: in no line of the list, in no folder."""

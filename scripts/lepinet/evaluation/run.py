@@ -97,6 +97,7 @@ def answers_of_endpoint(
     species: Sequence[Species] = (),
     *,
     token: str | None = None,
+    asleep: bool = True,
     timings: Timings | None = None,
     progress: Progress | None = None,
 ) -> Answers:
@@ -109,6 +110,7 @@ def answers_of_endpoint(
         known: the photos.
         species: the list of species; without it, those on the photos.
         token: sent to that URL.
+        asleep: it may be scaled to zero, and is given the time to start.
         timings: limits for each photo and for all.
         progress: told after every few images.
 
@@ -121,7 +123,7 @@ def answers_of_endpoint(
 
     labels = EndpointLabels(SpeciesNames(species or known.species()))
     raw: dict[str, RawAnswer] = {}
-    with EndpointPredictor(url, timings or Timings(), token) as endpoint:
+    with EndpointPredictor(url, timings or Timings(), token, asleep=asleep) as endpoint:
         count = _Count(known, raw, progress)
         for some in spread(_distinct(known), [endpoint] * _REQUESTS_AT_ONCE, _REQUESTS):
             raw.update(some)

@@ -118,7 +118,7 @@ class RegistrySettings(Value):
 
     kind: Literal["embedded", "postgres", "supabase"] = Field(
         description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL. "
-        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY."
+        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY or by a user who signs in."
     )
     url: ProjectUrl | None = Field(
         None, description="With supabase: where the project answers; without it, SUPABASE_URL says so."
@@ -163,6 +163,9 @@ class Environment(Value):
     )
     override: Override | None = Field(None, description="Ships a held version by decision.")
     frozen: Text | None = Field(None, description="A reason: while it stands, `active` must not change.")
+    auto_rollback: bool = Field(
+        default=False, description="When `lepinet monitor` alarms over the answers, it proposes the version before."
+    )
 
     @field_validator("override", mode="after")
     @classmethod

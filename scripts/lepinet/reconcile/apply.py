@@ -176,15 +176,15 @@ def _act(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judg
     except RefusedError as refused:
         # Such as figures that the database does not take: visitors must not be left with what cannot be recorded.
         return deployment.fail(plan.aim, plan.way_back, FailedError(Failure.PROOF, refused.what))
-    # A hand may have moved the endpoint since the proof: then what was flipped is not what answers.
+    # A hand may have moved the endpoint since the proof, or it has failed: then what was flipped is not what answers.
     state = _observe(run)
-    if state and not state.follows_registry and not plan.aim.same_files(state.target):
+    if state and not state.follows_registry and (state.failed or not plan.aim.same_files(state.target)):
         return None
     if stopped := _stopped(plan):
         return stopped
     if plan.aim != declared.target:
         return None
-    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live")
+    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live", deployed=True)
 
 
 def _stopped(plan: Plan) -> Outcome | None:

@@ -33,6 +33,8 @@ class Outcome:
     environment: str
     ending: Ending
     sentence: str
+    deployed: bool = False
+    """It brought what is live now."""
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,13 @@ class Registry:
         )
         return answers
 
+    def tested_answers(self, version_name: str, environment: str) -> dict[str, Any] | None:
+        """`details` of the known-image test with which this version was activated last, there or elsewhere."""
+        answers: dict[str, Any] | None = self._call(
+            "tested_answers", version_name=version_name, environment=environment
+        )
+        return answers
+
     def claim(
         self,
         environment: str,

@@ -155,6 +155,19 @@ NEWEST: Final = 20
 """So many of the versions that nobody asked about come with a snapshot, as `lepinet.snapshot` has it."""
 
 
+class MonitorRow(Record):
+    """The last run of the monitor in an environment."""
+
+    version: str
+    seconds_ago: float
+    whole_seconds_ago: float | None
+    """Since the last run that asked the whole sample; None when there was none in the two days before this one."""
+    usual_ms: float | None
+    """What a photo usually takes, over earlier runs of this version; None when these are too few."""
+    notes: str | None = None
+    details: Data = None
+
+
 class Snapshot(Record):
     """All that a plan needs of one environment, read in one transaction."""
 
@@ -166,6 +179,8 @@ class Snapshot(Record):
     succeeded: frozenset[str]
     """Names, among those asked about, of versions that have a succeeded deployment in this environment."""
     ever_deployed: bool
+    monitored: MonitorRow | None = None
+    """None where the monitor never ran; a claim does not ask."""
 
     @property
     def proved(self) -> str | None:

@@ -11,7 +11,7 @@ from textwrap import shorten
 
 from lepinet.changes import standing
 from lepinet.endpoints import Address, Progress
-from lepinet.errors import RefusedError, UsageError
+from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.run import answers_of_endpoint
 from lepinet.evaluation.speed import Speed
@@ -23,7 +23,10 @@ from lepinet.reconcile.lease import Place
 from lepinet.reconcile.proof import ASKED, Proof, prove
 from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
+from lepinet.report.escape import for_terminal
 from lepinet.target import Target
+from lepinet.webhook import Message
+from lepinet.workflow.alerts import log_url, send
 from lepinet.workflow.declared import declared, declaring
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
@@ -81,7 +84,9 @@ def reconcile_all(
         with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
             judging = Judge(workspace.manifest, offline, run.registry, activation, stands.tries[name], telling.line)
-            yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
+            outcome = reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
+        _tell_chat(workspace, outcome, run, telling)
+        yield outcome
 
 
 def judge(workspace: Workspace, environment: str | None, counted: CountedFor) -> Handover:
@@ -101,7 +106,22 @@ def emergency(workspace: Workspace, environment: str, version: str, reason: str,
     """Move endpoint and database to a version at once, and pin it. Neither a commit nor a clean tree is needed."""
     commit, offline = workspace.git.head(), _TestedHere(workspace, telling.counted, judged=False)
     with _run(workspace, environment, commit, Options(reason=reason), telling=telling, offline=offline) as run:
-        return rollback_now(run, environment, _known_target(workspace, run.registry, environment, version), reason)
+        target = _known_target(workspace, run.registry, environment, version)
+        outcome = rollback_now(run, environment, target, reason)
+    _tell_chat(workspace, outcome, run, telling)
+    return outcome
+
+
+def _tell_chat(workspace: Workspace, outcome: Outcome, run: Run, telling: Telling) -> None:
+    """Of a deployment that has succeeded; that it cannot be told takes nothing back."""
+    if not outcome.deployed:
+        return
+    because = f" · {run.reason}" if run.reason else ""
+    text = for_terminal(f"{outcome.environment}: {outcome.sentence} · {run.actor}{because}", longest=800)
+    try:
+        send(workspace, outcome.environment, Message(text, log_url(workspace)))
+    except LepinetError as error:
+        telling.line(f"{outcome.environment}: the chat was not told: {error.what}")
 
 
 def _must_be_main(workspace: Workspace, commit: str) -> None:
@@ -173,6 +193,7 @@ def _run(
                 some := known.sample(ASKED),
                 workspace.species,
                 token=address.token,
+                asleep=address.asleep,
                 timings=workspace.timings,
                 progress=telling.counted(f"{environment}: proving {target.version or target}"),
             )

@@ -56,13 +56,14 @@ _ASKED_WRONGLY = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTT
 class EndpointPredictor:
     """Posts each photo, by the contract that the first answers show; several threads may ask at the same time."""
 
-    def __init__(self, url: str, timings: Timings, token: str | None = None) -> None:
+    def __init__(self, url: str, timings: Timings, token: str | None = None, *, asleep: bool = True) -> None:
         """Nothing is sent yet.
 
         Args:
             url: where photos are posted; a redirection is not followed.
             timings: limits for each photo and for all.
             token: sent with each photo.
+            asleep: an Inference Endpoint may be scaled to zero, and is given the time to start.
 
         Raises:
             UsageError: no http or https URL.
@@ -72,7 +73,7 @@ class EndpointPredictor:
         """The URL, without a password that may stand in it."""
         self._timings = timings
         self._end = time.monotonic() + timings.known_images
-        self._start_end = time.monotonic() + timings.start
+        self._start_end = time.monotonic() + (timings.start if asleep else 0)
         # An endpoint that keeps answers may hold some of the model before.
         self._headers = {"x-use-cache": "false", **({"Authorization": f"Bearer {token}"} if token else {})}
         self._contract: Contract | None = None
@@ -147,9 +148,9 @@ class EndpointPredictor:
             self._check_time()
             try:
                 return await self._ask(client, name, data)
-            except _StartingError:
+            except _StartingError as error:
                 if time.monotonic() >= self._start_end:
-                    raise
+                    raise _NoAnswerError(str(error)) from None
                 wanted = self._timings.poll
             except _NoAnswerError as error:
                 if not left:
@@ -196,7 +197,7 @@ class EndpointPredictor:
         except httpx.HTTPError as error:
             raise _NoAnswerError(f"no connection ({error or type(error).__name__})") from None
         if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and _starts(body):
-            raise _StartingError("it was scaled to zero, and does not start")
+            raise _StartingError("none of its replicas runs")
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
             raise _NoAnswerError(f"HTTP {response.status_code}{_said(body)}", _retry_after(response))
         if response.status_code != HTTPStatus.OK:
