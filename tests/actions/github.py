@@ -76,6 +76,8 @@ class GitHub:
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: CANARIES)
     """By environment."""
     variables: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """What this machine has beside that, such as where the Hub is."""
     runner: str = "github-hosted"
     """Whose machine runs the jobs."""
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -213,7 +215,8 @@ class GitHub:
         outputs: dict[str, dict[str, str]] = {}
         legs_ran: list[tuple[str, list[dict[str, Any]]]] = []
         for name, job in jobs(content):
-            if not goes_on(job, results):
+            may, results[name] = goes_on(job, results), "skipped"
+            if not may:
                 continue
             for leg in legs(job, outputs):
                 contexts = {"matrix": leg, "vars": self.variables, "inputs": event.inputs}
@@ -277,6 +280,7 @@ class GitHub:
             "STUB_ARTIFACTS": str(self.folder / "artifacts"),
             "STUB_CACHE": str(self.kept),
             "STUB_APP_TOKEN": TOKEN,
+            **self.environment,
         }
         actions = {_OURS: self.ours()} | {_repository(pin): _stub(pin) for pin in PINS if _stub(pin).is_dir()}
         options = ["--json", "--pull=false", "--action-offline-mode", "--no-cache-server", "--no-skip-checkout"]

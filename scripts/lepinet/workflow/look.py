@@ -36,7 +36,7 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
         yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back)
 
 
-def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
+def versions(workspace: Workspace, environment: str | None = None) -> tuple[KnownVersion, ...]:
     """All of models.yaml in its order, then what trainers have logged beside it, oldest first."""
     manifest = workspace.manifest
     found = {
@@ -48,11 +48,12 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
             training_image_count=version.training_image_count,
             accuracy_score=version.accuracy_score,
             created_at=version.created_at,
+            notes=version.notes,
             active_in=tuple(place for place, settings in manifest.environments.items() if settings.active == name),
         )
         for name, version in manifest.versions.items()
     }
-    for name in manifest.environments:
+    for name in workspace.environments(environment):
         with workspace.registry(name) as registry:
             rows = sorted(registry.versions(), key=_age)
         for row in rows:
@@ -64,6 +65,7 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
                 training_image_count=row.training_image_count,
                 accuracy_score=row.accuracy_score,
                 created_at=row.created_at,
+                notes=row.notes,
                 active_in=(),
             )
             found[row.version_name] = _completed(found.get(row.version_name, logged), logged)
