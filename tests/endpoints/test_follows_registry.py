@@ -18,9 +18,11 @@ import pytest
 
 from endpoints.conftest import start_over
 from endpoints.hosted import Hosted
+from lepinet.monitor import Looked
 from lepinet.reconcile.run import Ending, Outcome
 from lepinet.workflow.declared import declared, plan
 from lepinet.workflow.deploy import Telling, emergency
+from lepinet.workflow.monitor import monitor_all
 
 PAGE = Path(__file__).parents[2] / "docs" / "follows-registry.md"
 PATIENCE = 60
@@ -185,3 +187,9 @@ def test_an_emergency_stays_where_a_person_has_set_it(wrong: Backend) -> None:
     assert outcome.ending is Ending.REFUSED
     assert "The database stays on it, as a person pinned it" in outcome.sentence
     assert hosted.row() == "v1.1.0"
+
+
+def test_the_monitor_holds_it_against_the_active_version(backend: Backend) -> None:
+    (seen,) = monitor_all(backend.hosted.workspace, None, lambda _: lambda _, __: None, print)
+    assert (seen.looked, seen.findings) == (Looked.ASKED, ())
+    assert seen.sentence.endswith("as when activated")
