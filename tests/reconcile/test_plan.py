@@ -361,6 +361,7 @@ def test_proposals_and_changed_figures_are_shown() -> None:
     rows = [
         {"id": uuid4(), "version_name": "v1.0.0", **files("v1.0.0")},
         {"id": uuid4(), "version_name": "v2.0.0", "file_path": "org/model"},
+        {"id": uuid4(), "version_name": "v0.9.0", "file_path": "org/retired", "activated_at": LONG_AGO},
     ]
     plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST, rows=rows), serves("v1.0.0"))
     assert plan.notes == ("waiting: v2.0.0, logged and not in models.yaml",)

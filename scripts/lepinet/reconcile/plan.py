@@ -266,22 +266,23 @@ class _Seen:
         return next((it for it in known if it and it.same_files(target)), target)
 
     def _differences(self) -> tuple[str, ...]:
-        """What registry and manifest say differently of figures, and the rows that no manifest knows."""
+        """What registry and manifest say differently of figures, and the rows that no manifest has known yet."""
         notes = []
-        waiting = 0
+        unknown = 0
         for row in self.snapshot.versions:
             version = self.declared.versions.get(row.version_name)
             if version is None and self.declared.ever.has(row.version_name, row.file_path, row.revision):
                 continue
             if version is None:
-                waiting += 1
-                notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
+                unknown += 1
+                if row.activated_at is None:  # else it was retired
+                    notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
                 continue
             for figure in ("training_image_count", "accuracy_score"):
                 logged, written = getattr(row, figure), getattr(version, figure)
                 if None not in {logged, written} and logged != written:
                     notes.append(f"{row.version_name}: {figure} is {written} in models.yaml, {logged} in the registry")
-        if waiting >= NEWEST:
+        if unknown >= NEWEST:
             notes.append("waiting: … and perhaps more: lepinet versions lists them all")
         return tuple(notes)
 
