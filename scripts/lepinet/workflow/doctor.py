@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sized
 from lepinet.endpoints import Address
 from lepinet.errors import LepinetError, OutsideError
 from lepinet.registry import Registry
+from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
 from lepinet.report.needs import Need
 from lepinet.workflow.extras import absent
@@ -67,7 +68,8 @@ def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Ne
             f"it belongs to another repository (first commit {first[:7]})",
             "check which database this environment's settings are for",
         )
-    return Need(what, f"answers; active is {snapshot.environment.active or 'no version yet'}")
+    by = opened_by(workspace.manifest.environments[name].registry, name, workspace.settings)
+    return Need(what, f"opened by {by}; active is {snapshot.environment.active or 'no version yet'}")
 
 
 def _migrated(registry: Registry, name: str) -> Need:
