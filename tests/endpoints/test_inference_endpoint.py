@@ -131,6 +131,15 @@ def test_what_cannot_be_started_is_put_back_with_the_services_words(hosted: Host
     assert live(hosted) == ("v1.0.0", "v1.0.0", {"v1.0.0"})
 
 
+def test_what_the_sql_editor_pinned_and_is_not_proved_leaves_the_endpoint_where_it_was(hosted: Hosted) -> None:
+    hosted.managed.keeps = hosted.revisions["v1.0.0"]
+    hosted.sql("select public.emergency_activate('v1.1.0', 'v1.0.0 is on fire')")
+    ended = hosted.reconcile()
+    assert ended.code == 1, ended
+    assert "The endpoint is back on v1.0.0" in ended.said
+    assert (hosted.row(), hosted.told_to_serve()) == ("v1.1.0", "v1.0.0")
+
+
 def test_a_paused_one_is_resumed(hosted: Hosted) -> None:
     HfApi().pause_inference_endpoint(NAME, namespace=NAMESPACE, token=TOKEN)
     hosted.declare("v1.1.0")
