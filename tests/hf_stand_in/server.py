@@ -161,7 +161,7 @@ class Handler(Sender):
 
     def _change_space(self, body: dict[str, Any]) -> None:
         asked = self._asked()
-        fault = self.stand_in.ordered(self.path)
+        fault = self.stand_in.ordered(f"POST {self.path}")
         reply = answer_of_space("POST", asked.path, asked.token, body, self.stand_in.spaces)
         with contextlib.suppress(ConnectionError):
             (fault or Handler.send)(self, reply)
