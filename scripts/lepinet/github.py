@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Self, TypeAlias, TypeVar
@@ -23,6 +23,7 @@ BOT = "github-actions[bot]"
 """Who writes with a workflow's own token."""
 LABEL = "lepinet"
 _VERSION = "2022-11-28"
+_CHECKS = "required_status_checks"
 _LARGEST = 16 << 20
 _SECONDARY_PAUSE = 60.0
 """Seconds to wait after a secondary rate limit that names none."""
@@ -82,6 +83,38 @@ class DeploymentStatus(_Answer):
 
     state: str
     description: str = ""
+
+
+class _Named(_Answer):
+    name: str
+
+
+class _Environments(_Answer):
+    environments: tuple[_Named, ...] = ()
+
+
+class _Branches(_Answer):
+    branch_policies: tuple[_Named, ...] = ()
+
+
+class _Secrets(_Answer):
+    secrets: tuple[_Named, ...] = ()
+
+
+class _Variables(_Answer):
+    variables: tuple[_Named, ...] = ()
+
+
+class WorkflowRights(_Answer):
+    """What the workflows' own token may do in this repository."""
+
+    can_approve_pull_request_reviews: bool
+    """And open pull requests: GitHub has one switch for both."""
+
+
+class _Rule(_Answer):
+    type: str
+    parameters: Any = None
 
 
 class _NoAnswerError(Exception):
@@ -196,6 +229,31 @@ class GitHub:
 
         self._once(find, DeploymentStatus, path, {"state": state, "description": said, "log_url": log_url})
 
+    def environments(self) -> frozenset[str]:
+        """Names of those that have been made, at most a hundred of them."""
+        path = "/environments?per_page=100"
+        return _names(self._read(self._send("GET", path), _Environments, path).environments)
+
+    def deploying_branches(self, environment: str) -> frozenset[str]:
+        """Patterns of the branches whose jobs may use an environment; empty where every branch may."""
+        path = f"/environments/{environment}/deployment-branch-policies?per_page=100"
+        return _names(self._read(self._send("GET", path), _Branches, path).branch_policies)
+
+    def settings(self, environment: str) -> frozenset[str]:
+        """Names of an environment's secrets and variables; what they are GitHub tells nobody, or everybody."""
+        secrets, variables = (f"/environments/{environment}/{kind}?per_page=30" for kind in ("secrets", "variables"))
+        known = _names(self._read(self._send("GET", secrets), _Secrets, secrets).secrets)
+        return known | _names(self._read(self._send("GET", variables), _Variables, variables).variables)
+
+    def required_checks(self, branch: str) -> frozenset[str]:
+        """What must have passed before a change comes to a branch, by the repository's rules."""
+        rules = [rule for rule in self._list(f"/rules/branches/{branch}", _Rule) if rule.type == _CHECKS]
+        return frozenset(check["context"] for rule in rules for check in rule.parameters[_CHECKS])
+
+    def workflow_rights(self) -> WorkflowRights:
+        path = "/actions/permissions/workflow"
+        return self._read(self._send("GET", path), WorkflowRights, path)
+
     def _issue(self, key: str) -> Issue | None:
         listed = self._list("/issues", Issue, {"labels": LABEL, "state": "open"})
         ours = (one for one in listed if one.pull_request is None and (one.body or "").startswith(_mark(key)))
@@ -301,6 +359,10 @@ class GitHub:
 
     def _silent(self, path: str, reason: str) -> OutsideError:
         return OutsideError(f"GitHub does not answer: {reason}", where=f"{self.repository}{path}", todo="run it again")
+
+
+def _names(named: Iterable[_Named]) -> frozenset[str]:
+    return frozenset(one.name for one in named)
 
 
 def _mark(key: str) -> str:

@@ -44,6 +44,8 @@ class Operation:
         answers = self.described["responses"]
         if str(status) not in answers:
             return [f"{status} is not described"]
+        if answers[str(status)] == {}:
+            return [] if body is None else ["no body is expected"]
         if "$ref" in answers[str(status)]:  # the errors that many operations share
             return _wrong({"$ref": f"{_HERE}#/components/schemas/basic-error"}, body) if status != 422 else []
         return _wrong({"$ref": f"{self.pointer}/responses/{status}/content/application~1json/schema"}, body)

@@ -25,6 +25,15 @@ OPERATIONS = {
     f"{_REPOSITORY}/issues/comments/{{comment_id}}": ("patch",),
     f"{_REPOSITORY}/deployments": ("get", "post"),
     f"{_REPOSITORY}/deployments/{{deployment_id}}/statuses": ("get", "post"),
+    f"{_REPOSITORY}/environments": ("get",),
+    f"{_REPOSITORY}/environments/{{environment_name}}": ("put",),
+    f"{_REPOSITORY}/environments/{{environment_name}}/deployment-branch-policies": ("get", "post"),
+    f"{_REPOSITORY}/environments/{{environment_name}}/secrets": ("get",),
+    f"{_REPOSITORY}/environments/{{environment_name}}/secrets/{{secret_name}}": ("put",),
+    f"{_REPOSITORY}/environments/{{environment_name}}/variables": ("get", "post"),
+    f"{_REPOSITORY}/actions/permissions/workflow": ("get", "put"),
+    f"{_REPOSITORY}/rules/branches/{{branch}}": ("get",),
+    f"{_REPOSITORY}/rulesets": ("post",),
 }
 _PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "x-github", "operationId"}
 _SOURCE = "@octokit/openapi 23.0.2, api.github.com.json; MIT, Copyright (c) 2020 Octokit contributors"

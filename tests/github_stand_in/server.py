@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from github_stand_in.contract import filled, operation
+from github_stand_in.settings import Settings
 
 TOKEN = "ghs_canary0123456789canary0123456789abcd"  # noqa: S105 -- of the stand-in, to be looked for where it must not be
 ME = "github-actions[bot]"
@@ -46,6 +47,7 @@ class StandIn:
     comments: list[Any] = field(default_factory=list)
     deployments: list[Any] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
+    settings: Settings = field(default_factory=Settings)
     failures: list[Failure | None] = field(default_factory=list)
     """For the next requests, in this order; None: as always."""
     requests: list[str] = field(default_factory=list)
@@ -63,10 +65,10 @@ class StandIn:
         rest = path.removeprefix(f"/repos/{self.owner}/{self.name}")
         for (wanted, pattern), act in self._acts().items():
             if method == wanted and (found := re.fullmatch(pattern, rest)):
-                return act([int(part) for part in found.groups()], query, body)
+                return act([int(part) if part.isdecimal() else part for part in found.groups()], query, body)
         return 404, filled("basic-error", message="Not Found")
 
-    def _acts(self) -> dict[tuple[str, str], Callable[[list[int], dict[str, str], Any], tuple[int, Any]]]:
+    def _acts(self) -> dict[tuple[str, str], Callable[[list[Any], dict[str, str], Any], tuple[int, Any]]]:
         return {
             ("GET", "/pulls"): self._list_pulls,
             ("POST", "/pulls"): self._open_pull,
@@ -81,6 +83,7 @@ class StandIn:
             ("POST", "/deployments"): self._deploy,
             ("GET", r"/deployments/(\d+)/statuses"): lambda ids, *_: (200, self._statuses(ids[0])),
             ("POST", r"/deployments/(\d+)/statuses"): self._set_status,
+            **self.settings.acts(),
         }
 
     def _list_pulls(self, _: list[int], query: dict[str, str], __: Any) -> tuple[int, Any]:
@@ -206,7 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, said, headers = self._answer(split.path, dict(parse_qsl(split.query, keep_blank_values=True)), body)
         if failure:
             status, said, headers = failure.status, {"message": failure.message}, failure.headers
-        content = json.dumps(said).encode()
+        content = b"" if said is None else json.dumps(said).encode()
         self.send_response(status)
         for name, value in {"content-type": "application/json", **headers}.items():
             self.send_header(name, value)
@@ -214,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_PATCH = do_GET  # noqa: N815 -- the names that http.server calls
+    do_POST = do_PATCH = do_PUT = do_GET  # noqa: N815 -- the names that http.server calls
 
     def _answer(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any, dict[str, str]]:
         github = self.server.github

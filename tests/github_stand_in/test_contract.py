@@ -22,6 +22,18 @@ BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("post", "deployments"): ({}, {"environment": "no ref"}),
     ("get", "deployments/1/statuses"): ({"state": "success"}, None),
     ("post", "deployments/1/statuses"): ({}, {"state": "live"}),
+    ("get", "environments"): ({"per_page": "many"}, None),
+    ("put", "environments/production"): ({}, {"wait_timer": "long"}),
+    ("get", "environments/production/deployment-branch-policies"): ({"branch": "main"}, None),
+    ("post", "environments/production/deployment-branch-policies"): ({}, {"type": "branch"}),
+    ("get", "environments/production/secrets"): ({"names": "all"}, None),
+    ("put", "environments/production/secrets/KEY"): ({}, {"encrypted_value": "in plain words", "key_id": "1"}),
+    ("get", "environments/production/variables"): ({"names": "all"}, None),
+    ("post", "environments/production/variables"): ({}, {"name": "KEY"}),
+    ("get", "actions/permissions/workflow"): ({"all": "1"}, None),
+    ("put", "actions/permissions/workflow"): ({}, {"default_workflow_permissions": "admin"}),
+    ("get", "rules/branches/main"): ({"per_page": "many"}, None),
+    ("post", "rulesets"): ({}, {"name": "lepinet", "enforcement": "always"}),
 }
 
 

@@ -6,10 +6,14 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.manifest.load import FILE
 from lepinet.workflow.workspace import Workspace
+
+if TYPE_CHECKING:
+    from lepinet.github import GitHub  # an edit on this machine needs no client
 
 _OURS = "Proposed-by: lepinet"
 """The last line of each commit made here: a branch of nothing else may be replaced."""
@@ -49,9 +53,7 @@ def propose(workspace: Workspace, repository: str, wanted: Proposal) -> str:
         RefusedError: main says so already, or others have put commits on a branch of that name.
         OutsideError: origin or GitHub does not take it.
     """
-    from lepinet.github import API, GitHub  # noqa: PLC0415 -- an edit on this machine needs no client
-
-    token = _token(workspace)
+    github = open_github(workspace, repository)
     git = workspace.git
     main = git.fetch_main()
     known = git.object_id(main, FILE)
@@ -71,12 +73,23 @@ def propose(workspace: Workspace, repository: str, wanted: Proposal) -> str:
         )
     if tip is None or git.tree(tip) != git.tree(commit) or git.merge_base(tip, main) != main:
         git.push(commit, wanted.branch, tip)
-    api = workspace.settings.environ.get("GITHUB_API_URL") or API
     title, _, text = wanted.message.partition("\n")
-    with GitHub(repository, token, workspace.timings, api) as github:
+    with github:
         base = git.main().removeprefix("refs/remotes/origin/")
         body = "\n\n".join(part for part in (text.strip(), f"{wanted.sentence}.") if part)
         return github.open_pull_request(branch=wanted.branch, base=base, title=title, body=body).html_url
+
+
+def open_github(workspace: Workspace, repository: str) -> GitHub:
+    """The repository on GitHub, by the token that there is.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from lepinet.github import API, GitHub  # noqa: PLC0415 -- see above
+
+    api = workspace.settings.environ.get("GITHUB_API_URL") or API
+    return GitHub(repository, _token(workspace), workspace.timings, api)
 
 
 def _token(workspace: Workspace) -> str:

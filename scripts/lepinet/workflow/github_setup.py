@@ -1,0 +1,204 @@
+"""What a repository on GitHub needs for its workflows, what of it is missing, and the `gh` commands that make it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lepinet.errors import OutsideError, UsageError
+from lepinet.github import GitHub
+from lepinet.manifest.model import Environment
+from lepinet.workflow.callers import check_name
+from lepinet.workflow.propose import open_github, repository_at
+from lepinet.workflow.workspace import Workspace
+
+_READABLE: Final = frozenset({"SUPABASE_URL"})
+"""Settings that are no secrets; on GitHub they are variables."""
+_ACTIONS: Final = 15368
+"""The number of GitHub Actions among GitHub's apps: nobody else's check of that name counts."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that is missing, and how it is made."""
+
+    what: str
+    command: tuple[str, ...]
+    given: str = field(repr=False)
+    """On standard input."""
+    secret: bool = False
+    """What is given is shown to nobody."""
+
+    @property
+    def shown(self) -> str:
+        """The command, for a person to read or to copy."""
+        given = "its value on standard input" if self.secret else self.given
+        return f"{shlex.join(self.command)}  ← {given}"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A setting that is missing there, and here as well."""
+
+    environment: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.environment}: put it into .env first, then run this again"
+
+
+def settings_of(environment: Environment) -> tuple[str, ...]:
+    """What an environment's jobs need to be told, by the names of the settings."""
+    registry, needed = environment.registry, []
+    if registry.kind == "supabase":
+        needed += [*([] if registry.url else ["SUPABASE_URL"]), "SUPABASE_SERVICE_KEY"]
+    if registry.kind == "postgres":
+        needed.append("DATABASE_URL")
+    if environment.endpoint.kind not in {"local", "none"}:
+        needed.append("HF_TOKEN")
+    return tuple(needed)
+
+
+def repository_on_github(workspace: Workspace) -> str:
+    """`owner/name`.
+
+    Raises:
+        UsageError: origin is not on GitHub.
+    """
+    repository = repository_at(workspace.git.origin() or "")
+    if repository is None:
+        raise UsageError(
+            "origin is not on GitHub", todo="gh repo create --source . --push, or git remote add origin URL"
+        )
+    return repository
+
+
+def missing_there(workspace: Workspace) -> Iterator[Step | Unknown]:
+    """What is missing, each looked for as it is asked for; what is there already is left as it is.
+
+    Raises:
+        UsageError: there is no token, or origin is not on GitHub.
+        OutsideError: GitHub does not tell.
+    """
+    with open_github(workspace, repository_on_github(workspace)) as github:
+        made = github.environments()
+        for name in workspace.manifest.environments:
+            yield from of_environment(workspace, github, name, made)
+        yield from of_rights(github)
+        yield from of_rules(workspace, github)
+
+
+def of_environment(workspace: Workspace, github: GitHub, name: str, made: Collection[str]) -> Iterator[Step | Unknown]:
+    """The environment itself, which branch may use it, and what its jobs are told.
+
+    Args:
+        workspace: with the settings' values.
+        github: asked.
+        name: of models.yaml.
+        made: the environments that are there.
+    """
+    main, path = _main(workspace), f"environments/{name}"
+    if name not in made:
+        wanted = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+        yield _api(github.repository, f"the environment {name}", "PUT", path, wanted)
+    if name not in made or main not in github.deploying_branches(name):
+        what = f"only jobs of {main} may use {name}"
+        yield _api(
+            github.repository, what, "POST", f"{path}/deployment-branch-policies", {"name": main, "type": "branch"}
+        )
+    known = github.settings(name) if name in made else frozenset()
+    for setting in settings_of(workspace.manifest.environments[name]):
+        if setting not in known:
+            yield _setting(workspace, github.repository, name, setting)
+
+
+def of_rights(github: GitHub) -> Iterator[Step]:
+    """What the workflows' own token may do."""
+    if not github.workflow_rights().can_approve_pull_request_reviews:
+        wanted = {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": True}
+        what = "workflows may open pull requests, and read by default"
+        yield _api(github.repository, what, "PUT", "actions/permissions/workflow", wanted)
+
+
+def of_rules(workspace: Workspace, github: GitHub) -> Iterator[Step]:
+    """That main changes only by what has passed its check; nothing where no workflow checks."""
+    check = check_name(workspace.root)
+    if check and check not in github.required_checks(_main(workspace)):
+        what = f"main changes by pull requests alone, and each must pass {check}"
+        yield _api(github.repository, what, "POST", "rulesets", _ruleset(check))
+
+
+def carry_out(step: Step, workspace: Workspace) -> None:
+    """Make it.
+
+    Raises:
+        UsageError: `gh` is not installed.
+        OutsideError: GitHub does not take it; what was made before stays.
+    """
+    try:
+        done = subprocess.run(
+            step.command,
+            input=step.given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=workspace.timings.github,
+        )
+    except FileNotFoundError:
+        raise UsageError("gh is not installed", todo="https://cli.github.com, then gh auth login") from None
+    except subprocess.TimeoutExpired:
+        raise OutsideError("gh gives no answer", todo="run it again: what is made stays") from None
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
+        said = said.replace(step.given, "***") if step.secret else said
+        todo = "are you an administrator of it? Private repositories need a paid plan for environments and rules"
+        raise OutsideError(f"GitHub does not take it: {said[:300]}", where=step.what, todo=todo)
+
+
+def _setting(workspace: Workspace, repository: str, environment: str, name: str) -> Step | Unknown:
+    value = workspace.settings.get(name, environment)
+    if value is None:
+        return Unknown(environment, name)
+    kind = "variable" if name in _READABLE else "secret"
+    command = ("gh", kind, "set", name, "--env", environment, "--repo", repository)
+    return Step(f"the {kind} {name} of {environment}", command, value, secret=kind == "secret")
+
+
+def _api(repository: str, what: str, method: str, path: str, body: Any) -> Step:
+    command = ("gh", "api", "--silent", "--method", method, f"repos/{repository}/{path}", "--input", "-")
+    return Step(what, command, json.dumps(body))
+
+
+def _main(workspace: Workspace) -> str:
+    return workspace.git.main().removeprefix("refs/remotes/origin/").removeprefix("refs/heads/")
+
+
+def _ruleset(check: str) -> Any:
+    """https://docs.github.com/rest/repos/rules"""  # noqa: D415 -- an address
+    reviewed = {
+        "required_approving_review_count": 0,
+        "require_code_owner_review": True,
+        "dismiss_stale_reviews_on_push": True,
+        "require_last_push_approval": False,
+        "required_review_thread_resolution": False,
+    }
+    passed = {
+        "strict_required_status_checks_policy": False,
+        "required_status_checks": [{"context": check, "integration_id": _ACTIONS}],
+    }
+    return {
+        "name": "lepinet",
+        "target": "branch",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+        "rules": [
+            {"type": "deletion"},
+            {"type": "non_fast_forward"},
+            {"type": "pull_request", "parameters": reviewed},
+            {"type": "required_status_checks", "parameters": passed},
+        ],
+    }
