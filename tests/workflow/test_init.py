@@ -103,7 +103,13 @@ def test_what_it_writes_passes_everything_at_once(newcomer: Newcomer, model: str
     newcomer.photos()
     newcomer.desk.commit("A model and photos")
     newcomer.lepinet("init", "--model", model, "--registry", "postgres", "--lepinet", SOURCE)
-    assert newcomer.files == {"LEPINET.md", "models.yaml", "models.schema.json", ".github/workflows/pr.yml"}
+    assert newcomer.files == {
+        ".gitignore",
+        "LEPINET.md",
+        "models.yaml",
+        "models.schema.json",
+        ".github/workflows/pr.yml",
+    }
     newcomer.lepinet("validate")
     checked = newcomer.lepinet("check", "--json").json
     assert checked["answer"] == "promote"
@@ -124,7 +130,13 @@ def test_the_workflow_is_ten_lines_that_call_ours(newcomer: Newcomer) -> None:
 
 def test_without_photos_nothing_is_active_and_the_page_says_what_comes_first(newcomer: Newcomer) -> None:
     newcomer.lepinet("init", "--model", NAME)
-    assert newcomer.files == {"LEPINET.md", "models.yaml", "models.schema.json", "tests/known_images/metadata.csv"}
+    assert newcomer.files == {
+        ".gitignore",
+        "LEPINET.md",
+        "models.yaml",
+        "models.schema.json",
+        "tests/known_images/metadata.csv",
+    }
     assert newcomer.desk.workspace.manifest.environments["production"].active is None
     newcomer.lepinet("check")
     page = (newcomer.desk.folder / "LEPINET.md").read_text()
@@ -138,8 +150,10 @@ def test_nothing_that_is_there_is_overwritten_and_what_is_missing_is_added(newco
     manifest = newcomer.desk.manifest
     (newcomer.desk.folder / "LEPINET.md").write_text("mine\n")
     (newcomer.desk.folder / "models.schema.json").unlink()
-    told = newcomer.lepinet("init", "--lepinet", SOURCE).out
-    assert told.startswith(
+    (newcomer.desk.folder / ".gitignore").write_text("*.log\n")
+    told = newcomer.lepinet("init", "--lepinet", SOURCE)
+    assert "git would take .env, where keys stand" in told.err
+    assert told.out.startswith(
         "wrote models.schema.json\nwrote .github/workflows/pr.yml\nkept models.yaml, which was there\n"
     )
     assert newcomer.desk.manifest == manifest

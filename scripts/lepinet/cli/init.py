@@ -62,6 +62,8 @@ def init(
         show(f"wrote {path}")
     for path in laid.kept:
         show(f"kept {path}, which was there")
+    if laid.exposed:
+        say("git would take .env, where keys stand: echo .env >> .gitignore")
     show(f"Next: {PAGE}")
     return 0
 

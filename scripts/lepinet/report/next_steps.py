@@ -42,7 +42,7 @@ def _steps(begun: Begun) -> Iterator[str]:
         yield f"`lepinet activate {begun.version} -e {begun.environment} --local`: this is what shall be live."
     if begun.secrets:
         named = ", ".join(f"`{name}`" for name in begun.secrets)
-        yield f"Put {named} into `.env` (docs/supabase.md), and `.env` into `.gitignore`."
+        yield f"Put {named} into `.env`, which git passes over."
     yield "`lepinet check`: is all of it right, and does the model answer?"
     yield "`git add --all && git commit --message 'Begin with LepiNet'`"
     if begun.on_github:

@@ -24,6 +24,7 @@ from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace
 
 PAGE = "LEPINET.md"
+_KEYS = ".env"
 _SPECIES = "species.csv"
 
 
@@ -48,6 +49,8 @@ class Laid:
     written: tuple[str, ...]
     kept: tuple[str, ...]
     """They were there, and are as they were."""
+    exposed: bool
+    """`git add --all` would take `.env` too, where keys stand."""
 
 
 def begin(workspace: Workspace, first: First | None, source: Source | None, counted: Counted | None = None) -> Laid:
@@ -69,6 +72,7 @@ def begin(workspace: Workspace, first: First | None, source: Source | None, coun
             raise UsageError("which model?", todo="lepinet init --model ORG/NAME, or a folder: --model models/v1.0.0")
         files[FILE] = _manifest(workspace, first, counted)
     manifest = load(files.get(FILE) or workspace.content)
+    files[".gitignore"] = f"{_KEYS}\n".encode()
     files["models.schema.json"] = schema_text().encode()
     files |= {path: text.encode() for path, text in (callers(source) if source else {}).items()}
     if not (workspace.root / manifest.known_images).is_dir():
@@ -80,7 +84,7 @@ def begin(workspace: Workspace, first: First | None, source: Source | None, coun
         place = workspace.root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         replace_file(place, files[path])
-    return Laid(written, kept)
+    return Laid(written, kept, exposed=not workspace.git.ignores(_KEYS))
 
 
 def _manifest(workspace: Workspace, first: First, counted: Counted | None) -> bytes:

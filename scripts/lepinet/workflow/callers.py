@@ -74,7 +74,7 @@ def installed_from(timings: Timings) -> Source | None:
 
 def callers(source: Source) -> dict[str, str]:
     """The callers' texts by their paths in a repository; each is called as what it calls, for commands start it so."""
-    return {f"{WORKFLOWS}/{name}": _caller(name, source) for name in CALLED}
+    return {f"{WORKFLOWS}/{name}": caller(name, about, _text(name), source) for name, about in CALLED.items()}
 
 
 def check_name(root: Path) -> str | None:
@@ -92,11 +92,18 @@ def missing(root: Path) -> tuple[str, ...]:
     return tuple(name for name in CALLED if not (root / WORKFLOWS / name).is_file())
 
 
-def _caller(name: str, source: Source) -> str:
-    text = _text(name)
+def caller(name: str, about: str, text: str, source: Source) -> str:
+    """A workflow that starts when the called one would, may do what that one needs, and does nothing itself.
+
+    Args:
+        name: of the called one's file.
+        about: what it is for.
+        text: of the called one.
+        source: where it is.
+    """
     called = yaml.safe_load(text)
     lines = [
-        f"# {CALLED[name]}",
+        f"# {about}",
         f"name: {called['name']}",
         *_triggers(text),
         "permissions: {}",
