@@ -22,6 +22,11 @@ _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
 TRAINING = "training_fingerprints.txt"
 """In a model's folder: what its training photos look like, as `lepinet fingerprint` writes it."""
 _ONNX_NAMES = ("onnx/model.onnx", "model.onnx")
+_SAFETENSORS = "model.safetensors"
+_TIMM = (
+    f"A timm model: export the module with torch.onnx.export to {_ONNX_NAMES[0]}, and write its labels into {_CONFIG}"
+    f" (id2label) and its size, crop, mean and std into {_PREPROCESSOR} (ViTImageProcessor)."
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,11 @@ class ModelFiles:
     """A model laid out as a Hub repository, as far as LepiNet reads it. The paths are real: no links left in them."""
 
     folder: Path
-    onnx: Path
+    config: Path
     preprocessor: Path
+    weights: Path
+    onnx: bool
+    """Whether the weights are in ONNX; else they are in safetensors."""
     labels: tuple[str, ...]
     """`id2label` of config.json, in the order of the model's outputs."""
     independent: bool
@@ -38,8 +46,7 @@ class ModelFiles:
 
     def sha256(self) -> str:
         """Digest over the three files that decide the answers, read now; equal digests mean identical answers."""
-        config = inside(self.folder, _CONFIG)
-        return _digest((path.name, path) for path in (config, self.onnx, self.preprocessor))
+        return _digest((path.name, path) for path in (self.config, self.weights, self.preprocessor))
 
 
 def read_model_files(folder: Path) -> ModelFiles:
@@ -51,38 +58,44 @@ def read_model_files(folder: Path) -> ModelFiles:
     """
     if not folder.is_dir():
         raise UsageError("there is no such folder", where=str(folder), todo="Give the folder of a model.")
-    config_file, preprocessor, onnx = (
-        inside(folder, name) for name in needed_files(tuple(file_names(folder)), str(folder))
-    )
-    with open_regular(onnx) as file:
+    names = needed_files(tuple(file_names(folder)), str(folder))
+    onnx = names[-1] != _SAFETENSORS
+    config_file, preprocessor, weights = (inside(folder, name) for name in names)
+    with open_regular(weights) as file:
         if file.read(len(_POINTER)) == _POINTER:
-            raise RefusedError("is a Git LFS pointer, not the file itself", where=str(onnx), todo="git lfs pull")
+            raise RefusedError("is a Git LFS pointer, not the file itself", where=str(weights), todo="git lfs pull")
     config = read_json_object(config_file)
+    if not onnx and not isinstance(config.get("model_type"), str):
+        raise RefusedError("names no model_type of transformers", where=str(config_file), todo=_TIMM)
     labels = _labels(config, config_file)
     return ModelFiles(
         folder=folder,
-        onnx=onnx,
+        config=config_file,
         preprocessor=preprocessor,
+        weights=weights,
+        onnx=onnx,
         labels=labels,
         independent=_independent(config, labels, config_file),
     )
 
 
 def needed_files(names: Collection[str], where: str) -> tuple[str, str, str]:
-    """Of a repository's files the three that decide the answers: configuration, preprocessing, ONNX.
+    """Of a repository's files the three that decide the answers: configuration, preprocessing, weights.
 
     Raises:
         RefusedError: one is missing, and what to do about it.
     """
-    onnx = next((name for name in _ONNX_NAMES if name in names), None)
-    if onnx is None:
-        what = "neither onnx/model.onnx nor model.onnx is there, and LepiNet answers with ONNX"
+    weights = next((name for name in (*_ONNX_NAMES, _SAFETENSORS) if name in names), None)
+    if weights is None:
+        what = f"neither {', '.join(_ONNX_NAMES)} nor {_SAFETENSORS} is there"
         raise RefusedError(what, where=where, todo=_todo(names))
     for name in (_CONFIG, _PREPROCESSOR):
         if name not in names:
             todo = "Save model and image processor with `save_pretrained`."
+            if weights == _SAFETENSORS:
+                todo = f"{todo} {_TIMM}"
             raise RefusedError(f"{name} is missing", where=where, todo=todo)
-    return _CONFIG, _PREPROCESSOR, onnx
+    return _CONFIG, _PREPROCESSOR, weights
 
 
 def wanted_files(names: Collection[str], where: str) -> tuple[str, ...]:
@@ -127,17 +140,12 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def _todo(names: Collection[str]) -> str:
-    """What makes an ONNX file of a model that was saved in another way: one sentence for each way."""
+    """What makes weights that LepiNet reads of those that are there: one sentence for each way to save a model."""
     suffixes = {PurePosixPath(name).suffix for name in names}
     if other := next((name for name in sorted(names) if name.endswith(".onnx")), None):
         return f"Call {other} {_ONNX_NAMES[0]}."
-    if ".safetensors" in suffixes and _PREPROCESSOR not in names:
-        return (
-            f"As timm saves it: export the module with torch.onnx.export to {_ONNX_NAMES[0]}, and write its labels into"
-            " config.json and its size, crop, mean and std into preprocessor_config.json (ViTImageProcessor)."
-        )
-    if ".safetensors" in suffixes:
-        return f"Export the model with torch.onnx.export to {_ONNX_NAMES[0]} (docs/huggingface.md has the lines)."
+    if other := next((name for name in sorted(names) if name.endswith(".safetensors")), None):
+        return f"{other} is a part, or has another name: save the model in one file, with `save_pretrained`."
     if suffixes & {".keras", ".h5", ".pb"}:
         return (
             f"A Keras model: save it as SavedModel and convert it with tf2onnx (--inputs-as-nchw) to {_ONNX_NAMES[0]}."
@@ -146,10 +154,10 @@ def _todo(names: Collection[str]) -> str:
         return f"A fastai learner: export the PyTorch module `learn.model` with torch.onnx.export to {_ONNX_NAMES[0]}."
     if ".bin" in suffixes:
         return (
-            "Only a pickle (.bin) holds the weights: load it where you trust it, save it with `save_pretrained`, which"
-            f" writes safetensors, and export it with torch.onnx.export to {_ONNX_NAMES[0]}."
+            "Only a pickle (.bin) holds the weights: load it where you trust it, and save it with `save_pretrained`,"
+            " which writes safetensors."
         )
-    return f"Export the model to ONNX and put it into {_ONNX_NAMES[0]}."
+    return f"Save the model with `save_pretrained`, or export it to {_ONNX_NAMES[0]}."
 
 
 def _labels(config: dict[str, Any], where: Path) -> tuple[str, ...]:

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from actions.triggers import Event, secrets_of, starts
-from actions.workflow_files import ROOT, parsed
+from actions.workflow_files import WORKFLOWS, parsed
 
-OURS = {name: parsed(ROOT / ".github" / "workflows" / name) for name in ("pr.yml", "ci.yml")}
+OURS = {file.name: parsed(file) for file in WORKFLOWS}
 
 
-def event(name: str, *, action: str | None = None, ref: str = "refs/heads/main", base: str = "main") -> Event:
-    payload: dict[str, Any] = {"action": action} if action else {}
+def event(
+    name: str, *, action: str | None = None, ref: str = "refs/heads/main", base: str = "main", schedule: str = ""
+) -> Event:
+    payload: dict[str, Any] = {"action": action} if action else {"schedule": schedule} if schedule else {}
     return Event(name, payload | ({"pull_request": {"base": {"ref": base}}} if name == "pull_request" else {}), ref, "")
 
 
@@ -24,11 +26,17 @@ def event(name: str, *, action: str | None = None, ref: str = "refs/heads/main",
         (event("pull_request", action="synchronize"), {"pr.yml", "ci.yml"}),
         (event("pull_request", action="labeled"), set()),
         (event("pull_request", action="closed"), set()),
-        (event("merge_group", action="checks_requested", ref="refs/heads/gh-readonly-queue/main/pr-1"), set(OURS)),
-        (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), {"pr.yml"}),
-        (event("push"), {"ci.yml"}),
+        (
+            event("merge_group", action="checks_requested", ref="refs/heads/gh-readonly-queue/main/pr-1"),
+            {"pr.yml", "ci.yml"},
+        ),
+        (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), {"pr.yml", "reconcile.yml"}),
+        (event("push"), {"ci.yml", "reconcile.yml"}),
         (event("push", ref="refs/heads/work"), set()),
-        (event("schedule"), set()),
+        (event("push", ref="refs/tags/v0.2.0"), {"release.yml"}),
+        (event("push", ref="refs/tags/nightly"), set()),
+        (event("schedule", schedule="23 */2 * * *"), {"reconcile.yml"}),
+        (event("schedule", schedule="0 0 * * *"), set()),
     ],
     ids=lambda value: f"{value.name} {value.payload.get('action', value.ref)}" if isinstance(value, Event) else "",
 )

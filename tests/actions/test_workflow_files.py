@@ -29,7 +29,7 @@ def test_every_action_is_this_repositorys_or_a_commit_of_the_table(file: Path) -
 def test_the_table_of_pins_holds_whole_commits_that_are_used() -> None:
     texts = [file.read_text() for file in (*WORKFLOWS, *ACTIONS)]
     for pin in PINS:
-        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", pin)
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+(/[\w-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+", pin)
         assert any(pin in text for text in texts), f"nobody uses {pin}"
 
 
@@ -47,6 +47,8 @@ def test_nothing_is_permitted_but_what_a_job_names(file: Path) -> None:
 def test_no_job_without_an_environment_sees_a_secret(file: Path) -> None:
     workflow = parsed(file)
     outside = {key: value for key, value in workflow.items() if key != "jobs"}
+    # Names that a caller may give; what stands behind them only jobs see.
+    (outside["on"].get("workflow_call") or {}).pop("secrets", None)
     assert not secrets_in(outside)
     for name, job in jobs(workflow):
         assert "environment" in job or not secrets_in(job), name
@@ -97,6 +99,15 @@ def test_the_hook_for_pre_commit_calls_a_command_that_there_is() -> None:
     assert (hook["entry"], hook["language"]) == ("lepinet validate", "python")
     assert re.search(hook["files"], "models.yaml")
     assert not re.search(hook["files"], "tests/models.yaml")
+
+
+@each_workflow
+def test_a_caller_can_give_every_secret_that_a_job_asks_for(file: Path) -> None:
+    """Of its environment a called job has those alone that its caller names: actions/runner, issue 1490."""
+    workflow = parsed(file)
+    asked = {name for _, job in jobs(workflow) for name in secrets_in(job)}
+    called = workflow["on"].get("workflow_call", {}) or {}
+    assert "workflow_call" not in workflow["on"] or set(called.get("secrets", {})) == asked
 
 
 def secrets_in(value: Any) -> list[str]:

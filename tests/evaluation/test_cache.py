@@ -201,12 +201,12 @@ def test_what_cannot_be_used_is_no_error(
     ids=lambda kept: kept[:30],
 )
 def test_what_the_model_cannot_have_answered_is_not_believed(tmp_path: Path, kept: str) -> None:
-    with AnswerCache(tmp_path, "model", LABELS) as cache:
+    with AnswerCache(tmp_path, "model", (), LABELS) as cache:
         cache.put(RED)
     (file,) = tmp_path.iterdir()
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("update kept set said = ?", (kept,))
-    with AnswerCache(tmp_path, "model", LABELS) as cache:
+    with AnswerCache(tmp_path, "model", (), LABELS) as cache:
         assert cache.get(list(RED)) == {}
         cache.put(RED)
         assert cache.get(list(RED)) == RED
@@ -220,21 +220,21 @@ def test_where_nothing_can_be_kept_the_model_is_asked(model: Path, known: KnownI
 
 def test_more_photos_than_one_statement_takes(tmp_path: Path) -> None:
     many = {f"{number:064}": RawAnswer((Guess("red", number / 2000),)) for number in range(1234)}
-    with AnswerCache(tmp_path, "model", LABELS) as cache:
+    with AnswerCache(tmp_path, "model", (), LABELS) as cache:
         cache.put(many)
         assert cache.get(list(many)) == many
         assert cache.get([]) == {}
-    with AnswerCache(tmp_path, "model", LABELS) as cache:
+    with AnswerCache(tmp_path, "model", (), LABELS) as cache:
         assert cache.get([*many, "0" * 63 + "x"]) == many
 
 
 def test_a_new_answer_takes_the_old_ones_place(tmp_path: Path) -> None:
-    with AnswerCache(tmp_path, "model", LABELS) as cache:
+    with AnswerCache(tmp_path, "model", (), LABELS) as cache:
         cache.put(RED)
         new = {"1" * 64: RawAnswer((Guess("green", 1.0),))}
         cache.put(new)
         assert cache.get(list(RED)) == new
-    with AnswerCache(tmp_path, "another model", LABELS) as other:
+    with AnswerCache(tmp_path, "another model", (), LABELS) as other:
         assert other.get(list(RED)) == {}
 
 
@@ -243,7 +243,7 @@ import sys
 from pathlib import Path
 from lepinet.evaluation.cache import AnswerCache
 from lepinet.evaluation.predictors import Guess, RawAnswer
-with AnswerCache(Path(sys.argv[1]), "model", "abc") as cache:
+with AnswerCache(Path(sys.argv[1]), "model", (), "abc") as cache:
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(150):
@@ -266,7 +266,7 @@ def test_several_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     for writer in writers:
         writer.communicate(b"go\n", timeout=60)
     assert [writer.returncode for writer in writers] == [0, 0, 0]
-    with AnswerCache(tmp_path, "model", names) as cache:
+    with AnswerCache(tmp_path, "model", (), names) as cache:
         digests = [f"{name}{number:063}" for name in names for number in range(150)]
         found = cache.get(digests)
     assert set(found) == set(digests)

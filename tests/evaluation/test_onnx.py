@@ -23,7 +23,7 @@ from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
 from lepinet.evaluation.confined import ConfinedError
-from lepinet.evaluation.predictors.onnx import ModelProcess, restarting_model
+from lepinet.evaluation.predictors.process import ModelProcess, restarting_model
 from lepinet.evaluation.run import answers_of_folder
 from lepinet.timings import Timings
 
@@ -169,7 +169,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 from evaluation.colour_model import slow_photo
-from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.evaluation.predictors.process import ModelProcess
 
 def processor_time():
     return int(Path(f"/proc/{model.pid}/stat").read_text().split()[13])
@@ -261,7 +261,7 @@ def other_size(folder: Path) -> None:
         (half, "onnxruntime cannot load it"),
         (pipe, "is a pipe or a device"),
         (link, "leads out of"),
-        (missing, "neither onnx/model.onnx nor model.onnx is there"),
+        (missing, "neither onnx/model.onnx, model.onnx nor model.safetensors is there"),
         (fewer_labels, r"its output has the shape \(1, 3\), and config.json names 2 labels"),
         (labels_with_a_gap, "should name the outputs 0 to 2"),
         (regression, "is no classification"),

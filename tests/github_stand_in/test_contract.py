@@ -34,6 +34,15 @@ BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("put", "actions/permissions/workflow"): ({}, {"default_workflow_permissions": "admin"}),
     ("get", "rules/branches/main"): ({"per_page": "many"}, None),
     ("post", "rulesets"): ({}, {"name": "lepinet", "enforcement": "always"}),
+    ("get", "commits/9f3c2ab/pulls"): ({"state": "open"}, None),
+    ("get", "commits/9f3c2ab/check-runs"): ({"filter": "newest"}, None),
+    ("post", "check-runs"): ({}, {"name": "verdict", "conclusion": "neutral"}),
+    ("post", "git/blobs"): ({}, {"encoding": "base64"}),
+    ("post", "git/trees"): ({}, {"tree": [{"path": "models.yaml", "mode": "644"}]}),
+    ("post", "git/commits"): ({}, {"message": "no tree"}),
+    ("post", "git/refs"): ({}, {"ref": "refs/heads/work"}),
+    ("patch", "git/refs/heads/register-v1.2.0"): ({}, {"force": True}),
+    ("post", "actions/workflows/pr.yml/dispatches"): ({}, {"inputs": {}}),
 }
 
 

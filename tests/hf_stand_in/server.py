@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from hf_stand_in.answers import Asked, Reply, answer, stored
 from hf_stand_in.faults import Fault
 from hf_stand_in.repository import WHEN, Repository
+from hf_stand_in.spaces import SPACES, Space, answer_of_space
 
 PATIENCE = 20
 """Seconds that a test waits for a request."""
@@ -59,6 +60,7 @@ class StandIn:
     vouched: dict[tuple[str, str], str] = field(default_factory=dict)
     """Tokens for jobs without one: by what vouches for the job, and the repository that it is for."""
     repositories: dict[str, Repository] = field(default_factory=dict)
+    spaces: dict[str, Space] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     at_storage: list[Request] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
@@ -102,36 +104,12 @@ class StandIn:
             return found.fault
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers, or does what was ordered instead."""
+class Sender(BaseHTTPRequestHandler):
+    """Sends answers, right ones and others."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    stand_in: ClassVar[StandIn]
-    is_storage: ClassVar[bool]
-
-    def do_GET(self) -> None:  # http.server calls it so
-        asked = self._asked()
-        request = Request(time.monotonic(), self.path, asked.token, asked.start)
-        self.stand_in.note(request, storage=self.is_storage)
-        if self.is_storage:
-            reply = stored(asked, self.stand_in.repositories)
-        else:
-            reply = answer(asked, self.stand_in.repositories, self.stand_in.storage)
-        fault = self.stand_in.ordered(self.path)
-        with contextlib.suppress(ConnectionError):
-            (fault or Handler.send)(self, reply)
-
-    do_HEAD = do_GET  # noqa: N815 -- as above
-
-    def do_POST(self) -> None:  # as above
-        """A token for who is vouched for: https://huggingface.co/changelog/trusted-publishers."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        token = self.stand_in.vouched.get((asked["subject_token"], asked["resource"]))
-        body = (
-            {"access_token": token, "token_type": "bearer", "expires_in": 3600} if token else {"error": "invalid_grant"}
-        )
-        self.send(Reply(200 if token else 400, json.dumps(body).encode(), {"Content-Type": "application/json"}))
+    ending: ClassVar[threading.Event]
 
     def send(self, reply: Reply) -> None:
         self.send_head(reply)
@@ -149,6 +127,52 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+class Handler(Sender):
+    """Answers, or does what was ordered instead."""
+
+    stand_in: ClassVar[StandIn]
+    is_storage: ClassVar[bool]
+
+    def do_GET(self) -> None:  # http.server calls it so
+        asked = self._asked()
+        request = Request(time.monotonic(), self.path, asked.token, asked.start)
+        self.stand_in.note(request, storage=self.is_storage)
+        if self.is_storage:
+            reply = stored(asked, self.stand_in.repositories)
+        elif asked.path.startswith(SPACES):
+            reply = answer_of_space("GET", asked.path, asked.token, {}, self.stand_in.spaces)
+        else:
+            reply = answer(asked, self.stand_in.repositories, self.stand_in.storage)
+        fault = self.stand_in.ordered(self.path)
+        with contextlib.suppress(ConnectionError):
+            (fault or Handler.send)(self, reply)
+
+    do_HEAD = do_GET  # noqa: N815 -- as above
+
+    def do_POST(self) -> None:  # as above
+        """A change of a Space, or a token for who is vouched for."""
+        asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        if self.path.startswith(SPACES):
+            self._change_space(asked)
+        else:
+            self._vouch(asked)
+
+    def _change_space(self, body: dict[str, Any]) -> None:
+        asked = self._asked()
+        fault = self.stand_in.ordered(self.path)
+        reply = answer_of_space("POST", asked.path, asked.token, body, self.stand_in.spaces)
+        with contextlib.suppress(ConnectionError):
+            (fault or Handler.send)(self, reply)
+
+    def _vouch(self, asked: dict[str, Any]) -> None:
+        """As https://huggingface.co/changelog/trusted-publishers has it."""
+        token = self.stand_in.vouched.get((asked["subject_token"], asked["resource"]))
+        body = (
+            {"access_token": token, "token_type": "bearer", "expires_in": 3600} if token else {"error": "invalid_grant"}
+        )
+        self.send(Reply(200 if token else 400, json.dumps(body).encode(), {"Content-Type": "application/json"}))
 
     def _asked(self) -> Asked:
         url = urlsplit(self.path)
@@ -185,8 +209,15 @@ class _Server(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def _serving(stand_in: StandIn, *, storage: bool) -> Iterator[str]:
-    own = type("Own", (Handler,), {"stand_in": stand_in, "is_storage": storage})
-    with _Server(("127.0.0.1", 0), own) as server:
+    own = type("Own", (Handler,), {"stand_in": stand_in, "is_storage": storage, "ending": stand_in.ending})
+    with served(own) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def served(handler: type[Sender]) -> Iterator[str]:
+    """The URL of a server on this machine, as long as the context lasts."""
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -150,7 +150,7 @@ def named(name: str) -> Bad:
 NESTED = b'{"id2label": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 LYING = struct.pack("<Q", 100 << 30) + b'{"w":{"dtype":"F32","shape":[9999999999],"data_offsets":[0,107374182400]}}'
 CODE = "it holds what runs code when somebody loads it: "
-NO_ONNX = "neither onnx/model.onnx nor model.onnx is there"
+NO_WEIGHTS = "neither onnx/model.onnx, model.onnx nor model.safetensors is there"
 NOT_AS_THE_HUB = "does not answer as the Hub"
 
 BAD: dict[str, Bad] = {
@@ -173,9 +173,16 @@ BAD: dict[str, Bad] = {
     "operators of its own": Bad(holding("ops.so", b"\x7fELF"), CODE + r"ops\.so"),
     "a layer of Keras": Bad(holding("model.keras", zipped("config.json")), CODE + r"model\.keras"),
     # Weights that LepiNet does not answer with.
-    "no files": Bad(lambda: {"README.md": b"soon"}, NO_ONNX),
-    "safetensors with a lying header": Bad(without(ONNX, model_safetensors=LYING), NO_ONNX),
-    "timm's": Bad(without(ONNX, PREPROCESSOR, model_safetensors=b"x"), r"(?s)neither.*As timm saves it"),
+    "no files": Bad(lambda: {"README.md": b"soon"}, NO_WEIGHTS),
+    "safetensors of no library": Bad(
+        without(ONNX, model_safetensors=LYING), r"(?s)names no model_type of transformers.*A timm model: export"
+    ),
+    "timm's": Bad(
+        without(ONNX, PREPROCESSOR, model_safetensors=b"x"), r"(?s)preprocessor_config\.json is missing.*A timm model"
+    ),
+    "a part of the weights": Bad(
+        lambda: without(ONNX)() | {"model-00001-of-00002.safetensors": b"x"}, r"(?s)neither.*save the model in one file"
+    ),
     "Keras alone": Bad(lambda: {"model.keras": b"x"}, r"(?s)neither.*convert it with tf2onnx"),
     "fastai's": Bad(lambda: {"export.pkl": b"x"}, r"(?s)neither.*A fastai learner"),
     "a .bin alone": Bad(

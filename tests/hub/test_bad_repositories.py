@@ -24,7 +24,7 @@ from lepinet.workflow.contents import ModelFolder, judged_folder, judged_reposit
 
 LIMITS = replace(SHORT, request=2, retries=1, prediction=0.5)
 """A model may take ten times as long to load."""
-KEPT = {"config.json", "preprocessor_config.json", "model.onnx", "listing.json"}
+KEPT = {"config.json", "preprocessor_config.json", "model.onnx", "model.safetensors", "listing.json"}
 SECONDS = 30
 MIB = 1024
 """Of a model's process, all libraries included; its own limit is twice that."""

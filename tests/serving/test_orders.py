@@ -19,7 +19,7 @@ import pytest
 from lepinet.endpoints import Order
 from lepinet.evaluation.cases import read_species
 from lepinet.evaluation.labels import ModelLabels, SpeciesNames
-from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.evaluation.predictors.process import ModelProcess
 from lepinet.target import Target
 from serving.local_environment import DEADLINE, LocalEnvironment
 
@@ -133,8 +133,9 @@ def changed(folder: Path) -> None:
     (folder / "README.md").write_text("another model's card")
 
 
-def without_onnx(folder: Path) -> None:
+def without_weights(folder: Path) -> None:
     (folder / "onnx/model.onnx").unlink()
+    (folder / "model.safetensors").unlink()
 
 
 def damaged(folder: Path) -> None:
@@ -142,12 +143,12 @@ def damaged(folder: Path) -> None:
 
 
 def pipe(folder: Path) -> None:
-    without_onnx(folder)
+    without_weights(folder)
     os.mkfifo(folder / "onnx/model.onnx")
 
 
 def link(folder: Path) -> None:
-    without_onnx(folder)
+    without_weights(folder)
     (folder / "onnx/model.onnx").symlink_to("/etc/hostname")
 
 
@@ -160,7 +161,7 @@ def linked_folder(folder: Path) -> None:
     ("harm", "ordered_after", "reason"),
     [
         (changed, False, "are not those of its revision"),
-        (without_onnx, True, "neither onnx/model.onnx"),
+        (without_weights, True, "neither onnx/model.onnx"),
         (damaged, True, "onnxruntime cannot load it"),
         (damaged, False, "are not those of its revision"),
         (pipe, False, "pipe"),

@@ -15,7 +15,7 @@ import pytest
 
 from lepinet.evaluation.cases import read_species
 from lepinet.evaluation.labels import ModelLabels, SpeciesNames
-from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.evaluation.predictors.process import ModelProcess
 from lepinet.serving.app import LARGEST_PHOTO
 from lepinet.serving.live import AT_MOST, TOGETHER
 from serving.local_environment import DEADLINE, LocalEnvironment

@@ -6,30 +6,28 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
 from lepinet.evaluation.kept import Kept
 from lepinet.evaluation.predictors import PREDICTOR_VERSION, Guess, RawAnswer
 
-_RUNTIME = ("numpy", "onnxruntime", "pillow")
-
 
 class AnswerCache:
     """Answers of one model, by the digest of the photo."""
 
-    def __init__(self, folder: Path, model_sha256: str, labels: Collection[str]) -> None:
+    def __init__(self, folder: Path, model_sha256: str, runtime: Collection[str], labels: Collection[str]) -> None:
         """Nothing is read yet.
 
         Args:
             folder: where answers are kept.
             model_sha256: digest of the model's files.
+            runtime: the packages that run it, each with its version.
             labels: the model's; an answer with another one is none of its answers.
         """
         self._labels = frozenset(labels)
         # Whatever may change an answer: the model's files with its preprocessing, this code, the libraries.
-        parts = (model_sha256, str(PREDICTOR_VERSION), *(version(package) for package in _RUNTIME))
+        parts = (model_sha256, str(PREDICTOR_VERSION), *runtime)
         self._kept = Kept(folder / "answers.sqlite3", hashlib.sha256("\0".join(parts).encode()).hexdigest())
 
     def get(self, images: Sequence[str]) -> dict[str, RawAnswer]:

@@ -13,7 +13,8 @@ from lepinet.evaluation.cases import KnownImage, KnownImages
 from lepinet.evaluation.labels import EndpointLabels, ModelLabels, Species, SpeciesNames
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.predictors import Predictor, RawAnswer
-from lepinet.evaluation.predictors.onnx import restarting_model
+from lepinet.evaluation.predictors.process import restarting_model
+from lepinet.evaluation.predictors.runtime import runtime_of
 from lepinet.evaluation.spread import cores, spread
 from lepinet.model_files import read_model_files
 from lepinet.timings import Timings
@@ -24,7 +25,7 @@ Progress = Callable[[int, int], None]
 _BATCH = 16
 """Photos that a process is given at once: enough to keep it busy, few enough to share large ones out."""
 _MEMORY_FOR_MODELS = 2 << 30
-"""Bytes of model that all processes together may hold; each holds about three times its file."""
+"""Bytes that all processes together may hold; each holds its libraries, and about three times the model's file."""
 _REQUESTS_AT_ONCE = 4
 _REQUESTS = 4
 """Photos that go over one connection before the progress is told."""
@@ -61,14 +62,16 @@ def answers_of_folder(
     """
     files = read_model_files(folder)
     alike, trained_on = _looked_at(looks, known, folder) if looks else ((), ())
+    runtime = runtime_of(files)
     sha256 = files.sha256()
     labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
     photos = _distinct(known)
     with ExitStack() as stack:
-        kept = stack.enter_context(AnswerCache(cache, sha256, files.labels)) if cache else None
+        kept = stack.enter_context(AnswerCache(cache, sha256, runtime.versions(), files.labels)) if cache else None
         raw = kept.get(list(photos)) if kept else {}
         missing = {digest: path for digest, path in photos.items() if digest not in raw}
-        processes, threads = _share(jobs or cores(), files.onnx.stat().st_size, len(missing))
+        held = runtime.memory + 3 * files.weights.stat().st_size
+        processes, threads = _share(jobs or cores(), held, len(missing))
         models: list[Predictor] = [
             stack.enter_context(restarting_model(folder, threads=threads, timings=timings)) for _ in range(processes)
         ]
@@ -93,12 +96,23 @@ def answers_of_endpoint(
     known: KnownImages,
     species: Sequence[Species] = (),
     *,
+    token: str | None = None,
+    asleep: bool = True,
     timings: Timings | None = None,
     progress: Progress | None = None,
 ) -> Answers:
     """Ask a live endpoint about every known image.
 
     The model's path and revision are those that the endpoint names, where it names the same ones in every answer.
+
+    Args:
+        url: where photos are posted.
+        known: the photos.
+        species: the list of species; without it, those on the photos.
+        token: sent to that URL.
+        asleep: it may be scaled to zero, and is given the time to start.
+        timings: limits for each photo and for all.
+        progress: told after every few images.
 
     Raises:
         UsageError: no usable URL.
@@ -109,7 +123,7 @@ def answers_of_endpoint(
 
     labels = EndpointLabels(SpeciesNames(species or known.species()))
     raw: dict[str, RawAnswer] = {}
-    with EndpointPredictor(url, timings or Timings()) as endpoint:
+    with EndpointPredictor(url, timings or Timings(), token, asleep=asleep) as endpoint:
         count = _Count(known, raw, progress)
         for some in spread(_distinct(known), [endpoint] * _REQUESTS_AT_ONCE, _REQUESTS):
             raw.update(some)
@@ -156,9 +170,9 @@ def _distinct(known: KnownImages) -> dict[str, Path]:
     return {image.sha256: image.path for image in known.images if image.sha256}
 
 
-def _share(usable: int, model_bytes: int, photos: int) -> tuple[int, int]:
-    """How many processes, with how many threads each: one a core, fewer where copies of the model take too much."""
-    fitting = _MEMORY_FOR_MODELS // (3 * model_bytes + 1)
+def _share(usable: int, held: int, photos: int) -> tuple[int, int]:
+    """How many processes, with how many threads each: one a core, fewer where what each holds (bytes) is too much."""
+    fitting = _MEMORY_FOR_MODELS // held
     processes = max(1, min(usable, fitting, -(-photos // _BATCH)))
     return processes, max(1, usable // processes) if fitting < usable else 1
 

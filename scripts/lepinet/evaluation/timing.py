@@ -8,8 +8,9 @@ from pathlib import Path
 
 from lepinet.errors import LepinetError
 from lepinet.evaluation.cases import KnownImages
-from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.evaluation.predictors.process import ModelProcess
 from lepinet.evaluation.speed import Speed
+from lepinet.model_files import read_model_files
 from lepinet.timings import Timings
 
 _PHOTOS = 40
@@ -30,7 +31,8 @@ def time_both(old: Path, new: Path, known: KnownImages, timings: Timings | None 
         timings: limits for loading and for one image.
 
     Returns:
-        Each model's shortest time for each of up to forty photos; None when one does not answer some photo.
+        Each model's shortest time for each of up to forty photos; None when one does not answer some photo, or when
+        one runs by ONNX and the other has none: that would compare two runtimes, not two models.
     """
     readable = [image.path for image in known.images if image.problem is None]
     if not readable:
@@ -38,6 +40,8 @@ def time_both(old: Path, new: Path, known: KnownImages, timings: Timings | None 
     chosen = readable[:: -(-len(readable) // _PHOTOS)]
     times = ([math.inf] * len(chosen), [math.inf] * len(chosen))
     try:
+        if read_model_files(old).onnx != read_model_files(new).onnx:
+            return None
         with ModelProcess(old, timings=timings) as before, ModelProcess(new, timings=timings) as after:
             for run, place in product(range(_RUNS), range(len(chosen))):
                 # Who is asked first finds a colder photo: they take turns.

@@ -24,7 +24,8 @@ from lepinet.timings import Timings
 
 if TYPE_CHECKING:
     # The official client takes most of a second to import: only those who fetch pay for it.
-    from lepinet.hub.asking import Asking, Patience
+    from lepinet.hub.asking import Asking
+    from lepinet.huggingface import Patience
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGEST = 2 << 30
@@ -163,7 +164,7 @@ class Hub:
         self, listing: Listing, file: ListedFile, folder: Path, patience: Patience, progress: Callable[[int], None]
     ) -> None:
         """Fetch what is missing of one file, and all of it where what came is something else."""
-        from lepinet.hub.asking import NoAnswerError  # noqa: PLC0415 -- see above
+        from lepinet.huggingface import NoAnswerError  # noqa: PLC0415 -- see above
 
         path = inside(folder, file.name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,88 +2,34 @@
 
 from __future__ import annotations
 
-import random
 import re
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import httpx2
 from huggingface_hub import HfApi, get_session, hf_hub_url, hf_raise_for_status
 from huggingface_hub.constants import DEFAULT_REVISION
 from huggingface_hub.errors import (
     DisabledRepoError,
     GatedRepoError,
     HfHubHTTPError,
-    OfflineModeIsEnabled,
-    OIDCError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import (  # type: ignore[attr-defined]  # they are loaded when they are asked for
-    build_hf_headers,
     paginate,
     parse_datetime,
-    parse_ratelimit_headers,
 )
 
 from lepinet import __version__
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.hub.listing import Flagged, ListedFile, Listing
+from lepinet.huggingface import BAD_TOKEN, NoAnswerError, Patience, Service, explained, headers, said
 from lepinet.timings import Timings
-
-_LONGEST_PAUSE = 300.0
-"""Seconds; the Hub counts requests in windows of five minutes."""
-_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-_TOKEN = re.compile(r"[!-~]+")
-_BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 -- the Hub's words
-
-
-class NoAnswerError(Exception):
-    """The Hub gave no answer this time, but may give one when asked again."""
-
-    def __init__(self, reason: str, pause: float | None = None) -> None:
-        super().__init__(reason)
-        self.pause = pause
-        """Seconds that the Hub asks for."""
-
-
-class Patience:
-    """How often something is tried again, and until when; pauses double, and differ between those who wait."""
-
-    def __init__(self, timings: Timings, where: str) -> None:
-        self._timings = timings
-        self._where = where
-        self._end = time.monotonic() + timings.fetch
-        self.renew()
-
-    def renew(self) -> None:
-        """It went on meanwhile: what fails next fails for the first time."""
-        self._left = self._timings.retries
-        self._pause = self._timings.retry
-
-    def check(self) -> None:
-        """Raises OutsideError when all of it takes too long."""
-        if time.monotonic() >= self._end:
-            what = f"the model was not fetched within {self._timings.fetch:g} s"
-            raise OutsideError(what, where=self._where, todo="run it again: what is here already is not fetched twice")
-
-    def wait(self, error: NoAnswerError) -> None:
-        """Before another try. Raises OutsideError when there is none left."""
-        if not self._left:
-            what = f"the Hub fails, {self._timings.retries + 1} times in a row: {error}"
-            todo = "run it again later: what is here already is not fetched twice"
-            raise OutsideError(what, where=self._where, todo=todo) from None
-        self._left -= 1
-        own = self._pause * random.uniform(0.5, 1.5)  # noqa: S311 -- spreads requests, hides nothing
-        self._pause *= 2
-        wanted = own if error.pause is None else min(error.pause, _LONGEST_PAUSE) + own
-        time.sleep(min(wanted, max(self._end - time.monotonic(), 0)))
-        self.check()
 
 
 class Asking:
@@ -102,20 +48,20 @@ class Asking:
         """
         if endpoint is not None and not endpoint.startswith(("https://", "http://")):
             raise UsageError("HF_ENDPOINT should be an address that begins with https://", where=endpoint)
-        if token is not None and not _TOKEN.fullmatch(token):
-            raise UsageError("HF_TOKEN is no token: it holds spaces or letters that none has")
-        headers = _headers(token)
+        sent = headers(token)
         # The same token in both, found once: finding it may take a request.
-        self._token = headers.get("authorization", "").removeprefix("Bearer ")
-        self._headers = headers | {"Accept-Encoding": "identity"}
+        self._token = sent.get("authorization", "").removeprefix("Bearer ")
+        self._headers = sent | {"Accept-Encoding": "identity"}
         self._api = HfApi(
             endpoint=endpoint, token=self._token or False, library_name="lepinet", library_version=__version__
         )
         self._timings = timings
         self.url = self._api.endpoint
+        todo = "run it again later: what is here already is not fetched twice"
+        self._service = Service("the Hub", self.url, todo, "HF_ENDPOINT")
 
     def patience(self) -> Patience:
-        return Patience(self._timings, self.url)
+        return Patience(self._timings, self._service, self._timings.fetch, "the model was not fetched")
 
     def listing(self, repository: str, revision: str, patience: Patience) -> Listing:
         """What a branch, tag or commit is now, with the hash of every file.
@@ -219,32 +165,15 @@ class Asking:
         if size < file.size:
             raise NoAnswerError(f"it sent {size} of the {file.size} bytes of {file.name}")
 
-    @contextmanager
-    def _explained(self, repository: str, revision: str) -> Iterator[None]:
-        """Errors of the client as errors of ours. Texts of requests stay out: a token stands in their headers."""
-        try:
-            yield
-        except (httpx2.TimeoutException, TimeoutError):
-            raise NoAnswerError("no answer in time") from None
-        except OfflineModeIsEnabled:
-            what = f"{repository} @ {revision[:7]} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it"
-            raise OutsideError(what, todo="fetch it once without HF_HUB_OFFLINE") from None
-        except HfHubHTTPError as error:
-            raise self._refusal(error, repository, revision) from None
-        except httpx2.HTTPError as error:
-            raise NoAnswerError(f"no connection ({type(error).__name__})") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            # The client reads what comes without looking whether it has the right form. (pydantic's are ValueErrors.)
-            raise OutsideError(
-                "what answers there does not answer as the Hub",
-                where=self.url,
-                todo="look at HF_ENDPOINT, and at proxies that ask somebody to sign in",
-            ) from None
+    def _explained(self, repository: str, revision: str) -> AbstractContextManager[None]:
+        offline = OutsideError(
+            f"{repository} @ {revision[:7]} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it",
+            todo="fetch it once without HF_HUB_OFFLINE",
+        )
+        return explained(self._service, partial(self._refusal, repository, revision), offline)
 
-    def _refusal(self, error: HfHubHTTPError, repository: str, revision: str) -> Exception:
+    def _refusal(self, repository: str, revision: str, error: HfHubHTTPError) -> LepinetError:
         status, page = error.response.status_code, f"{self.url}/{repository}"
-        if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return NoAnswerError(f"HTTP {status}", _pause(error.response))
         if isinstance(error, RevisionNotFoundError):
             return _no_such_revision(repository, revision, page)
         if isinstance(error, GatedRepoError):
@@ -254,7 +183,7 @@ class Asking:
             )
         if isinstance(error, DisabledRepoError):
             return _disabled(repository, self.url)
-        if status == HTTPStatus.UNAUTHORIZED and error.response.headers.get("X-Error-Message") == _BAD_TOKEN:
+        if status == HTTPStatus.UNAUTHORIZED and error.response.headers.get("X-Error-Message") == BAD_TOKEN:
             todo = "make a new one that may read the model: https://huggingface.co/settings/tokens"
             return UsageError("the Hub refuses the token: it is wrong, expired or revoked", where=self.url, todo=todo)
         if status == HTTPStatus.UNAUTHORIZED or isinstance(error, RepositoryNotFoundError):
@@ -262,19 +191,8 @@ class Asking:
             who = _who(token=bool(self._token))
             what = f"the Hub has no model {repository} for {who}: it was deleted, or it is private"
             return RefusedError(what, todo=f"{todo} (docs/huggingface.md)")
-        said = " ".join((error.server_message or "").split())[:200]
-        what = f"the Hub refuses {repository} @ {revision[:7]} with HTTP {status}{said and ': ' + said}"
+        what = f"the Hub refuses {repository} @ {revision[:7]} with HTTP {status}{said(error)}"
         return RefusedError(what, where=self.url)
-
-
-def _headers(token: str | None) -> dict[str, str]:
-    try:
-        return build_hf_headers(token=token, library_name="lepinet", library_version=__version__)
-    except (OIDCError, httpx2.HTTPError) as error:
-        # Only the client's own words: the text of a request may hold a token.
-        said = f": {' '.join(str(error).split())}" if isinstance(error, OIDCError) else ""
-        what = f"HF_OIDC_RESOURCE asks for a token without a secret, and none can be had{said}"
-        raise UsageError(what, todo="docs/huggingface.md has the set-up; or unset it") from None
 
 
 def _who(*, token: bool) -> str:
@@ -293,12 +211,3 @@ def _no_such_revision(repository: str, revision: str, page: str) -> LepinetError
 
 def _disabled(repository: str, url: str) -> LepinetError:
     return RefusedError(f"{repository} was disabled by the Hub", todo=f"{url}/{repository} says why")
-
-
-def _pause(response: httpx2.Response) -> float | None:
-    """Seconds that the Hub asks for: until the window of its limit ends, or `Retry-After`; a date counts as none."""
-    limit = parse_ratelimit_headers(response.headers)
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS and limit is not None and not limit.remaining:
-        return limit.reset_in_seconds
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None

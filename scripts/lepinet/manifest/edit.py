@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.manifest.fields import VERSION
@@ -79,6 +80,48 @@ def register(content: bytes, name: str, version: ModelVersion) -> bytes:
     return _checked(content, text, meant, f"versions: {name}")
 
 
+def retire(content: bytes, names: Collection[str]) -> bytes:
+    """The file without some of its versions, and without the comments that are theirs.
+
+    Raises:
+        ManifestError: the file is not right as it is.
+        UsageError: it has no such version.
+        RefusedError: an environment names one of them, or somebody has to make the edit by hand.
+    """
+    before = load(content)
+    for name in names:
+        if name not in before.versions:
+            raise UsageError(f"{FILE} has no version {name}", todo=near_miss(name, before.versions))
+    left = {name: version for name, version in before.versions.items() if name not in names}
+    text = content.decode("utf-8-sig")
+    for name in names:
+        text = _drop_version(text, name)
+    return _checked(
+        content, text, before.model_copy(update={"versions": left}), f"versions: without {', '.join(names)}"
+    )
+
+
+def _drop_version(text: str, name: str) -> str:
+    _, versions = _entry(text, "versions")
+    entries = list(versions.entries.values())
+    place = list(versions.entries).index(name)
+    key, value = entries[place]
+    if versions.style == "{":
+        begin = entries[place - 1][1].end if place else key.start.index
+        end = value.end if place or len(entries) == 1 else entries[1][0].start.index
+        return _replaced(text, begin, end, "")
+    begin = key.start.index - key.start.column
+    if place:  # above the first one they may be about all of them
+        above = re.compile(rf"(?:^[ ]{{{key.start.column}}}#[^\r\n]*(?:{_LINE_END}))*\Z", re.MULTILINE)
+        found = above.search(text, 0, begin)
+        begin = found.start() if found else begin
+    end = _with_comments(text, _end_of_line(text, max(_end(text, value), key.end)), key.start.column)
+    rest = re.compile(_LINE_END).match(text, end)
+    if rest is None:  # as in _drop_override
+        return re.sub(rf"(?:{_LINE_END})\Z", "", text[:begin])
+    return _replaced(text, begin, rest.end(), "")
+
+
 def _set_active(text: str, environment: str, version: str) -> str:
     _, settings = _entry(text, "environments", environment)
     if "active" not in settings.entries:
@@ -139,13 +182,16 @@ def _with_block(text: str, key: Node, versions: Node, name: str, fields: list[tu
         outer = last_name.start.column
         if last.style == ":":
             inner = next(iter(last.entries.values()))[0].start.column - outer
-        end = _end_of_line(text, _end(text, last))
-        comments = re.compile(rf"(?:(?:{_LINE_END})[ ]{{{outer + 1},}}#[^\r\n]*)*")
-        found = comments.match(text, end)
-        end = found.end() if found else end
+        end = _with_comments(text, _end_of_line(text, _end(text, last)), outer)
     lines = [f"{' ' * outer}{name}:"] + [f"{' ' * (outer + inner)}{field}: {value}" for field, value in fields]
     text = _replaced(text, end, end, "".join(_newline(text) + line for line in lines))
     return text if versions.entries else _replaced(text, text.index(":", key.end) + 1, versions.end, "")
+
+
+def _with_comments(text: str, end: int, column: int) -> int:
+    """Where an entry ends, with the comments behind its last line that are indented as its own are."""
+    found = re.compile(rf"(?:(?:{_LINE_END})[ ]{{{column + 1},}}#[^\r\n]*)*").match(text, end)
+    return found.end() if found else end
 
 
 def _entry(text: str, *path: str) -> tuple[Node, Node]:

@@ -12,6 +12,8 @@ from typing import Annotated, Any, LiteralString
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from lepinet.target import HUB_REPOSITORY
+
 # Semantic Versioning 2.0.0, the expression of semver.org without its group names, with `v` in front.
 _IDENTIFIER = r"(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
 VERSION = (
@@ -141,6 +143,22 @@ PROJECT_URL = r"^(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]
 ProjectUrl = Annotated[
     str, Shape(PROJECT_URL, "but a project's url is like https://abcdefghijklmnopqrst.supabase.co, without a path", 300)
 ]
+PredictUrl = Annotated[
+    str,
+    Shape(
+        r"^(https://[^\s@/?#]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[^\s?#]*)?$",
+        "but must be where photos are posted, such as https://api.example.org/predict",
+        500,
+    ),
+]
+Namespace = Annotated[
+    str, Shape(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "but a namespace is a user or an organisation of the Hub", 96)
+]
+EndpointName = Annotated[
+    str,
+    Shape(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "but such a name is small letters, digits and hyphens", 32),
+]
+SpaceName = Annotated[str, Shape(rf"^{HUB_REPOSITORY.pattern}$", "but a Space is called org/name", 193)]
 Text = Annotated[str, Shape(r"^\s*\S[\s\S]*$", "but must be text of up to 5,000 characters", 5000)]
 
 Share = Annotated[

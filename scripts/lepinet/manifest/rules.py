@@ -15,7 +15,7 @@ from lepinet.manifest.problems import Finding
 Path = tuple[str, ...]
 
 _SETTINGS = ("known_images", "species", "gates", "retention")
-_ENVIRONMENT_SETTINGS = ("registry", "endpoint", "reference", "override", "frozen")
+_ENVIRONMENT_SETTINGS = ("registry", "endpoint", "reference", "override", "frozen", "auto_rollback")
 _MAY_GROW = ("notes", "links")
 # What a verdict and a deployment stand on: these and `active` are two changes.
 _GROUND = ("known_images", "species", "gates", "environments", "registry", "endpoint", "reference")

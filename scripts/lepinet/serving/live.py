@@ -14,7 +14,7 @@ from lepinet.evaluation.answers import Score
 from lepinet.evaluation.confined import ConfinedError
 from lepinet.evaluation.labels import ModelLabels, SpeciesNames
 from lepinet.evaluation.predictors import RawAnswer
-from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.evaluation.predictors.process import ModelProcess
 from lepinet.target import Target
 
 TOGETHER = 8

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from lepinet.evaluation.predictors.onnx import ModelProcess
+from lepinet.evaluation.predictors.process import ModelProcess
 from lepinet.target import Target
 from lepinet.timings import Timings
 

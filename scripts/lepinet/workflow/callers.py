@@ -20,13 +20,15 @@ from lepinet.workflow.propose import repository_at
 
 CALLED: Final = {
     "pr.yml": "The check of every pull request: is models.yaml right, and should the change ship?",
+    "comment.yml": "What the check found, as one comment on the pull request.",
+    "reconcile.yml": "After the merge: endpoint and database are made what models.yaml declares.",
 }
 """The workflows that others call, each with what its caller says of itself. To call one more is a line here."""
 WORKFLOWS: Final = ".github/workflows"
 _CHECK: Final = "pr.yml"
 _HERE: Final = Path(__file__).parent
 _SOURCE: Final = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<commit>[0-9a-f]{40})")
-_WRITES: Final = re.compile(r"^\s+(?P<name>[\w-]+): write # (?P<why>.+)$", re.MULTILINE)
+_EXPLAINED: Final = re.compile(r"^\s+(?P<right>[\w-]+: (?:read|write)) # (?P<why>.+)$", re.MULTILINE)
 _JOB: Final = "lepinet"
 
 
@@ -101,7 +103,7 @@ def caller(name: str, about: str, text: str, source: Source) -> str:
         text: of the called one.
         source: where it is.
     """
-    called = yaml.safe_load(text)
+    called = yaml.safe_load(text)  # which reads the key `on` as YAML 1.1 does: true
     lines = [
         f"# {about}",
         f"name: {called['name']}",
@@ -112,11 +114,16 @@ def caller(name: str, about: str, text: str, source: Source) -> str:
         f"    name: {_JOB}",
         "    permissions:",
         *(f"      {line}" for line in _permissions(called, text)),
+        # A run of another workflow may have been a stranger's; its caches are none of ours.
+        *(["    cache-mode: none"] if "workflow_run" in called[True] else []),
         f"    uses: {source.repository}/.github/workflows/{name}@{source.commit}",
     ]
-    # PyYAML reads the key `on` as YAML 1.1 does: true.
-    if inputs := (called[True]["workflow_call"] or {}).get("inputs"):
+    asked = called[True]["workflow_call"] or {}
+    if inputs := asked.get("inputs"):
         lines += ["    with:", *(f"      {key}: ${{{{ inputs.{key} }}}}" for key in inputs)]
+    if secrets := asked.get("secrets"):
+        # Empty here: the called job has them of its own environment, but only those that the caller names.
+        lines += ["    secrets:", *(f"      {key}: ${{{{ secrets.{key} }}}}" for key in secrets)]
     return "\n".join(lines) + "\n"
 
 
@@ -143,11 +150,11 @@ def _triggers(text: str) -> Iterator[str]:
 
 
 def _permissions(called: Any, text: str) -> Iterator[str]:
-    """What the called jobs may do, all together, and why where it is more than reading."""
-    why = {found["name"]: found["why"] for found in _WRITES.finditer(text)}
+    """What the called jobs may do, all together, and why where they say it."""
+    why = {found["right"]: found["why"] for found in _EXPLAINED.finditer(text)}
     rights: dict[str, str] = {}
     for job in called["jobs"].values():
         for name, right in job["permissions"].items():
             rights[name] = "write" if "write" in {right, rights.get(name)} else right
-    for name, right in rights.items():
-        yield f"{name}: {right}" + (f" # {why[name]}" if right == "write" and name in why else "")
+    for right in (f"{name}: {right}" for name, right in rights.items()):
+        yield f"{right} # {why[right]}" if right in why else right

@@ -20,7 +20,7 @@ def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
         with workspace.registry(name) as registry:
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            yield plan_of(workspace, name, registry.snapshot(name), state)
+            yield plan_of(workspace, name, registry.snapshot(name, workspace.manifest.versions), state)
 
 
 def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: EndpointState | None) -> Plan:

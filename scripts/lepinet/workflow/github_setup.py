@@ -58,7 +58,7 @@ def settings_of(environment: Environment) -> tuple[str, ...]:
         needed += [*([] if registry.url else ["SUPABASE_URL"]), "SUPABASE_SERVICE_KEY"]
     if registry.kind == "postgres":
         needed.append("DATABASE_URL")
-    if environment.endpoint.kind not in {"local", "none"}:
+    if environment.endpoint.kind in {"inference-endpoint", "space"}:
         needed.append("HF_TOKEN")
     return tuple(needed)
 

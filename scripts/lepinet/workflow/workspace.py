@@ -121,8 +121,9 @@ class Workspace:
     def endpoint(self, environment: str) -> Endpoint | None:
         from lepinet.endpoints.kinds import open_endpoint  # noqa: PLC0415 -- see above
 
-        settings = self.manifest.environments[environment].endpoint
-        return open_endpoint(settings, environment, self.environment_folder(environment), self.timings)
+        kind = self.manifest.environments[environment].endpoint
+        folder = self.environment_folder(environment)
+        return open_endpoint(kind, environment, folder, self.settings, self.timings)
 
     @cached_property
     def species(self) -> tuple[Species, ...]:

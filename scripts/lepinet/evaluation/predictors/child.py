@@ -27,7 +27,7 @@ def main() -> None:
     connection, reader = inside.connect()
     start = wire.read_start(reader)
     # Reading, parsing and optimising a model holds a few copies of it.
-    inside.limit(inside.MEMORY + 5 * Path(start.onnx).stat().st_size, start.seconds * 10 * start.threads)
+    inside.limit(inside.MEMORY + 5 * Path(start.weights).stat().st_size, start.seconds * 10 * start.threads)
     try:
         model = _load(start)
     except LepinetError as error:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import onnxruntime
 
 from lepinet.errors import RefusedError
 from lepinet.evaluation.images import decode, limit_decoding, prepare
 from lepinet.evaluation.predictors import TOP
+from lepinet.evaluation.predictors.network import Network, short
 from lepinet.evaluation.predictors.wire import Scores, Start
 from lepinet.evaluation.preprocessing import Preprocessing, ShortestEdge, parse_preprocessing
-from lepinet.files import open_regular
 from lepinet.model_files import read_json_object
 
 if TYPE_CHECKING:
@@ -42,12 +41,10 @@ _INPUT_PIXELS = 16 * 128 * 128
 """Of a batch, all inputs together: a batch helps small inputs; large ones fill a core each, and take memory."""
 _PHOTO_PIXELS = 4_000_000
 """Of a batch, all photos together: nobody waits long for an answer because of others' large photos."""
-_QUIET = 4
-"""Only fatal errors; the others come as exceptions."""
 
 
 class Model:
-    """An ONNX classifier with the preprocessing that its folder asks for."""
+    """A classifier with the preprocessing that its folder asks for."""
 
     def __init__(self, start: Start) -> None:
         """Load it, and ask it once, so that a model that cannot answer is refused now.
@@ -60,14 +57,12 @@ class Model:
         self._steps = parse_preprocessing(read_json_object(preprocessor), preprocessor)
         self._outputs = start.outputs
         self._independent = start.independent
-        self._session = _session(Path(start.onnx), start.threads)
-        self._input = _only_input(self._session)
-        self._output = self._session.get_outputs()[0].name
-        self._at_once = _batch_size(self._session, self._steps)
+        self._network = _network(start)
+        self._at_once = _batch_size(self._network, self._steps)
         try:
             self._probabilities(_blank(self._steps))
         except Exception as error:  # noqa: BLE001 - the runtime raises types of its own
-            raise RefusedError(f"it loads, but answers nothing: {_short(error)}") from None
+            raise RefusedError(f"it loads, but answers nothing: {short(error)}") from None
 
     def prepare(self, image: Path | bytes) -> Prepared:
         """Never raises: a photo that cannot be read is an answer too."""
@@ -103,12 +98,12 @@ class Model:
             return [_best(row) for row in self._probabilities(np.concatenate(photos))]
         except Exception as error:  # noqa: BLE001 - the runtime raises types of its own
             if len(photos) == 1:
-                return [_short(error)]
+                return [short(error)]
         return [outcome for photo in photos for outcome in self._infer([photo])]
 
     def _probabilities(self, photos: NDArray[np.float32]) -> NDArray[np.float64]:
         """From shape (photos, 3, height, width) to (photos, outputs)."""
-        (logits,) = self._session.run([self._output], {self._input: photos})
+        logits = self._network.logits(photos)
         if logits.shape != (len(photos), self._outputs):
             raise ValueError(f"its output has the shape {logits.shape}, and config.json names {self._outputs} labels")
         values = logits.astype(np.float64)
@@ -136,42 +131,21 @@ def _best(probabilities: NDArray[np.float64]) -> list[tuple[int, float]]:
     return [(int(output), float(probabilities[output])) for output in best]
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _QUIET
-    # Threads that wait should not burn the cores that decoding needs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    with open_regular(path) as file:
-        data = file.read()
-    try:
-        # From memory, so that the runtime never follows a path that the model names.
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - the runtime raises types of its own
-        raise RefusedError(_why_not_loaded(error)) from None
+def _network(start: Start) -> Network:
+    """By its runtime, of which only the one that is needed is imported."""
+    weights = Path(start.weights)
+    if start.onnx:
+        from lepinet.evaluation.predictors.onnx import OnnxNetwork  # noqa: PLC0415 -- see above
+
+        return OnnxNetwork(weights, start.threads)
+    from lepinet.evaluation.predictors.transformers import TransformersNetwork  # noqa: PLC0415 -- see above
+
+    return TransformersNetwork(Path(start.config), weights, start.threads)
 
 
-def _why_not_loaded(error: Exception) -> str:
-    said = str(error)
-    if "xternal data" in said:
-        return "its weights lie in another file (external data); export it as one file"
-    if "is not a registered function/op" in said:
-        return f"it needs an operator that onnxruntime does not have: {_short(error)}"
-    return f"onnxruntime cannot load it: {_short(error)}"
-
-
-def _only_input(session: onnxruntime.InferenceSession) -> str:
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:
-        found = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in inputs)
-        raise RefusedError(f"it should take one image tensor (float, 4 dimensions), not {found or 'nothing'}")
-    return str(inputs[0].name)
-
-
-def _batch_size(session: onnxruntime.InferenceSession, steps: Preprocessing) -> int:
+def _batch_size(network: Network, steps: Preprocessing) -> int:
     """Photos that may be inferred together: one where the model says so, or where their sizes differ."""
-    if steps.shape is None or isinstance(session.get_inputs()[0].shape[0], int):
+    if steps.shape is None or network.one_at_a_time:
         return 1
     height, width = steps.shape
     return max(1, min(_AT_ONCE, _INPUT_PIXELS // (height * width)))
@@ -180,10 +154,6 @@ def _batch_size(session: onnxruntime.InferenceSession, steps: Preprocessing) -> 
 def _blank(steps: Preprocessing) -> NDArray[np.float32]:
     edge = steps.resize.pixels if isinstance(steps.resize, ShortestEdge) else 224
     return np.zeros((1, 3, *(steps.shape or (edge, edge))), np.float32)
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _milliseconds_since(begun: float) -> float:

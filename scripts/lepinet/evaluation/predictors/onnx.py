@@ -1,100 +1,74 @@
-"""A model's folder as a predictor: the model runs in a process of its own that can do no harm."""
+"""Weights in ONNX, run by onnxruntime; in the model's process only."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any
 
-from lepinet.errors import UsageError
-from lepinet.evaluation.confined.process import ConfinedProcess
-from lepinet.evaluation.confined.restarting import Restarting
-from lepinet.evaluation.confined.wire import Lines
-from lepinet.evaluation.predictors import Guess, RawAnswer, wire
-from lepinet.model_files import read_model_files
-from lepinet.timings import Timings
+import onnxruntime
 
-_PATIENCE = 5
+from lepinet.errors import RefusedError
+from lepinet.evaluation.predictors.network import short
+from lepinet.files import open_regular
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_QUIET = 4
+"""Only fatal errors; the others come as exceptions."""
 
 
-class ModelProcess:
-    """One model in one process; safe to use from several threads, which wait for each other."""
+class OnnxNetwork:
+    """One image tensor in, the first output out."""
 
-    def __init__(self, folder: Path, *, threads: int = 1, timings: Timings | None = None) -> None:
-        """Start the process and wait until the model has loaded and answered once.
-
-        Raises:
-            UsageError: no such folder, or the packages that run a model are not installed.
-            RefusedError: the model cannot be used, with the reason; also when the process died or hung while loading.
-            ConfinedError: the process cannot be started.
-        """
-        _check_runtime()
-        files = read_model_files(folder)
-        seconds = (timings or Timings()).prediction
-        self.labels = files.labels
-        """What the model's outputs are called, in their order."""
-        start = wire.Start(
-            onnx=str(files.onnx),
-            preprocessor=str(files.preprocessor),
-            outputs=len(files.labels),
-            independent=files.independent,
-            threads=threads,
-            seconds=seconds,
-        )
-        self._process = ConfinedProcess(
-            "lepinet.evaluation.predictors.child", start, called="the model", where=str(folder), seconds=seconds
-        )
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can be asked; False once it died, hung or was closed."""
-        return self._process.alive
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def answer(self, images: Sequence[Path | bytes]) -> list[RawAnswer]:
-        """One answer for each image, in their order; an image that cannot be answered has an error instead.
-
-        Args:
-            images: real paths of regular files, or photos' bytes.
+    def __init__(self, weights: Path, threads: int) -> None:
+        """Load it.
 
         Raises:
-            ConfinedError: the process died, took longer than `Timings.prediction` for an image, or talks nonsense.
+            RefusedError: it cannot be loaded, or takes something else than one image tensor.
         """
-        return self._process.ask(images, self._read)
+        self._session = _session(weights, threads)
+        self._input = _only_input(self._session)
+        self._output = self._session.get_outputs()[0].name
 
-    def close(self) -> None:
-        """End the process. Harmless when repeated, or while another thread waits for an answer: that gets an error."""
-        self._process.close()
+    @property
+    def one_at_a_time(self) -> bool:
+        return isinstance(self._session.get_inputs()[0].shape[0], int)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _read(self, lines: Lines, deadline: float) -> list[RawAnswer]:
-        return list(map(self._named, wire.parse_scores(lines.read(deadline), len(self.labels))))
-
-    def _named(self, scores: wire.Scores) -> RawAnswer:
-        guesses = tuple(Guess(self.labels[output], probability) for output, probability in scores.top)
-        return RawAnswer(guesses, scores.error, scores.milliseconds)
+    def logits(self, photos: NDArray[np.float32]) -> NDArray[Any]:
+        (logits,) = self._session.run([self._output], {self._input: photos})
+        return logits  # type: ignore[no-any-return]  # the runtime has no types
 
 
-def restarting_model(folder: Path, *, threads: int = 1, timings: Timings | None = None) -> Restarting[RawAnswer]:
-    """As `ModelProcess`, which starts when it is first needed, and anew when a photo ends it."""
-    return Restarting(
-        lambda: ModelProcess(folder, threads=threads, timings=timings),
-        lambda reason: RawAnswer(error=reason),
-        where=str(folder),
-        patience=_PATIENCE,
-    )
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _QUIET
+    # Threads that wait should not burn the cores that decoding needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    with open_regular(path) as file:
+        data = file.read()
+    try:
+        # From memory, so that the runtime never follows a path that the model names.
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - the runtime raises types of its own
+        raise RefusedError(_why_not_loaded(error)) from None
 
 
-def _check_runtime() -> None:
-    missing = [name for name in ("numpy", "onnxruntime", "PIL") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"running a model needs {', '.join(missing)}", todo="pip install 'lepinet[evaluate]'")
+def _why_not_loaded(error: Exception) -> str:
+    said = str(error)
+    if "xternal data" in said:
+        return "its weights lie in another file (external data); export it as one file"
+    if "is not a registered function/op" in said:
+        return f"it needs an operator that onnxruntime does not have: {short(error)}"
+    return f"onnxruntime cannot load it: {short(error)}"
+
+
+def _only_input(session: onnxruntime.InferenceSession) -> str:
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:
+        found = ", ".join(f"{value.name}: {value.type} {value.shape}" for value in inputs)
+        raise RefusedError(f"it should take one image tensor (float, 4 dimensions), not {found or 'nothing'}")
+    return str(inputs[0].name)

@@ -13,8 +13,11 @@ from lepinet.evaluation.predictors import TOP
 class Start(NamedTuple):
     """The first line to the process: what to load, and how much it may use."""
 
-    onnx: str
+    config: str
     preprocessor: str
+    weights: str
+    onnx: bool
+    """Else safetensors."""
     outputs: int
     independent: bool
     threads: int
