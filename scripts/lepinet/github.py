@@ -131,8 +131,21 @@ class _Named(_Answer):
     name: str
 
 
+class _BranchPolicy(_Answer):
+    protected_branches: bool
+
+
+class Environment(_Named):
+    """Of jobs, with what they are told."""
+
+    deployment_branch_policy: _BranchPolicy | None = None
+    """Which branches' jobs may use it; None: all of them may."""
+    protection_rules: tuple[Any, ...] = ()
+    """Such as who must agree."""
+
+
 class _Environments(_Answer):
-    environments: tuple[_Named, ...] = ()
+    environments: tuple[Environment, ...] = ()
 
 
 class _Branches(_Answer):
@@ -363,13 +376,13 @@ class GitHub:
 
         self._once(find, DeploymentStatus, path, {"state": state, "description": said, "log_url": log_url})
 
-    def environments(self) -> frozenset[str]:
-        """Names of those that have been made, at most a hundred of them."""
+    def environments(self) -> dict[str, Environment]:
+        """Those that have been made, by name; at most a hundred of them."""
         path = "/environments?per_page=100"
-        return _names(self._read(self._send("GET", path), _Environments, path).environments)
+        return {one.name: one for one in self._read(self._send("GET", path), _Environments, path).environments}
 
     def deploying_branches(self, environment: str) -> frozenset[str]:
-        """Patterns of the branches whose jobs may use an environment; empty where every branch may."""
+        """Patterns of the branches whose jobs may use an environment that names such."""
         path = f"/environments/{environment}/deployment-branch-policies?per_page=100"
         return _names(self._read(self._send("GET", path), _Branches, path).branch_policies)
 

@@ -15,7 +15,9 @@ Act: TypeAlias = Callable[[list[Any], dict[str, str], Any], tuple[int, Any]]
 class Environment:
     """One of them; values of secrets as they came."""
 
-    branches: list[str] = field(default_factory=list)
+    branches: list[str] | None = None
+    """Patterns; None: jobs of every branch may use it, as of one that GitHub makes because a job names it."""
+    reviewers: bool = False
     secrets: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -46,12 +48,15 @@ class Settings:
         }
 
     def _list(self, _: list[Any], __: dict[str, str], ___: Any) -> tuple[int, Any]:
-        found = [filled("environment") | {"name": name} for name in self.environments]
+        found = [_environment(name, one) for name, one in self.environments.items()]
         return 200, {"total_count": len(found), "environments": found}
 
-    def _make(self, ids: list[Any], _: dict[str, str], __: Any) -> tuple[int, Any]:
-        self.environments.setdefault(ids[0], Environment())
-        return 200, filled("environment") | {"name": ids[0]}
+    def _make(self, ids: list[Any], _: dict[str, str], body: Any) -> tuple[int, Any]:
+        made = self.environments.setdefault(ids[0], Environment())
+        policy = (body or {}).get("deployment_branch_policy")
+        made.branches = (made.branches or []) if policy and policy["custom_branch_policies"] else None
+        made.reviewers = bool((body or {}).get("reviewers"))
+        return 200, _environment(ids[0], made)
 
     def _in(self, act: Callable[[Environment, list[Any], Any], tuple[int, Any]]) -> Act:
         """Of an environment that there is."""
@@ -65,10 +70,12 @@ class Settings:
         return found
 
     def _branches(self, environment: Environment, _: list[Any], __: Any) -> tuple[int, Any]:
-        found = [filled("deployment-branch-policy") | {"name": name} for name in environment.branches]
+        found = [filled("deployment-branch-policy") | {"name": name} for name in environment.branches or ()]
         return 200, {"total_count": len(found), "branch_policies": found}
 
     def _add_branch(self, environment: Environment, _: list[Any], body: Any) -> tuple[int, Any]:
+        if environment.branches is None:
+            return 404, filled("basic-error", message="Not Found")
         environment.branches.append(body["name"])
         return 200, filled("deployment-branch-policy") | {"name": body["name"]}
 
@@ -103,3 +110,10 @@ class Settings:
     def _add_ruleset(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
         self.rulesets.append(body)
         return 201, filled("repository-ruleset") | body
+
+
+def _environment(name: str, one: Environment) -> Any:
+    custom = {"protected_branches": False, "custom_branch_policies": True}
+    rules = [{"id": 1, "node_id": "1", "type": "required_reviewers"}] if one.reviewers else []
+    policy = None if one.branches is None else custom
+    return filled("environment") | {"name": name, "deployment_branch_policy": policy, "protection_rules": rules}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from github_stand_in.server import Failure, StandIn, stand_in
+from github_stand_in.settings import Environment
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn as HubStandIn
 from hf_stand_in.server import hub_online
@@ -40,16 +43,15 @@ class Newcomer:
     """Where `gh` is."""
 
     def lepinet(self, *arguments: str, code: int = 0, settings: Mapping[str, str] = NOTHING) -> Ended:
-        ended = self.desk.lepinet(
-            *arguments,
-            HF_ENDPOINT=self.hub.url,
-            GITHUB_API_URL=self.github.url,
-            PATH=f"{self.programs}{os.pathsep}{os.environ['PATH']}",
-            **settings,
-        )
+        ended = self.desk.lepinet(*arguments, **self.settings, **settings)
         assert ended.code == code, ended.out + ended.err
         assert KEY not in ended.out + ended.err
         return ended
+
+    @property
+    def settings(self) -> dict[str, str]:
+        path = f"{self.programs}{os.pathsep}{os.environ['PATH']}"
+        return {"HF_ENDPOINT": self.hub.url, "GITHUB_API_URL": self.github.url, "PATH": path}
 
     def photos(self) -> None:
         shutil.copytree(TESTS / "few_images", self.desk.folder / "tests" / "known_images")
@@ -114,6 +116,43 @@ def test_what_it_writes_passes_everything_at_once(newcomer: Newcomer, model: str
     lint(newcomer.desk.folder)
 
 
+def test_what_is_not_said_is_asked_for_on_a_terminal(newcomer: Newcomer) -> None:
+    asked = terminal(newcomer, ["init"], f"{NAME}\r", "embedded\r", "\r")
+    assert "The first model (org/name on the Hub, or a folder)" in asked
+    production = newcomer.desk.workspace.manifest.environments["production"]
+    assert (production.registry.kind, production.endpoint.kind) == ("embedded", "none")
+
+
+def test_each_step_on_github_waits_for_a_yes(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    asked = terminal(newcomer, ["init", "--github"], "n\r", "n\r", "y\r", "n\r")
+    assert asked.count("Make it [Y/n]") == 4
+    made = newcomer.github.settings
+    assert made.workflows_open_pull_requests
+    assert (made.environments, made.rulesets) == ({}, [])
+
+
+def terminal(newcomer: Newcomer, arguments: list[str], *typed: str) -> str:
+    """What a command shows to a person who types that."""
+    screen, line = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", "from lepinet.cli import main; main()", *arguments],
+        cwd=newcomer.desk.folder,
+        env=newcomer.desk.variables | newcomer.settings,
+        stdin=line,
+        stdout=line,
+        stderr=line,
+    ):
+        os.close(line)
+        os.write(screen, "".join(typed).encode())
+        shown = b""
+        with contextlib.suppress(OSError):  # the end, as Linux tells it
+            while part := os.read(screen, 1 << 16):
+                shown += part
+    os.close(screen)
+    return shown.decode()
+
+
 def test_the_workflow_is_ten_lines_that_call_ours(newcomer: Newcomer) -> None:
     newcomer.desk.copy_model("v1.0.0", "v1.0.0")
     newcomer.lepinet("init", "--model", "models/v1.0.0", "--lepinet", SOURCE)
@@ -169,11 +208,13 @@ def test_what_cannot_begin_writes_nothing(newcomer: Newcomer, arguments: tuple[s
     assert newcomer.files == set()
 
 
-def begun(newcomer: Newcomer) -> None:
+def begun(newcomer: Newcomer, *, pushed: bool = True) -> None:
     newcomer.photos()
     newcomer.on_github()
     newcomer.lepinet("init", "--model", NAME, "--registry", "supabase", "--lepinet", SOURCE)
     newcomer.desk.commit("Begin with LepiNet")
+    if pushed:
+        newcomer.desk.git("update-ref", "refs/remotes/origin/main", "HEAD")
 
 
 def test_github_gets_what_is_missing_and_each_is_shown_first(newcomer: Newcomer) -> None:
@@ -188,7 +229,7 @@ def test_github_gets_what_is_missing_and_each_is_shown_first(newcomer: Newcomer)
     (ruleset,) = made.rulesets
     (required,) = (rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks")
     assert required["parameters"]["required_status_checks"][0]["context"] == "lepinet / check"
-    assert "  $ gh api --silent --method PUT repos/acme/butterflies/environments/production --input -" in told.err
+    assert "\n  $ gh api --silent --method PUT repos/acme/butterflies/environments/production --input -" in told.err
     assert "gh secret set SUPABASE_SERVICE_KEY --env production" in told.err
     assert told.out == "made on GitHub: 6, still missing: 0\n"
     again = newcomer.lepinet("init", "--github", settings=SETTINGS)
@@ -199,8 +240,31 @@ def test_github_gets_what_is_missing_and_each_is_shown_first(newcomer: Newcomer)
 def test_a_setting_that_nobody_knows_is_named_and_the_rest_is_made(newcomer: Newcomer) -> None:
     begun(newcomer)
     told = newcomer.lepinet("init", "--github", "--yes", code=1)
-    assert "missing: SUPABASE_SERVICE_KEY of production: put it into .env first" in told.err
+    assert "missing: SUPABASE_SERVICE_KEY of production\n  first: put it into .env; then run this again\n" in told.err
     assert told.out == "made on GitHub: 4, still missing: 2\n"
+
+
+def test_the_rule_comes_after_the_first_push_which_it_would_refuse(newcomer: Newcomer) -> None:
+    begun(newcomer, pushed=False)
+    told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
+    assert "first: push main, which the rule would refuse" in told.err
+    assert told.out == "made on GitHub: 5, still missing: 1\n"
+    assert not newcomer.github.settings.rulesets
+
+
+def test_an_environment_that_github_made_for_a_job_is_closed_to_other_branches(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    made = newcomer.github.settings.environments["production"] = Environment()
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    assert made.branches == ["main"]
+
+
+def test_who_must_agree_to_a_deployment_is_not_taken_away(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    made = newcomer.github.settings.environments["production"] = Environment(reviewers=True)
+    told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
+    assert "first: Settings, Environments, production: Deployment branches, add main" in told.err
+    assert made.reviewers
 
 
 def test_nothing_is_made_on_github_without_a_person_who_agrees(newcomer: Newcomer) -> None:

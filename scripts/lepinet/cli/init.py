@@ -100,10 +100,12 @@ def _on_github(workspace: Workspace, *, agreed: bool) -> int:
     left = made = 0
     for one in missing_there(workspace):
         if not isinstance(one, Step):
-            say(f"missing: {one}")
+            say(f"missing: {one.what}")
+            say(f"  first: {one.first}; then run this again")
             left += 1
             continue
-        say(f"{one.what}\n  $ {one.shown}")
+        say(one.what)
+        say(f"  $ {one.shown}")
         if not agreed and not sys.stdin.isatty():
             raise UsageError("nobody is here to agree", todo="lepinet init --github --yes")
         if agreed or click.confirm("Make it", default=True, err=True):

@@ -103,8 +103,8 @@ def _github(workspace: Workspace) -> Iterator[Need]:
         yield Need("GitHub", error.what, error.todo or "is it there, and may this token see it?")
 
 
-def _on_github(what: str, lacking: Sequence[there.Step | there.Unknown]) -> Need:
-    names = ", ".join(one.what if isinstance(one, there.Step) else one.name for one in lacking)
+def _on_github(what: str, lacking: Sequence[there.Step | there.Left]) -> Need:
+    names = ", ".join(one.what for one in lacking)
     return Need(
         f"GitHub, {what}",
         f"missing: {names}" if names else "as it should be",

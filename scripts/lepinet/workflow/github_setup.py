@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lepinet.errors import OutsideError, UsageError
+from lepinet.github import Environment as Made
 from lepinet.github import GitHub
 from lepinet.manifest.model import Environment
 from lepinet.workflow.callers import check_name
@@ -41,14 +42,12 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Unknown:
-    """A setting that is missing there, and here as well."""
+class Left:
+    """One thing that is missing and cannot be made now."""
 
-    environment: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.name} of {self.environment}: put it into .env first, then run this again"
+    what: str
+    first: str
+    """What a person does first."""
 
 
 def settings_of(environment: Environment) -> tuple[str, ...]:
@@ -77,7 +76,7 @@ def repository_on_github(workspace: Workspace) -> str:
     return repository
 
 
-def missing_there(workspace: Workspace) -> Iterator[Step | Unknown]:
+def missing_there(workspace: Workspace) -> Iterator[Step | Left]:
     """What is missing, each looked for as it is asked for; what is there already is left as it is.
 
     Raises:
@@ -92,7 +91,7 @@ def missing_there(workspace: Workspace) -> Iterator[Step | Unknown]:
         yield from of_rules(workspace, github)
 
 
-def of_environment(workspace: Workspace, github: GitHub, name: str, made: Collection[str]) -> Iterator[Step | Unknown]:
+def of_environment(workspace: Workspace, github: GitHub, name: str, made: Mapping[str, Made]) -> Iterator[Step | Left]:
     """The environment itself, which branch may use it, and what its jobs are told.
 
     Args:
@@ -101,19 +100,28 @@ def of_environment(workspace: Workspace, github: GitHub, name: str, made: Collec
         name: of models.yaml.
         made: the environments that are there.
     """
-    main, path = _main(workspace), f"environments/{name}"
-    if name not in made:
-        wanted = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
-        yield _api(github.repository, f"the environment {name}", "PUT", path, wanted)
-    if name not in made or main not in github.deploying_branches(name):
-        what = f"only jobs of {main} may use {name}"
-        yield _api(
-            github.repository, what, "POST", f"{path}/deployment-branch-policies", {"name": main, "type": "branch"}
-        )
+    yield from _branches(github, name, made.get(name), _main(workspace))
     known = github.settings(name) if name in made else frozenset()
     for setting in settings_of(workspace.manifest.environments[name]):
         if setting not in known:
             yield _setting(workspace, github.repository, name, setting)
+
+
+def _branches(github: GitHub, name: str, made: Made | None, main: str) -> Iterator[Step | Left]:
+    """That only main's jobs may use an environment; GitHub lets every branch use one that it made for a job."""
+    path, policy = f"environments/{name}", made.deployment_branch_policy if made else None
+    if policy is not None and (policy.protected_branches or main in github.deploying_branches(name)):
+        return
+    if made and policy is None and made.protection_rules:
+        # Making it anew would take away who must agree.
+        yield Left(f"only {main} may use {name}", f"Settings, Environments, {name}: Deployment branches, add {main}")
+        return
+    if policy is None:
+        wanted = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+        yield _api(github.repository, f"the environment {name}", "PUT", path, wanted)
+    branch = {"name": main, "type": "branch"}
+    what = f"only jobs of {main} may use {name}"
+    yield _api(github.repository, what, "POST", f"{path}/deployment-branch-policies", branch)
 
 
 def of_rights(github: GitHub) -> Iterator[Step]:
@@ -124,11 +132,15 @@ def of_rights(github: GitHub) -> Iterator[Step]:
         yield _api(github.repository, what, "PUT", "actions/permissions/workflow", wanted)
 
 
-def of_rules(workspace: Workspace, github: GitHub) -> Iterator[Step]:
+def of_rules(workspace: Workspace, github: GitHub) -> Iterator[Step | Left]:
     """That main changes only by what has passed its check; nothing where no workflow checks."""
     check = check_name(workspace.root)
-    if check and check not in github.required_checks(_main(workspace)):
-        what = f"main changes by pull requests alone, and each must pass {check}"
+    if check is None or check in github.required_checks(_main(workspace)):
+        return
+    what = f"main changes by pull requests alone, and each must pass {check}"
+    if workspace.git.main().startswith("refs/heads/"):
+        yield Left(what, "push main, which the rule would refuse")
+    else:
         yield _api(github.repository, what, "POST", "rulesets", _ruleset(check))
 
 
@@ -159,10 +171,10 @@ def carry_out(step: Step, workspace: Workspace) -> None:
         raise OutsideError(f"GitHub does not take it: {said[:300]}", where=step.what, todo=todo)
 
 
-def _setting(workspace: Workspace, repository: str, environment: str, name: str) -> Step | Unknown:
+def _setting(workspace: Workspace, repository: str, environment: str, name: str) -> Step | Left:
     value = workspace.settings.get(name, environment)
     if value is None:
-        return Unknown(environment, name)
+        return Left(f"{name} of {environment}", "put it into .env")
     kind = "variable" if name in _READABLE else "secret"
     command = ("gh", kind, "set", name, "--env", environment, "--repo", repository)
     return Step(f"the {kind} {name} of {environment}", command, value, secret=kind == "secret")
