@@ -194,6 +194,8 @@ def test_nothing_that_is_there_is_overwritten_and_what_is_missing_is_added(newco
         ((), "--model is missing", 2),
         (("--model", "asha/gone"), "the Hub has no model asha/gone", 1),
         (("--model", "nowhere"), "nowhere is neither a folder of this repository nor a model on the Hub", 1),
+        (("--model", "../home"), "leads out of", 1),
+        (("--model", "with: colon"), "with: colon cannot stand in models.yaml", 2),
         (("--model", "broken"), "nor model.safetensors is there", 1),
         (("--model", NAME, "--version", "1.0"), "1.0 is no name of a version", 2),
         (("--model", NAME, "--endpoint", "{kind: nowhere}"), "its kind must be one of", 2),
@@ -203,9 +205,20 @@ def test_nothing_that_is_there_is_overwritten_and_what_is_missing_is_added(newco
 def test_what_cannot_begin_writes_nothing(newcomer: Newcomer, arguments: tuple[str, ...], said: str, code: int) -> None:
     (newcomer.desk.folder / "broken").mkdir()
     (newcomer.desk.folder / "broken" / "README.md").write_text("no model\n")
+    shutil.copytree(newcomer.desk.folder / "broken", newcomer.desk.folder / "with: colon")
     newcomer.desk.commit("Break something")
     assert said in newcomer.lepinet("init", *arguments, code=code).err
     assert newcomer.files == set()
+
+
+def test_nothing_is_written_behind_a_link_that_leads_out(newcomer: Newcomer, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (newcomer.desk.folder / ".github").symlink_to(tmp_path / "elsewhere")
+    newcomer.desk.commit("A link")
+    refused = newcomer.lepinet("init", "--model", NAME, "--lepinet", SOURCE, code=1)
+    assert ".github/workflows/pr.yml: leads out of" in refused.err
+    assert newcomer.files == set()
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def begun(newcomer: Newcomer, *, pushed: bool = True) -> None:

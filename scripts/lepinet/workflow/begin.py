@@ -6,9 +6,11 @@ import os
 import re
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.cases import METADATA
-from lepinet.files import replace_file
+from lepinet.files import inside, replace_file
 from lepinet.manifest.fields import VERSION
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest, ModelVersion
@@ -79,27 +81,26 @@ def begin(workspace: Workspace, first: First | None, source: Source | None, coun
         files[f"{manifest.known_images}/{METADATA}"] = b"file_name,species_id,species_name\n"
     files[PAGE] = next_steps(_begun(workspace, manifest)).encode()
     kept = tuple(path for path in dict.fromkeys((FILE, *files)) if os.path.lexists(workspace.root / path))
-    written = tuple(path for path in files if path not in kept)
-    for path in written:
-        place = workspace.root / path
+    places = {path: inside(workspace.root, path) for path in files if path not in kept}
+    for path, place in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         replace_file(place, files[path])
-    return Laid(written, kept, exposed=not workspace.git.ignores(_KEYS))
+    return Laid(tuple(places), kept, exposed=not workspace.git.ignores(_KEYS))
 
 
 def _manifest(workspace: Workspace, first: First, counted: Counted | None) -> bytes:
     settings = environment_of(first.registry, first.endpoint)
     if not re.fullmatch(VERSION, first.version):
         raise UsageError(f"{first.version} is no name of a version", todo="v and a semantic version, such as v1.0.0")
-    file_path, revision = _files(workspace, first.model)
-    code = holds_code(workspace, Target(file_path, revision, first.version))
+    version = _version(workspace, first.model)
+    code = holds_code(workspace, Target(version.file_path, version.revision, first.version))
     gates, reasons = allowing([first.version] if code else [])
     draft = Manifest.model_construct(
         schema_version=1,
         species=_SPECIES if (workspace.root / _SPECIES).is_file() else None,
         environments={first.environment: settings},
         gates=gates,
-        versions={first.version: ModelVersion(file_path=file_path, revision=revision)},
+        versions={first.version: version},
     )
     # Without photos nothing can be shown, and what cannot be shown does not ship.
     if has_photos(workspace, draft):
@@ -108,15 +109,19 @@ def _manifest(workspace: Workspace, first: First, counted: Counted | None) -> by
     return fitted_manifest(workspace, draft, reasons, by=first.version, counted=counted)
 
 
-def _files(workspace: Workspace, model: str) -> tuple[str, str]:
-    """Path and revision of a model, as models.yaml has them."""
-    if (workspace.root / model).is_dir():
-        path = os.path.relpath(workspace.root / model, workspace.root).replace(os.sep, "/")
-        return path, folder_revision(workspace.root / model)
+def _version(workspace: Workspace, model: str) -> ModelVersion:
+    """A folder as it is, a model of the Hub at the commit that is meant."""
+    folder = inside(workspace.root, model)
+    if folder.is_dir():
+        path = folder.relative_to(os.path.realpath(workspace.root)).as_posix()
+        try:
+            return ModelVersion(file_path=path, revision=folder_revision(folder))
+        except ValidationError as error:
+            raise UsageError(f"{path} cannot stand in {FILE}, {error.errors()[0]['msg']}") from None
     repository, _, revision = model.partition("@")
     if not HUB_REPOSITORY.fullmatch(repository):
         raise RefusedError(f"{model} is neither a folder of this repository nor a model on the Hub (org/name)")
-    return repository, workspace.hub.commit(repository, revision or "main")
+    return ModelVersion(file_path=repository, revision=workspace.hub.commit(repository, revision or "main"))
 
 
 def _begun(workspace: Workspace, manifest: Manifest) -> Begun:
