@@ -21,6 +21,8 @@ class Begun:
     serves_here: bool
     """The endpoint is `lepinet serve` on this machine."""
     on_github: bool
+    here_alone: bool
+    """Its registry or its endpoint is on this machine, where no workflow reaches it."""
 
 
 def next_steps(begun: Begun) -> str:
@@ -45,12 +47,19 @@ def _steps(begun: Begun) -> Iterator[str]:
         yield f"Put {named} into `.env`, which git passes over."
     yield "`lepinet check`: is all of it right, and does the model answer?"
     yield "`git add --all && git commit --message 'Begin with LepiNet'`"
-    if begun.on_github:
-        yield "`git push --set-upstream origin HEAD`"
-        yield "`lepinet init --github`: environments, their secrets, and the rule that a change passes its check."
     yield "`lepinet db migrate`: makes the registry's tables, and tells it whose it is."
+    if begun.on_github:
+        yield "`lepinet init --github`: environments and their secrets."
+        yield "`git push --set-upstream origin HEAD`"
+        yield "`lepinet init --github` again: a change must pass its check; that rule would refuse the first push."
     if begun.serves_here:
         yield f"`lepinet serve -e {begun.environment}`, in a terminal of its own."
-    yield "`lepinet reconcile`: what is declared becomes live, proved before the database says so."
-    if not begun.on_github:
-        yield "Once origin is on GitHub, `lepinet init` again: it adds the workflows, and then `lepinet init --github`."
+    if begun.here_alone or not begun.on_github:
+        yield "`lepinet reconcile`: what is declared becomes live, proved before the database says so."
+    yield (
+        "`lepinet status`: what is live; on GitHub the push has begun it, see *Actions*."
+        if begun.on_github
+        else (
+            "Once origin is on GitHub, `lepinet init` again: it adds the workflows, and then `lepinet init --github`."
+        )
+    )
