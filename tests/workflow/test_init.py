@@ -20,7 +20,7 @@ from github_stand_in.settings import Environment
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn as HubStandIn
 from hf_stand_in.server import hub_online
-from lepinet.workflow.callers import CALLED
+from lepinet.workflow.callers import CALLED, ON_REQUEST
 from workflow.desk import TESTS, Desk, Ended
 
 NAME = "asha/butterflies"
@@ -107,7 +107,9 @@ def test_what_it_writes_passes_everything_at_once(newcomer: Newcomer, model: str
     newcomer.photos()
     newcomer.desk.commit("A model and photos")
     newcomer.lepinet("init", "--model", model, "--registry", "postgres", "--lepinet", SOURCE)
-    assert newcomer.files == BESIDES | {"models.yaml"} | {f".github/workflows/{name}" for name in CALLED}
+    assert newcomer.files == BESIDES | {"models.yaml"} | {
+        f".github/workflows/{name}" for name in CALLED.keys() - ON_REQUEST
+    }
     newcomer.lepinet("validate")
     checked = newcomer.lepinet("check", "--json").json
     assert checked["answer"] == "promote"
@@ -278,6 +280,22 @@ def test_who_must_agree_to_a_deployment_is_not_taken_away(newcomer: Newcomer) ->
     told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
     assert "first: Settings, Environments, production: Deployment branches, add main" in told.err
     assert made.reviewers
+
+
+def test_the_monitor_is_written_when_it_is_asked_for_and_has_keys_of_its_own(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    newcomer.lepinet("init", "--monitor", "--lepinet", SOURCE)
+    lint(newcomer.desk.folder)
+    user = {
+        "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_1",
+        "SUPABASE_USER_EMAIL": "monitor@example.org",
+        "SUPABASE_USER_PASSWORD": "long enough",
+    }
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS | user)
+    made = newcomer.github.settings.environments["monitor"]
+    assert made.branches == ["main"]
+    assert made.variables.keys() == {"SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY"}
+    assert made.secrets.keys() == {"SUPABASE_USER_EMAIL", "SUPABASE_USER_PASSWORD"}
 
 
 def test_nothing_is_made_on_github_without_a_person_who_agrees(newcomer: Newcomer) -> None:

@@ -27,6 +27,7 @@ from lepinet.workflow.workspace import Workspace, open_workspace
 @click.option("--registry", metavar="KIND", help="Its database, as in models.yaml: supabase, postgres, embedded.")
 @click.option("--endpoint", metavar="KIND", help="What answers photos, as in models.yaml: none, local, '{kind: …}'.")
 @click.option("--lepinet", "source", metavar="OWNER/REPOSITORY@COMMIT", help="Whose workflows are called.")
+@click.option("--monitor", is_flag=True, help="The monitor's workflow too; docs/monitoring.md says what it needs.")
 @click.option("--github", "on_github", is_flag=True, help="Make on GitHub what is missing there, each when you agree.")
 @click.option("--yes", is_flag=True, help="With --github: agree to all.")
 def init(
@@ -37,6 +38,7 @@ def init(
     registry: str | None,
     endpoint: str | None,
     source: str | None,
+    monitor: bool,
     on_github: bool,
     yes: bool,
 ) -> int:
@@ -57,7 +59,8 @@ def init(
             _asked(registry, "--registry", "Registry (supabase, postgres, embedded)", "supabase"),
             _asked(endpoint, "--endpoint", "Endpoint (none, local, …)", "none"),
         )
-    laid = begin(workspace, first, _source(workspace, source), Progress("asking the model"))
+    counted = Progress("asking the model")
+    laid = begin(workspace, first, _source(workspace, source), monitor=monitor, counted=counted)
     for path in laid.written:
         show(f"wrote {path}")
     for path in laid.kept:

@@ -18,7 +18,7 @@ from lepinet.manifest.schema import schema_text
 from lepinet.model_files import folder_revision
 from lepinet.report.next_steps import Begun, next_steps
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.callers import Source, callers
+from lepinet.workflow.callers import CALLED, ON_REQUEST, Source, callers
 from lepinet.workflow.evaluate import Counted
 from lepinet.workflow.first_manifest import allowing, environment_of, fitted_manifest, has_photos, holds_code
 from lepinet.workflow.github_setup import settings_of
@@ -55,13 +55,21 @@ class Laid:
     """`git add --all` would take `.env` too, where keys stand."""
 
 
-def begin(workspace: Workspace, first: First | None, source: Source | None, counted: Counted | None = None) -> Laid:
+def begin(
+    workspace: Workspace,
+    first: First | None,
+    source: Source | None,
+    *,
+    monitor: bool = False,
+    counted: Counted | None = None,
+) -> Laid:
     """Write what is missing; what is there stays as it is.
 
     Args:
         workspace: where.
         first: for models.yaml; None where there is one.
         source: of the workflows; None: no workflows are written.
+        monitor: write the monitor's workflow too.
         counted: told of answers.
 
     Raises:
@@ -76,7 +84,9 @@ def begin(workspace: Workspace, first: First | None, source: Source | None, coun
     manifest = load(files.get(FILE) or workspace.content)
     files[".gitignore"] = f"{_KEYS}\n".encode()
     files["models.schema.json"] = schema_text().encode()
-    files |= {path: text.encode() for path, text in (callers(source) if source else {}).items()}
+    if source:
+        names = CALLED.keys() - (set() if monitor else ON_REQUEST)
+        files |= {path: text.encode() for path, text in callers(source, names).items()}
     if not (workspace.root / manifest.known_images).is_dir():
         files[f"{manifest.known_images}/{METADATA}"] = b"file_name,species_id,species_name\n"
     files[PAGE] = next_steps(_begun(workspace, manifest)).encode()

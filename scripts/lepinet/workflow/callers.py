@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -18,12 +18,16 @@ from lepinet.git import Repository
 from lepinet.timings import Timings
 from lepinet.workflow.propose import repository_at
 
+MONITOR: Final = "monitor.yml"
 CALLED: Final = {
     "pr.yml": "The check of every pull request: is models.yaml right, and should the change ship?",
     "comment.yml": "What the check found, as one comment on the pull request.",
     "reconcile.yml": "After the merge: endpoint and database are made what models.yaml declares.",
+    MONITOR: "By the clock: does the live endpoint still answer as when it was activated?",
 }
 """The workflows that others call, each with what its caller says of itself. To call one more is a line here."""
+ON_REQUEST: Final = frozenset({MONITOR})
+"""Those that need more than what every repository has, so that they are written only when somebody asks."""
 WORKFLOWS: Final = ".github/workflows"
 _CHECK: Final = "pr.yml"
 _HERE: Final = Path(__file__).parent
@@ -74,9 +78,9 @@ def installed_from(timings: Timings) -> Source | None:
     return Source(repository, commit) if repository and commit else None
 
 
-def callers(source: Source) -> dict[str, str]:
+def callers(source: Source, names: Collection[str]) -> dict[str, str]:
     """The callers' texts by their paths in a repository; each is called as what it calls, for commands start it so."""
-    return {f"{WORKFLOWS}/{name}": caller(name, about, _text(name), source) for name, about in CALLED.items()}
+    return {f"{WORKFLOWS}/{name}": caller(name, CALLED[name], _text(name), source) for name in CALLED if name in names}
 
 
 def check_name(root: Path) -> str | None:
@@ -90,8 +94,13 @@ def check_name(root: Path) -> str | None:
 
 
 def missing(root: Path) -> tuple[str, ...]:
-    """The workflows that a repository has neither itself nor by a caller."""
-    return tuple(name for name in CALLED if not (root / WORKFLOWS / name).is_file())
+    """The workflows that a repository needs and has neither itself nor by a caller."""
+    return tuple(name for name in CALLED if name not in ON_REQUEST and not has(root, name))
+
+
+def has(root: Path, name: str) -> bool:
+    """Whether a repository has the workflow, itself or by a caller."""
+    return (root / WORKFLOWS / name).is_file()
 
 
 def caller(name: str, about: str, text: str, source: Source) -> str:

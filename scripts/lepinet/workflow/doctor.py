@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Sized
 
-from lepinet.errors import LepinetError
+from lepinet.endpoints import Address
+from lepinet.errors import LepinetError, OutsideError
 from lepinet.registry import Registry
+from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
 from lepinet.report.needs import Need
 from lepinet.workflow import github_setup as there
@@ -26,6 +28,7 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
     yield _photos(workspace)
     for name in names:
         yield from _registry(workspace, name)
+        yield from _endpoint(workspace, name)
     yield from _github(workspace)
     for extra in ("evaluate", *_extras(workspace)):
         gone = ", ".join(absent(extra))
@@ -69,7 +72,8 @@ def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Ne
             f"it belongs to another repository (first commit {first[:7]})",
             "check which database this environment's settings are for",
         )
-    return Need(what, f"answers; active is {snapshot.environment.active or 'no version yet'}")
+    by = opened_by(workspace.manifest.environments[name].registry, name, workspace.settings)
+    return Need(what, f"opened by {by}; active is {snapshot.environment.active or 'no version yet'}")
 
 
 def _migrated(registry: Registry, name: str) -> Need:
@@ -95,8 +99,9 @@ def _github(workspace: Workspace) -> Iterator[Need]:
         with open_github(workspace, repository) as github:
             made = github.environments()
             yield Need("GitHub", f"{repository} answers")
-            for name in workspace.manifest.environments:
-                yield _on_github(f"environment {name}", [*there.of_environment(workspace, github, name, made)])
+            for name, settings in there.environments(workspace).items():
+                lacking = there.of_environment(workspace, github, name, settings, made)
+                yield _on_github(f"environment {name}", [*lacking])
             yield _on_github("rules of main", [*there.of_rules(workspace, github)])
             yield _on_github("rights of workflows", [*there.of_rights(github)])
     except LepinetError as error:
@@ -110,6 +115,43 @@ def _on_github(what: str, lacking: Sequence[there.Step | there.Left]) -> Need:
         f"missing: {names}" if names else "as it should be",
         "lepinet init --github" if names else None,
     )
+
+
+def _endpoint(workspace: Workspace, name: str) -> Iterator[Need]:
+    """Of those that live elsewhere; `lepinet serve` says by itself what it lacks."""
+    kind = workspace.manifest.environments[name].endpoint.kind
+    if kind in {"local", "none"}:
+        return
+    what = f"{name}, endpoint ({kind})"
+    try:
+        endpoint = workspace.endpoint(name)
+        assert endpoint is not None  # noqa: S101 -- only `none` is none
+        state = endpoint.observe()
+        if state.follows_registry and (address := endpoint.address()):
+            yield Need(what, _answering(workspace, address))
+            return
+    except LepinetError as error:
+        where = f"{error.where}: " if error.where else ""
+        yield Need(what, f"{where}{error.what}", error.todo or "docs/huggingface.md has the set-up")
+        return
+    said = f"{state.detail or 'answers'}; set to {state.target or 'no model'}"
+    yield Need(what, said, None if state.ready else f"lepinet reconcile -e {name}")
+
+
+def _answering(workspace: Workspace, address: Address) -> str:
+    """How it answers one photo.
+
+    Raises:
+        OutsideError: it does not.
+    """
+    from lepinet.evaluation.run import answers_of_endpoint  # noqa: PLC0415 -- only this kind is asked about a photo
+    from lepinet.workflow.evaluate import something_to_ask  # noqa: PLC0415 -- as above
+
+    with something_to_ask(workspace.known_images) as known:
+        live = answers_of_endpoint(address.url, known.sample(1), timings=workspace.timings)
+    if error := live.answers[0].error:
+        raise OutsideError(f"it does not answer a photo: {error}", where=address.url)
+    return f"answers by {live.model.contract}"
 
 
 def _extras(workspace: Workspace) -> Iterator[str]:

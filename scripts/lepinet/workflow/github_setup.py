@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,12 +13,14 @@ from lepinet.errors import OutsideError, UsageError
 from lepinet.github import Environment as Made
 from lepinet.github import GitHub
 from lepinet.manifest.model import Environment
-from lepinet.workflow.callers import check_name
+from lepinet.workflow.callers import MONITOR, check_name, has
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
 
-_READABLE: Final = frozenset({"SUPABASE_URL"})
+_READABLE: Final = frozenset({"SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY"})
 """Settings that are no secrets; on GitHub they are variables."""
+_MONITOR_USER: Final = ("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_USER_EMAIL", "SUPABASE_USER_PASSWORD")
+"""Of a user who may read and log, and nothing else."""
 _ACTIONS: Final = 15368
 """The number of GitHub Actions among GitHub's apps: nobody else's check of that name counts."""
 
@@ -52,9 +54,24 @@ class Left:
 
 def settings_of(environment: Environment) -> tuple[str, ...]:
     """What an environment's jobs need to be told, by the names of the settings."""
+    return _settings(environment, "SUPABASE_SERVICE_KEY")
+
+
+def environments(workspace: Workspace) -> dict[str, tuple[str, ...]]:
+    """GitHub's environments for those of models.yaml, and the monitor's where it runs, with their jobs' settings."""
+    declared = workspace.manifest.environments
+    needed = {name: settings_of(environment) for name, environment in declared.items()}
+    if has(workspace.root, MONITOR):
+        each = [_settings(environment, *_MONITOR_USER) for environment in declared.values()]
+        needed["monitor"] = tuple(dict.fromkeys(setting for settings in each for setting in settings))
+    return needed
+
+
+def _settings(environment: Environment, *keys: str) -> tuple[str, ...]:
+    """Of one environment; `keys` open a Supabase project."""
     registry, needed = environment.registry, []
     if registry.kind == "supabase":
-        needed += [*([] if registry.url else ["SUPABASE_URL"]), "SUPABASE_SERVICE_KEY"]
+        needed += [*([] if registry.url else ["SUPABASE_URL"]), *keys]
     if registry.kind == "postgres":
         needed.append("DATABASE_URL")
     if environment.endpoint.kind in {"inference-endpoint", "space"}:
@@ -85,24 +102,27 @@ def missing_there(workspace: Workspace) -> Iterator[Step | Left]:
     """
     with open_github(workspace, repository_on_github(workspace)) as github:
         made = github.environments()
-        for name in workspace.manifest.environments:
-            yield from of_environment(workspace, github, name, made)
+        for name, settings in environments(workspace).items():
+            yield from of_environment(workspace, github, name, settings, made)
         yield from of_rights(github)
         yield from of_rules(workspace, github)
 
 
-def of_environment(workspace: Workspace, github: GitHub, name: str, made: Mapping[str, Made]) -> Iterator[Step | Left]:
+def of_environment(
+    workspace: Workspace, github: GitHub, name: str, settings: Sequence[str], made: Mapping[str, Made]
+) -> Iterator[Step | Left]:
     """The environment itself, which branch may use it, and what its jobs are told.
 
     Args:
         workspace: with the settings' values.
         github: asked.
-        name: of models.yaml.
+        name: of the environment there.
+        settings: that its jobs need.
         made: the environments that are there.
     """
     yield from _branches(github, name, made.get(name), _main(workspace))
     known = github.settings(name) if name in made else frozenset()
-    for setting in settings_of(workspace.manifest.environments[name]):
+    for setting in settings:
         if setting not in known:
             yield _setting(workspace, github.repository, name, setting)
 
