@@ -33,6 +33,8 @@ def event(
         (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), BY_HAND),
         (event("push"), {"ci.yml", "reconcile.yml"}),
         (event("push", ref="refs/heads/work"), set()),
+        (event("push", ref="refs/tags/v0.2.0"), {"release.yml"}),
+        (event("push", ref="refs/tags/nightly"), set()),
         (event("schedule", schedule="23 */2 * * *"), {"reconcile.yml"}),
         (event("schedule", schedule="41 * * * *"), {"register.yml"}),
         (event("schedule", schedule="41 */6 * * *"), {"monitor.yml"}),
