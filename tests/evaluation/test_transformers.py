@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 def is_turned(image: KnownImage) -> bool:
     with Image.open(image.path) as photo:
-        return photo.getexif().get(ORIENTATION, 1) != 1
+        return bool(photo.getexif().get(ORIENTATION, 1) != 1)
 
 
 def without_onnx(version: str, place: Path) -> Path:
@@ -114,7 +114,7 @@ def other_names(data: bytes) -> bytes:
 
 
 def no_numbers(data: bytes) -> bytes:
-    length = 8 + struct.unpack("<Q", data[:8])[0]
+    length = 8 + int(struct.unpack("<Q", data[:8])[0])
     return data[:length] + b"\xff" * (len(data) - length)
 
 
@@ -125,24 +125,18 @@ LYING = struct.pack("<Q", 100 << 30) + b'{"w":{"dtype":"F32","shape":[9999999999
     ("harm", "reason"),
     [
         (weights(lambda _: LYING), "cannot load it: .*header"),
-        (weights(lambda data: data[: len(data) // 2]), "transformers cannot load it"),
-        (weights(lambda _: b""), "transformers cannot load it"),
         (weights(lambda _: pickle.dumps({"weights": [0.0]})), "transformers cannot load it"),
         (weights(other_names), r"model\.safetensors lacks weights of it: classifier\.1\.bias, classifier\.1\.weight"),
         (weights(no_numbers), "its scores are not numbers"),
-        (configuration(hidden_sizes=[16, 24, 48]), "transformers cannot load it"),
         (configuration(hidden_sizes=[1 << 20] * 3), "transformers cannot load it"),
-        (configuration(depths=[1] * 10_000), "transformers cannot load it|lacks weights of it|SIG"),
         (configuration(id2label={"0": "a", "1": "b"}), "transformers cannot load it"),
-        (configuration(num_channels=1), "transformers cannot load it"),
         (configuration(model_type="butterfly"), "transformers cannot load it: .*butterfly"),
         (configuration(model_type="bert"), "no classifier of images of the kind 'bert'"),
-        (configuration(model_type="timm_wrapper"), "transformers cannot load it|lacks weights of it"),
         (configuration(quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True}), "cannot load it"),
     ],
     ids=[
-        *("a lying header", "half", "empty", "a pickle", "other weights", "no numbers", "other sizes", "1 TB"),
-        *("too many layers", "fewer labels", "other channels", "an unknown kind", "texts", "timm's", "quantized"),
+        *("a lying header", "a pickle", "other weights", "no numbers", "1 TB", "fewer labels", "an unknown kind"),
+        *("texts", "quantized"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_reason(

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from hf_stand_in.answers import Asked, Reply, answer, stored
 from hf_stand_in.faults import Fault
 from hf_stand_in.repository import Repository
+from hf_stand_in.writing import change, keep
 
 PATIENCE = 20
 """Seconds that a test waits for a request."""
@@ -124,8 +125,27 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 -- as above
 
     def do_POST(self) -> None:  # as above
-        """A token for who is vouched for: https://huggingface.co/changelog/trusted-publishers."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        """A change of a model, or a token for who is vouched for."""
+        asked, body = self._asked(), self._body()
+        reply = change(asked, body, self.stand_in.repositories, self.stand_in.storage)
+        if reply is None:
+            self._vouch(json.loads(body))
+            return
+        self.stand_in.note(Request(time.monotonic(), self.path, asked.token, 0), storage=False)
+        fault = self.stand_in.ordered(self.path)
+        with contextlib.suppress(ConnectionError):
+            (fault or Handler.send)(self, reply)
+
+    def do_PUT(self) -> None:  # as above
+        reply = keep(self.path, self._body(), self.stand_in.repositories)
+        with contextlib.suppress(ConnectionError):
+            (self.stand_in.ordered(self.path) or Handler.send)(self, reply)
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _vouch(self, asked: dict[str, Any]) -> None:
+        """As https://huggingface.co/changelog/trusted-publishers has it."""
         token = self.stand_in.vouched.get((asked["subject_token"], asked["resource"]))
         body = (
             {"access_token": token, "token_type": "bearer", "expires_in": 3600} if token else {"error": "invalid_grant"}

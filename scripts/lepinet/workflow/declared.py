@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from lepinet.changes import standing
 from lepinet.endpoints import EndpointState
+from lepinet.errors import LepinetError, RefusedError
 from lepinet.reconcile.plan import Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
 from lepinet.workflow.workspace import Workspace
@@ -20,7 +21,8 @@ def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
         with workspace.registry(name) as registry:
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            yield plan_of(workspace, name, registry.snapshot(name), state)
+            made = plan_of(workspace, name, registry.snapshot(name), state)
+            yield replace(made, notes=(*made.notes, *_not_there(workspace, made)))
 
 
 def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: EndpointState | None) -> Plan:
@@ -37,6 +39,18 @@ def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: E
             f"was main rewritten: lepinet reconcile -e {environment} --accept-history REASON"
         )
     return replace(made, stop=f"{older}. {made.stop}" if made.stop else older)
+
+
+def _not_there(workspace: Workspace, made: Plan) -> Iterator[str]:
+    """What the Hub does not give, of what the endpoint moves to and would return to: better known before than after."""
+    for target, what in ((made.aim if made.move else None, "it cannot move there"), (made.way_back, "no way back")):
+        try:
+            if target:
+                workspace.seek(target)
+        except RefusedError as error:
+            yield f"{what}: {error.what}"
+        except LepinetError as error:
+            yield f"whether {target} is still on the Hub is not known: {error.what}"
 
 
 def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
