@@ -69,7 +69,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:
 	$(COMPILE) --extra all --group dev -o requirements.lock
 	$(COMPILE) --extra evaluate --group build --constraints requirements.lock -o requirements-evaluate.lock
-	$(COMPILE) $(WITHOUT_TORCH) --extra transformers -o requirements-transformers.lock
+	$(COMPILE) $(WITHOUT_TORCH) --extra transformers --constraints requirements.lock -o requirements-transformers.lock
 	sed -i.bak '1i # The extra `transformers` without torch, which is installed after it:\n#   pip install --no-deps --index-url https://download.pytorch.org/whl/cpu torch==2.13.0' requirements-transformers.lock
 	rm requirements-transformers.lock.bak
 

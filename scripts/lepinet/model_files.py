@@ -100,6 +100,15 @@ def needed_files(names: Collection[str], where: str) -> tuple[str, str, str]:
     return _CONFIG, _PREPROCESSOR, weights
 
 
+def needs_torch(names: Collection[str], where: str) -> bool:
+    """Whether a model with these files is run by transformers and torch.
+
+    Raises:
+        RefusedError: as `needed_files`.
+    """
+    return needed_files(names, where)[-1] == _SAFETENSORS
+
+
 def wanted_files(names: Collection[str], where: str) -> tuple[str, ...]:
     """What is fetched of a repository: the needed files, and what tells of the training photos.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,10 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 @pytest.fixture
-def desk(laid: Desk) -> Desk:
+def desk(laid: Desk, online: StandIn) -> Desk:
     """With v1.2.0, a folder that has no ONNX file."""
+    online.forget()
+    laid.git("switch", "--quiet", "--force-create", "work", "main")
     laid.git("reset", "--quiet", "--hard", "main")
     laid.git("clean", "--quiet", "--force", "-d")
     folder = laid.copy_model("v1.2.0", "v1.2.0")
@@ -86,6 +89,32 @@ def test_the_hub_gets_a_pull_request_and_its_merge_is_a_new_version(
     assert lepinet(desk, online, *words).code == 0
     assert desk.workspace.manifest.versions["v2.0.1"].revision == merged
     assert lepinet(desk, online, "test", "v2.0.1", "--json").json["sample_size"] == 12
+
+
+def test_the_packages_that_it_needs_are_told_where_a_version_has_no_onnx_file(
+    desk: Desk, online: StandIn, model: Repository
+) -> None:
+    def told() -> str:
+        return lepinet(desk, online, "doctor", "--packages").out
+
+    assert "packages of transformers" in told()
+    desk.git("checkout", "--quiet", "models.yaml")
+    assert "packages of transformers" not in told()
+    lepinet(desk, online, "register", "v2.0.0", "--file-path", NAME, "--revision", "main")
+    assert "packages of transformers" in told()
+    assert not online.at_storage
+    model.private = True
+    assert "packages of evaluate" in told()
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is here")
+def test_without_them_it_is_said_what_to_install_and_nothing_is_judged(desk: Desk, online: StandIn) -> None:
+    desk.commit("Register v1.2.0")
+    for arguments in (["test", "v1.2.0"], ["check"], ["export", "v1.2.0", "--to", "models/new"]):
+        ended = lepinet(desk, online, *arguments)
+        assert ended.code == 2
+        assert "torch, transformers" in ended.err
+        assert "pip install 'lepinet[transformers]'" in ended.err
 
 
 def test_a_version_that_has_an_onnx_file_needs_none(desk: Desk, online: StandIn) -> None:

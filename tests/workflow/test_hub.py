@@ -173,10 +173,9 @@ def test_a_token_that_may_not_tag_deploys_all_the_same(desk: Desk, hub: StandIn,
     assert tags(shipped) == {}
 
 
+@pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize("status", [409, 503])
-def test_a_tag_that_is_there_already_or_cannot_be_made_does_no_harm(
-    desk: Desk, hub: StandIn, shipped: Repository, status: int
-) -> None:
+def test_a_tag_that_is_there_already_or_cannot_be_made_does_no_harm(desk: Desk, hub: StandIn, status: int) -> None:
     hub.order(faults.status(status), on="/tag/")
     ended = lepinet(desk, hub, "reconcile", "-e", "staging")
     assert "v2.0.0" in ended.out
