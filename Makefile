@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help docs demo test test-slow test-all lint bench calibration reference lock clean
+.PHONY: help docs space demo test test-slow test-all lint bench calibration reference lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make calibration  how often the verdict is right, in docs/calibration.md"
 	@echo "make reference  our answers beside the transformers pipeline's, and the tests that need torch"
 	@echo "make docs      the pages of docs/ that are made from the code"
+	@echo "make space     build/space, the files of a Space that serves photos"
 	@echo "make lock      resolve the dependencies again"
 
 # Made again when the lock file or the project file is newer. The project itself is installed editable, without
@@ -54,7 +55,7 @@ lint: $(READY)
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 # A quarter of an hour on two cores; the page is the same for the same seed and versions.
 calibration: $(READY)
@@ -69,6 +70,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock:
 	$(COMPILE) --extra all --group dev -o requirements.lock
 	$(COMPILE) --extra evaluate --group build --constraints requirements.lock -o requirements-evaluate.lock
+	$(COMPILE) --extra serve --constraints requirements.lock -o requirements-serve.lock
 	$(COMPILE) $(WITHOUT_TORCH) --extra transformers --constraints requirements.lock -o requirements-transformers.lock
 	sed -i.bak '1i # The extra `transformers` without torch, which is installed after it:\n#   pip install --no-deps --index-url https://download.pytorch.org/whl/cpu torch==2.13.0' requirements-transformers.lock
 	rm requirements-transformers.lock.bak
@@ -93,6 +95,12 @@ reference: $(REFERENCE)/.ready
 docs: $(READY)
 	$(BIN)/python -m references
 	PYTHONPATH=tests $(BIN)/python -m registry.access
+
+space: $(READY)
+	rm -rf build/space
+	mkdir -p build/space
+	cp spaces/* species.csv requirements-serve.lock build/space
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/space .
 
 clean:
 	rm -rf $(VENV) .venv-transformers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

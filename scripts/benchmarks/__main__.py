@@ -13,7 +13,9 @@ from pathlib import Path
 
 from benchmarks import photos
 from benchmarks.race import ROUNDS, Cost, Program, in_turn, ratio
+from benchmarks.registry import filled, planned, told
 from benchmarks.verdict import by_scipy, judged, timed
+from registry.filled import LARGE, SMALL
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "tests" / "models" / "v1.1.0"
@@ -169,6 +171,15 @@ def verdict(_: Scratch) -> Iterator[Row]:
     yield Row("verdict, ten times the photos: times the memory", memory, 10, at_least=False)
 
 
+def registry(scratch: Scratch) -> Iterator[Row]:
+    with filled(scratch.folder / "registry", SMALL, LARGE) as (young, old):
+        for way in young:
+            for what, ask in (("plan, status", planned), ("history", told)):
+                few, many = in_turn(ask(young[way], SMALL[0]), ask(old[way], LARGE[0]))
+                name = f"{what} over {way}, 10,000 versions, 1,000,000 logs: times ten"
+                yield Row(name, ratio(walls(many), walls(few)), 3, at_least=False)
+
+
 def _manifest(versions: int) -> str:
     head = "schema_version: 1\nknown_images: photos\nenvironments:\n  production:\n    active: v1.0.0\n"
     head += "    registry: embedded\n    endpoint: {kind: local}\nversions:\n"
@@ -187,6 +198,7 @@ ROWS: tuple[Callable[[Scratch], Iterator[Row]], ...] = (
     start,
     validate,
     verdict,
+    registry,
     against_the_pipeline,
     one_more_photo,
     all_cores,

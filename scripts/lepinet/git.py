@@ -45,6 +45,8 @@ _ENVIRONMENT = {
     "SSH_ASKPASS_REQUIRE": "never",
 }
 _COMMIT_FORMAT = "--format=%H%x00%ct%x00%an%x00%s"
+_NOBODY = {f"GIT_{role}_{what}": "lepinet" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+"""Who commits where nobody told git who it is, as on GitHub's runners; what is pushed from there is GitHub's own."""
 _REMOTE = "refs/remotes/origin/"
 
 
@@ -55,6 +57,17 @@ class FileChange:
     commit: Commit
     blob: str | None
     """Id of the content; None when the file was taken away, or became a link or a folder."""
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What a commit makes of a file."""
+
+    path: str
+    mode: str
+    """As git writes it, such as `100644`."""
+    blob: str | None
+    """Id of the content; None when the commit takes the file away."""
 
 
 @dataclass(frozen=True)
@@ -166,9 +179,10 @@ class Repository:
         return int(self._text("rev-list", "--first-parent", "--count", self.resolve(commit), "--"))
 
     def on_first_parent_line(self, commit: str, tip: str) -> bool:
-        """Whether the way back from `tip`, by first parents only, passes `commit`; not if it is unknown here."""
-        if not _is_ref(commit) or self._try("cat-file", "-e", f"{commit}^{{commit}}").returncode:
-            return False
+        """Whether the way back from `tip`, by first parents only, passes `commit`; not if one is unknown here."""
+        for each in (commit, tip):
+            if not _is_ref(each) or self._try("cat-file", "-e", f"{each}^{{commit}}").returncode:
+                return False
         ahead = self.generation(tip) - self.generation(commit)
         if ahead < 0:
             return False
@@ -283,7 +297,31 @@ class Repository:
             blob = self._run("hash-object", "-w", "--stdin", given=content).decode().strip()
             self._run("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", also=apart)
             tree = self._run("write-tree", also=apart).decode().strip()
-        return self._run("commit-tree", tree, "-p", self.resolve(parent), given=message.encode()).decode().strip()
+        return self._commit_tree(tree, parent, message)
+
+    def revert_on(self, parent: str, commit: str, message: str) -> str | None:
+        """A commit on top of `parent` that undoes one of those below it; None where later ones stand in the way."""
+        # What was there before, as if somebody had committed it right after, is merged.
+        before = self._commit_tree(self.tree(f"{commit}^"), commit, "before")
+        merged = self._try("merge-tree", "--write-tree", self.resolve(parent), before)
+        if merged.returncode:
+            return None
+        return self._commit_tree(merged.stdout.split()[0].decode(), parent, message)
+
+    def files_changed_by(self, commit: str) -> tuple[FileState, ...]:
+        """What a commit makes of the files that differ from its first parent's."""
+        listed = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", f"{commit}^", commit).split(b"\0")
+        return tuple(
+            FileState(os.fsdecode(path), told[1].decode(), told[3].decode() if told[4] != b"D" else None)
+            for told, path in zip((one.split(b" ") for one in listed[::2]), listed[1::2], strict=False)
+        )
+
+    def objects_beyond(self, tip: str, base: str) -> frozenset[str]:
+        """Ids of what `tip` has and the history of `base` has not."""
+        told = self._text(
+            "rev-list", "--objects", "--no-object-names", self.resolve(tip), f"^{self.resolve(base)}", "--"
+        )
+        return frozenset(told.split())
 
     def fetch_branch(self, name: str) -> str | None:
         """The tip of a branch of origin as it is now; None where origin has no such branch."""
@@ -304,6 +342,13 @@ class Repository:
         """Make a commit the tip of a branch of origin, which is at `seen` still; None: there is none yet."""
         ref = f"refs/heads/{branch}"
         self._run("push", "--quiet", f"--force-with-lease={ref}:{seen or ''}", "origin", f"{commit}:{ref}")
+
+    def _commit_tree(self, tree: str, parent: str, message: str) -> str:
+        known = self._try("var", "GIT_COMMITTER_IDENT").returncode == 0
+        made = self._run(
+            "commit-tree", tree, "-p", self.resolve(parent), given=message.encode(), also=None if known else _NOBODY
+        )
+        return made.decode().strip()
 
     def _text(self, *arguments: str) -> str:
         return self._run(*arguments).decode("utf-8", "replace")

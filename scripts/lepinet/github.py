@@ -5,12 +5,17 @@ https://docs.github.com/rest
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Self, TypeAlias, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,6 +29,8 @@ BOT = "github-actions[bot]"
 LABEL = "lepinet"
 _VERSION = "2022-11-28"
 _LARGEST = 16 << 20
+_PART_ENDS = "<!-- /lepinet -->"
+_ARM = "mutation($id: ID!) { enablePullRequestAutoMerge(input: {pullRequestId: $id}) { clientMutationId } }"
 _SECONDARY_PAUSE = 60.0
 """Seconds to wait after a secondary rate limit that names none."""
 
@@ -41,13 +48,26 @@ class _User(_Answer):
     login: str
 
 
+class _Head(_Answer):
+    sha: str
+
+
 class PullRequest(_Answer):
-    """An open one."""
+    """Open, unless it was asked for otherwise."""
 
     number: int
+    node_id: str
+    """What GraphQL calls it."""
     html_url: str
     title: str
     body: str | None = None
+    state: str
+    """`open` or `closed`."""
+    user: _User | None = None
+    head: _Head
+    merged_at: datetime | None = None
+    auto_merge: Any = None
+    """Present once it is armed."""
 
 
 class Comment(_Answer):
@@ -70,6 +90,28 @@ class Issue(_Answer):
     """Present in lists, where a pull request counts as an issue."""
 
 
+class CheckRun(_Answer):
+    """A check beside those of workflows."""
+
+    id: int
+
+
+class _Error(_Answer):
+    message: str
+
+
+class _Mutated(_Answer):
+    """GraphQL's answer; there the status is 200 whatever came of it."""
+
+    errors: tuple[_Error, ...] = ()
+
+
+class _Object(_Answer):
+    """Something in git."""
+
+    sha: str
+
+
 class Deployment(_Answer):
     """What GitHub shows of one under Environments."""
 
@@ -82,6 +124,19 @@ class DeploymentStatus(_Answer):
 
     state: str
     description: str = ""
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """What a commit makes of a file."""
+
+    path: str
+    mode: str
+    """As git writes it, such as `100644`."""
+    blob: str | None
+    """Id of the content; None takes the file away."""
+    content: bytes | None
+    """None where GitHub has the blob."""
 
 
 class _NoAnswerError(Exception):
@@ -128,6 +183,84 @@ class GitHub:
         found = self._once(find, PullRequest, "/pulls", wanted | {"head": branch, "base": base})
         return self._make(found, PullRequest, f"/pulls/{found.number}", wanted)
 
+    def proposed(self, branch: str) -> PullRequest | None:
+        """The newest pull request from a branch of this repository, whatever became of it."""
+        return next(self._list("/pulls", PullRequest, {"head": f"{self._owner}:{branch}", "state": "all"}), None)
+
+    def pull_request_of(self, owner: str, branch: str, head: str) -> PullRequest | None:
+        """The open pull request of a branch, in a fork or here, that is at a commit."""
+        listed = self._list("/pulls", PullRequest, {"head": f"{owner}:{branch}", "state": "open"})
+        return next((one for one in listed if one.head.sha == head), None)
+
+    def merge_when_ready(self, pull_request: PullRequest) -> None:
+        """Arm auto-merge: GitHub merges it once all is there that main requires. REST has no call for it.
+
+        https://docs.github.com/graphql/reference/mutations#enablepullrequestautomerge
+
+        Raises:
+            RefusedError: GitHub says why not, such as that the repository's settings do not allow it, or that main
+                requires nothing that could be waited for.
+        """
+        if pull_request.auto_merge is not None:
+            return
+        url = f"{self._api}/graphql"
+        asked = {"query": _ARM, "variables": {"id": pull_request.node_id}}
+        answer = self._read(self._send("POST", url, asked), _Mutated, "/graphql")
+        if answer.errors:
+            raise RefusedError(f"GitHub says {answer.errors[0].message[:300]}", where=self.repository)
+
+    def merged_by(self, commit: str) -> PullRequest | None:
+        """The pull request that brought a commit to main; None for what was pushed."""
+        listed = self._list(f"/commits/{commit}/pulls", PullRequest)
+        return next((one for one in listed if one.merged_at), None)
+
+    def put_branch(self, branch: str, parent: tuple[str, str], files: Sequence[NewFile], message: str) -> str:
+        """Make a commit the tip of a branch, whatever it was before; GitHub signs it. The commit's id.
+
+        https://docs.github.com/authentication/managing-commit-signature-verification/about-commit-signature-verification
+
+        Args:
+            branch: its name.
+            parent: commit and its tree.
+            files: what is other than in the parent.
+            message: with the subject in its first line.
+        """
+        for file in files:
+            if file.content is not None:
+                blob = {"content": base64.b64encode(file.content).decode(), "encoding": "base64"}
+                self._send("POST", "/git/blobs", blob)
+        entries = [{"path": one.path, "mode": one.mode, "type": "blob", "sha": one.blob} for one in files]
+        tree = self._made("/git/trees", _Object, {"base_tree": parent[1], "tree": entries})
+        # Without an author: only then it is signed.
+        commit = self._made("/git/commits", _Object, {"message": message, "tree": tree.sha, "parents": [parent[0]]}).sha
+        ref = f"heads/{branch}"
+        try:
+            self._send("POST", "/git/refs", {"ref": f"refs/{ref}", "sha": commit})
+        except RefusedError:  # it is there already
+            self._send("PATCH", f"/git/refs/{quote(ref)}", {"sha": commit, "force": True})
+        return commit
+
+    def start(self, workflow: str, branch: str) -> None:
+        """Run a workflow on a branch: GitHub starts none by itself for what a workflow's own token does."""
+        self._send("POST", f"/actions/workflows/{workflow}/dispatches", {"ref": branch})
+
+    def neutral_check(self, name: str, commit: str, title: str, text: str) -> None:
+        """Say beside the checks of a commit that a person decides; once for each commit.
+
+        Args:
+            name: of the check.
+            commit: all 40 digits.
+            title: one line.
+            text: Markdown.
+        """
+        path = f"/commits/{commit}/check-runs?{httpx.QueryParams({'check_name': name})}"
+        found = _json(self._send("GET", path), path)
+        if isinstance(found, dict) and found.get("check_runs"):
+            return
+        said = {"title": title, "summary": text}
+        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": "neutral", "output": said}
+        self._made("/check-runs", CheckRun, wanted)
+
     def comment(self, number: int, key: str, text: str, author: str = BOT) -> Comment:
         """The one comment of `author` with this key: written, and from then on edited. Others' are left alone.
 
@@ -137,16 +270,17 @@ class GitHub:
             text: Markdown.
             author: who writes with this token.
         """
-        mark = _mark(key)
-        body = f"{mark}\n{text}"
-
-        def find() -> Comment | None:
-            listed = self._list(f"/issues/{number}/comments", Comment)
-            ours = (one for one in listed if one.user and one.user.login == author)
-            return next((one for one in ours if one.body.startswith(mark)), None)
-
-        found = self._once(find, Comment, f"/issues/{number}/comments", {"body": body})
+        body = f"{_mark(key)}\n{text}"
+        path = f"/issues/{number}/comments"
+        found = self._once(lambda: self._comment(number, key, author), Comment, path, {"body": body})
         return self._make(found, Comment, f"/issues/comments/{found.id}", {"body": body})
+
+    def amend(self, number: int, key: str, part: str, text: str, author: str = BOT) -> Comment:
+        """Say more at the top of that comment, in place of what that part of it said; arguments as of `comment`."""
+        found = self._comment(number, key, author)
+        said = found.body.removeprefix(_mark(key)).lstrip("\n") if found else ""
+        rest = re.sub(rf"{re.escape(_mark(part))}.*?{_PART_ENDS}\n*", "", said, count=1, flags=re.DOTALL)
+        return self.comment(number, key, f"{_mark(part)}\n{text}\n{_PART_ENDS}\n\n{rest}", author)
 
     def alarm(self, key: str, title: str, text: str) -> Issue:
         """The open issue about a cause, as it is now; opened when there is none."""
@@ -196,6 +330,11 @@ class GitHub:
 
         self._once(find, DeploymentStatus, path, {"state": state, "description": said, "log_url": log_url})
 
+    def _comment(self, number: int, key: str, author: str) -> Comment | None:
+        listed = self._list(f"/issues/{number}/comments", Comment)
+        ours = (one for one in listed if one.user and one.user.login == author)
+        return next((one for one in ours if one.body.startswith(_mark(key))), None)
+
     def _issue(self, key: str) -> Issue | None:
         listed = self._list("/issues", Issue, {"labels": LABEL, "state": "open"})
         ours = (one for one in listed if one.pull_request is None and (one.body or "").startswith(_mark(key)))
@@ -233,6 +372,10 @@ class GitHub:
                 raise OutsideError("GitHub's answer is no list", where=path)
             yield from (_thing(item, kind, path) for item in listed)
             page = response.links.get("next", {}).get("url")
+
+    def _made(self, path: str, kind: type[_Thing], wanted: Any) -> _Thing:
+        """What may be made again without harm: nothing of it is to be seen until something points to it."""
+        return self._read(self._send("POST", path, wanted), kind, path)
 
     def _read(self, response: httpx.Response, kind: type[_Thing], path: str) -> _Thing:
         return _thing(_json(response, path), kind, path)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 HUB_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 """`organisation/name` or `user/name`."""
 _FOLDER = "sha256:"
+MODEL_VARIABLE = "LEPINET_MODEL"
+"""The environment variable that tells `lepinet serve` in a container which model of the Hub it serves."""
+_SPELLED = re.compile(rf"({HUB_REPOSITORY.pattern})@([0-9a-f]{{40}})(?: (\S{{1,100}}))?")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,21 @@ class Target:
     def same_files(self, other: Target | None) -> bool:
         """Whether both name the same files, whatever the versions are called."""
         return other is not None and (self.file_path, self.revision) == (other.file_path, other.revision)
+
+    @property
+    def spelled(self) -> str:
+        """As `MODEL_VARIABLE` has it: `org/name@revision`, then the version's name where there is one."""
+        return f"{self.file_path}@{self.revision} {self.version or ''}".rstrip()
+
+    @classmethod
+    def read(cls, text: str) -> Target | None:
+        """What `spelled` wrote; None when it is something else.
+
+        >>> Target.read("asha/butterflies@" + 40 * "0" + " v1.0.0").version
+        'v1.0.0'
+        """
+        found = _SPELLED.fullmatch(text.strip())
+        return cls(found[1], found[2], found[3]) if found else None
 
     def __str__(self) -> str:
         short = self.revision.removeprefix(_FOLDER)[:7]

@@ -27,6 +27,12 @@ class Timings:
     """One image, decoded and answered, offline or live; loading a model may take ten times as long."""
     known_images: float = 3600
     """All known images against a live endpoint."""
+    start: float = 900
+    """How long an endpoint that was scaled to zero may take until it answers its first photo."""
+    follow: float = 300
+    """How long a backend may take until it answers with the version that its registry has flipped to."""
+    managing: float = 300
+    """One call to an endpoint's management, pauses and repetitions included."""
     fetch: float = 3600
     """All of a model's files from the Hub, pauses included."""
     git: float = 120

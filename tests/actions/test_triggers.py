@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from actions.triggers import Event, secrets_of, starts
-from actions.workflow_files import ROOT, parsed
+from actions.workflow_files import WORKFLOWS, parsed
 
-OURS = {name: parsed(ROOT / ".github" / "workflows" / name) for name in ("pr.yml", "ci.yml")}
+OURS = {file.name: parsed(file) for file in WORKFLOWS}
 
 
 def event(name: str, *, action: str | None = None, ref: str = "refs/heads/main", base: str = "main") -> Event:

@@ -29,7 +29,7 @@ def test_every_action_is_this_repositorys_or_a_commit_of_the_table(file: Path) -
 def test_the_table_of_pins_holds_whole_commits_that_are_used() -> None:
     texts = [file.read_text() for file in (*WORKFLOWS, *ACTIONS)]
     for pin in PINS:
-        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", pin)
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+(/[\w-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+", pin)
         assert any(pin in text for text in texts), f"nobody uses {pin}"
 
 

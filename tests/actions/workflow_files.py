@@ -14,8 +14,12 @@ ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
 
 
 def parsed(file: Path) -> Any:
+    return parse(file.read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Any:
     """With YAML 1.2's keys: PyYAML takes `on` for true."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = yaml.safe_load(text)
     return {("on" if key is True else key): value for key, value in content.items()}
 
 

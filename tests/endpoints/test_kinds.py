@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from lepinet.endpoints import Order
 from lepinet.endpoints.kinds import open_endpoint
 from lepinet.manifest.model import EndpointSettings
+from lepinet.settings import Settings
 from lepinet.target import Target
 from lepinet.timings import Timings
 
@@ -15,13 +16,13 @@ SETTINGS: TypeAdapter[EndpointSettings] = TypeAdapter(EndpointSettings)
 
 def test_none_is_nothing_that_could_be_moved_or_asked(tmp_path: Path) -> None:
     settings = SETTINGS.validate_python({"kind": "none"})
-    assert open_endpoint(settings, "phones", tmp_path / "phones", Timings()) is None
+    assert open_endpoint(settings, "phones", tmp_path / "phones", Settings({}), Timings()) is None
 
 
 def test_local_keeps_its_orders_in_the_environments_own_folder(tmp_path: Path) -> None:
     for environment in ("staging", "production"):
         endpoint = open_endpoint(
-            SETTINGS.validate_python({"kind": "local"}), environment, tmp_path / environment, Timings()
+            SETTINGS.validate_python({"kind": "local"}), environment, tmp_path / environment, Settings({}), Timings()
         )
         assert endpoint is not None
         endpoint.move(Order(Target(f"models/{environment}", "0" * 40), 1))

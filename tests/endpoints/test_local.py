@@ -94,7 +94,7 @@ def test_an_order_waits_for_a_server_that_does_not_run(endpoint: LocalEndpoint, 
 
 def test_without_a_server_the_error_says_which_command_starts_it(endpoint: LocalEndpoint) -> None:
     endpoint.move(Order(NEW, 7))
-    for ask in (endpoint.observe, endpoint.predict_url):
+    for ask in (endpoint.observe, endpoint.address):
         with pytest.raises(OutsideError, match="lepinet serve -e staging"):
             ask()
 

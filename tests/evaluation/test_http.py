@@ -160,9 +160,9 @@ def test_what_asking_again_does_not_change_is_asked_once(endpoint: Endpoint) -> 
     """And a photo goes to no other place than the one that the user named."""
     codes = [301, 302, 307, 308, 400, 401, 404, 413]
     deeds = [status(code, b"no", Location="/elsewhere") for code in codes]
-    answers = ask(endpoint, *deeds, photos=len(codes))
+    _, *answers = ask(endpoint, right(), *deeds, photos=1 + len(codes))
     assert [answer.error for answer in answers] == [f"HTTP {code}: no" for code in codes]
-    assert [request.path for request in endpoint.requests] == ["/predict"] * len(codes)
+    assert [request.path for request in endpoint.requests] == ["/predict"] * (1 + len(codes))
 
 
 GOOD: dict[str, Any] = {"predicted_id": "001", "predicted_name": "Common Mormon", "confidence": 0.5}

@@ -44,6 +44,8 @@ class Operation:
         answers = self.described["responses"]
         if str(status) not in answers:
             return [f"{status} is not described"]
+        if answers[str(status)] == {}:
+            return [] if body is None else ["no body is expected"]
         if "$ref" in answers[str(status)]:  # the errors that many operations share
             return _wrong({"$ref": f"{_HERE}#/components/schemas/basic-error"}, body) if status != 422 else []
         return _wrong({"$ref": f"{self.pointer}/responses/{status}/content/application~1json/schema"}, body)
@@ -83,13 +85,14 @@ OPERATIONS = tuple(Operation(method, path) for path, methods in DESCRIPTION["pat
 def operation(method: str, path: str) -> Operation | None:
     """The operation that a request is; None where the cut has none."""
     for one in OPERATIONS:
-        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(one.path))
+        # The name of a branch has slashes in it, and it is the last part there.
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(one.path).replace(r"git/refs/\{ref\}", "git/refs/.+"))
         if one.method == method.lower() and re.fullmatch(pattern, path):
             return one
     return None
 
 
-def filled(name: str, **known: Any) -> Any:
+def filled(name: str, /, **known: Any) -> Any:
     """An answer of GitHub's schema of that name: what is known, and something that fits where more is required."""
     return _filled({"$ref": f"#/components/schemas/{name}"}) | known
 

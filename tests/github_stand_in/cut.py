@@ -25,6 +25,15 @@ OPERATIONS = {
     f"{_REPOSITORY}/issues/comments/{{comment_id}}": ("patch",),
     f"{_REPOSITORY}/deployments": ("get", "post"),
     f"{_REPOSITORY}/deployments/{{deployment_id}}/statuses": ("get", "post"),
+    f"{_REPOSITORY}/commits/{{commit_sha}}/pulls": ("get",),
+    f"{_REPOSITORY}/commits/{{ref}}/check-runs": ("get",),
+    f"{_REPOSITORY}/check-runs": ("post",),
+    f"{_REPOSITORY}/git/blobs": ("post",),
+    f"{_REPOSITORY}/git/trees": ("post",),
+    f"{_REPOSITORY}/git/commits": ("post",),
+    f"{_REPOSITORY}/git/refs": ("post",),
+    f"{_REPOSITORY}/git/refs/{{ref}}": ("patch",),
+    f"{_REPOSITORY}/actions/workflows/{{workflow_id}}/dispatches": ("post",),
 }
 _PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "x-github", "operationId"}
 _SOURCE = "@octokit/openapi 23.0.2, api.github.com.json; MIT, Copyright (c) 2020 Octokit contributors"

@@ -1,18 +1,24 @@
 """A stand-in for GitHub's REST API on loopback: it remembers, and holds both sides to GitHub's description.
 
 What GitHub's prose says beside the description, and is done here: one open pull request for a branch; the newest
-deployments and statuses come first; an issue list has pull requests in it; pages of at most 100.
+deployments and statuses come first; an issue list has pull requests in it; pages of at most 100; a branch is made once;
+a token may do what the job's permissions say. Commits and branches are those of a real repository.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import re
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -21,6 +27,15 @@ from github_stand_in.contract import filled, operation
 TOKEN = "ghs_canary0123456789canary0123456789abcd"  # noqa: S105 -- of the stand-in, to be looked for where it must not be
 ME = "github-actions[bot]"
 _NUMBERED = "/repositories/1296269"
+_RIGHTS = (
+    (r"/git/", "contents"),
+    (r"/pulls|/commits/[^/]+/pulls|/issues/\d+/comments|/issues/comments/", "pull-requests"),
+    (r"/issues", "issues"),
+    (r"/deployments", "deployments"),
+    (r"/check-runs|/commits/[^/]+/check-runs", "checks"),
+    (r"/actions/", "actions"),
+)
+"""Which permission of a job a path asks for; comments count as pull requests', for no job comments on an issue."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,17 @@ class StandIn:
     comments: list[Any] = field(default_factory=list)
     deployments: list[Any] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
+    checks: list[Any] = field(default_factory=list)
+    dispatches: list[tuple[str, str]] = field(default_factory=list)
+    """Workflows that were started by hand, each with its branch."""
+    origin: Path | None = None
+    """The repository itself, bare; without one there are no branches."""
+    permissions: dict[str, str] | None = None
+    """Of the job whose token is used; None: a person's, which may do all."""
+    me: str = ME
+    """Whose token is used."""
+    allows_auto_merge: bool = True
+    """As the repository's settings say."""
     failures: list[Failure | None] = field(default_factory=list)
     """For the next requests, in this order; None: as always."""
     requests: list[str] = field(default_factory=list)
@@ -61,12 +87,20 @@ class StandIn:
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         """What GitHub answers to a request that its description allows."""
         rest = path.removeprefix(f"/repos/{self.owner}/{self.name}")
+        if not self._may(method, rest):
+            return 403, filled("basic-error", message="Resource not accessible by integration")
         for (wanted, pattern), act in self._acts().items():
             if method == wanted and (found := re.fullmatch(pattern, rest)):
-                return act([int(part) for part in found.groups()], query, body)
+                return act([int(part) if part.isdecimal() else part for part in found.groups()], query, body)
         return 404, filled("basic-error", message="Not Found")
 
-    def _acts(self) -> dict[tuple[str, str], Callable[[list[int], dict[str, str], Any], tuple[int, Any]]]:
+    def _may(self, method: str, path: str) -> bool:
+        if self.permissions is None:
+            return True
+        named = next(right for pattern, right in _RIGHTS if re.match(pattern, path))
+        return self.permissions.get(named) in ({"read", "write"} if method == "GET" else {"write"})
+
+    def _acts(self) -> dict[tuple[str, str], Callable[[list[Any], dict[str, str], Any], tuple[int, Any]]]:
         return {
             ("GET", "/pulls"): self._list_pulls,
             ("POST", "/pulls"): self._open_pull,
@@ -81,15 +115,25 @@ class StandIn:
             ("POST", "/deployments"): self._deploy,
             ("GET", r"/deployments/(\d+)/statuses"): lambda ids, *_: (200, self._statuses(ids[0])),
             ("POST", r"/deployments/(\d+)/statuses"): self._set_status,
+            ("GET", r"/commits/(\w+)/pulls"): self._pulls_of_commit,
+            ("GET", r"/commits/(\w+)/check-runs"): self._list_checks,
+            ("POST", "/check-runs"): self._check,
+            ("POST", "/git/blobs"): self._blob,
+            ("POST", "/git/trees"): self._tree,
+            ("POST", "/git/commits"): self._commit,
+            ("POST", "/git/refs"): self._make_ref,
+            ("PATCH", "/git/refs/(.+)"): self._move_ref,
+            ("POST", r"/actions/workflows/([\w.-]+)/dispatches"): self._dispatch,
         }
 
     def _list_pulls(self, _: list[int], query: dict[str, str], __: Any) -> tuple[int, Any]:
         owner, branch = query.get("head", ":").split(":")
+        state = query.get("state", "open")
         wanted = [
             pull
-            for pull in self.pulls
-            if pull["state"] == query.get("state", "open")
-            and (not branch or (owner, branch) == (self.owner, pull["head"]["ref"]))
+            for pull in reversed(self.pulls)
+            if state in {"all", pull["state"]}
+            and (not branch or (owner, branch) == (pull["head"]["user"]["login"], pull["head"]["ref"]))
             and query.get("base", pull["base"]["ref"]) == pull["base"]["ref"]
         ]
         return 200, [filled("pull-request-simple", **_common(pull, "pull-request-simple")) for pull in wanted]
@@ -99,18 +143,122 @@ class StandIn:
         if any(pull["state"] == "open" and pull["head"]["ref"] == branch for pull in self.pulls):
             said = f"A pull request already exists for {self.owner}:{branch}."
             return 422, {"message": "Validation Failed", "errors": [{"message": said}], "documentation_url": self.url}
+        head = self.git("rev-parse", branch) if self.origin else "0" * 40
+        return 201, self.open(branch, head, title=body["title"], body=body.get("body"), base=body["base"])
+
+    def open(
+        self, branch: str, head: str, *, title: str, body: str | None, base: str = "main", owner: str | None = None
+    ) -> Any:
+        """A pull request from a branch here, or in the fork of an owner."""
         number = self._number()
-        pull = filled(
-            "pull-request",
-            number=number,
-            title=body["title"],
-            body=body.get("body"),
-            state="open",
-            html_url=f"https://github.com/{self.repository}/pull/{number}",
-        )
-        pull["head"]["ref"], pull["base"]["ref"] = branch, body["base"]
+        pull = filled("pull-request", number=number, title=title, body=body, state="open", merged_at=None)
+        pull |= {"html_url": f"https://github.com/{self.repository}/pull/{number}", "node_id": f"PR_{number}"}
+        pull["user"] = filled("simple-user", login=self.me, type="Bot")
+        pull["head"] |= {"ref": branch, "sha": head, "user": filled("simple-user", login=owner or self.owner)}
+        pull["base"]["ref"] = base
         self.pulls.append(pull)
-        return 201, pull
+        return pull
+
+    def mutate(self, body: Any) -> Any:
+        """What GraphQL answers, whose schema is not in the description: the one mutation that is asked for."""
+        found = re.fullmatch(
+            r"mutation\(\$id: ID!\) \{ enablePullRequestAutoMerge\(input: \{pullRequestId: \$id\}\)"
+            r" \{ clientMutationId \} \}",
+            body["query"],
+        )
+        (pull,) = (pull for pull in self.pulls if pull["node_id"] == body["variables"]["id"])
+        assert found
+        assert body.keys() == {"query", "variables"}
+        if not self.allows_auto_merge or not self._may("POST", "/pulls") or not self._may("POST", "/git/refs"):
+            said = "Pull request Auto merge is not allowed for this repository"
+            return {
+                "data": {"enablePullRequestAutoMerge": None},
+                "errors": [{"type": "UNPROCESSABLE", "message": said}],
+            }
+        pull["auto_merge"] = {
+            "enabled_by": pull["user"],
+            "merge_method": "merge",
+            "commit_title": "",
+            "commit_message": "",
+        }
+        return {"data": {"enablePullRequestAutoMerge": {"clientMutationId": None}}}
+
+    def merged(self, number: int, commit: str) -> None:
+        """Somebody has merged a pull request."""
+        (pull,) = (one for one in self.pulls if one["number"] == number)
+        pull |= {"state": "closed", "merged_at": "2026-11-26T00:00:00Z", "merge_commit_sha": commit}
+
+    def _pulls_of_commit(self, ids: list[Any], _: dict[str, str], __: Any) -> tuple[int, Any]:
+        found = [pull for pull in self.pulls if pull["merge_commit_sha"] == str(ids[0])]
+        return 200, [filled("pull-request-simple", **_common(pull, "pull-request-simple")) for pull in found]
+
+    def _list_checks(self, ids: list[Any], query: dict[str, str], _: Any) -> tuple[int, Any]:
+        found = [
+            one
+            for one in self.checks
+            if one["head_sha"] == str(ids[0]) and query.get("check_name") in {None, one["name"]}
+        ]
+        return 200, {"total_count": len(found), "check_runs": found}
+
+    def _check(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
+        check = filled("check-run", id=len(self.checks) + 1, **{k: v for k, v in body.items() if k != "output"})
+        check["output"] |= body["output"]
+        self.checks.append(check)
+        return 201, check
+
+    def git(self, *arguments: str, given: bytes = b"", **variables: str) -> str:
+        """A command in the repository itself."""
+        assert self.origin
+        someone = {f"GIT_{role}_{what}": ME for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        done = subprocess.run(
+            ["git", "--git-dir", str(self.origin), *arguments],
+            input=given,
+            capture_output=True,
+            check=True,
+            env={"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, **someone, **variables},
+        )
+        return done.stdout.decode().strip()
+
+    def _blob(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
+        assert body["encoding"] == "base64"
+        blob = self.git("hash-object", "-w", "--stdin", given=base64.b64decode(body["content"]))
+        return 201, filled("short-blob", sha=blob)
+
+    def _tree(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
+        with TemporaryDirectory() as scratch:
+            index = str(Path(scratch, "index"))
+            self.git("read-tree", body["base_tree"], GIT_INDEX_FILE=index)
+            for one in body["tree"]:
+                entry = f"{one['mode'] if one['sha'] else '0'} {one['sha'] or '0' * 40}\t{one['path']}\0"
+                self.git("update-index", "-z", "--index-info", given=entry.encode(), GIT_INDEX_FILE=index)
+            return 201, filled("git-tree", sha=self.git("write-tree", GIT_INDEX_FILE=index))
+
+    def _commit(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
+        assert not body.keys() & {"author", "committer", "signature"}, "then GitHub signs nothing"
+        parents = [part for parent in body["parents"] for part in ("-p", parent)]
+        commit = self.git("commit-tree", body["tree"], *parents, given=body["message"].encode())
+        return 201, filled("git-commit", sha=commit, message=body["message"])
+
+    def _make_ref(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
+        assert body["ref"].startswith("refs/heads/")
+        if self.git("for-each-ref", body["ref"]):
+            return 422, {"message": "Reference already exists", "documentation_url": self.url}
+        return 201, self._set_ref(body["ref"], body["sha"])
+
+    def _move_ref(self, ids: list[Any], _: dict[str, str], body: Any) -> tuple[int, Any]:
+        assert body["force"]
+        return 200, self._set_ref(f"refs/{ids[0]}", body["sha"])
+
+    def _set_ref(self, ref: str, commit: str) -> Any:
+        self.git("update-ref", ref, commit)
+        for pull in self.pulls:
+            if pull["head"]["user"]["login"] == self.owner and f"refs/heads/{pull['head']['ref']}" == ref:
+                pull["head"]["sha"] = commit
+        return filled("git-ref", ref=ref, object={"type": "commit", "sha": commit, "url": f"{self.url}/commit"})
+
+    def _dispatch(self, ids: list[Any], _: dict[str, str], body: Any) -> tuple[int, Any]:
+        self.dispatches.append((str(ids[0]), body["ref"]))
+        return 204, None
 
     def _list_issues(self, _: list[int], query: dict[str, str], __: Any) -> tuple[int, Any]:
         named = [one for one in query.get("labels", "").split(",") if one]
@@ -180,7 +328,7 @@ def _of(thing: Any, key: str = "issue_url") -> int:
 def _common(pull: Any, name: str) -> dict[str, Any]:
     """What the short form of a pull request has of the long one."""
     return {key: pull[key] for key in filled(name) if key in pull and key not in {"head", "base", "_links"}} | {
-        "head": filled(name)["head"] | {"ref": pull["head"]["ref"]},
+        "head": filled(name)["head"] | {"ref": pull["head"]["ref"], "sha": pull["head"]["sha"]},
         "base": filled(name)["base"] | {"ref": pull["base"]["ref"]},
     }
 
@@ -206,7 +354,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, said, headers = self._answer(split.path, dict(parse_qsl(split.query, keep_blank_values=True)), body)
         if failure:
             status, said, headers = failure.status, {"message": failure.message}, failure.headers
-        content = json.dumps(said).encode()
+        content = b"" if said is None else json.dumps(said).encode()
         self.send_response(status)
         for name, value in {"content-type": "application/json", **headers}.items():
             self.send_header(name, value)
@@ -220,6 +368,8 @@ class _Handler(BaseHTTPRequestHandler):
         github = self.server.github
         if self.headers.get("authorization") != f"Bearer {TOKEN}":
             return 401, filled("basic-error", message="Bad credentials"), {}
+        if path == "/graphql":
+            return 200, github.mutate(body), {}
         asked = operation(self.command, path)
         if asked is None:
             github.wrong.append(f"{self.command} {path} is not in the cut")

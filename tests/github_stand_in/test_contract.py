@@ -22,6 +22,15 @@ BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("post", "deployments"): ({}, {"environment": "no ref"}),
     ("get", "deployments/1/statuses"): ({"state": "success"}, None),
     ("post", "deployments/1/statuses"): ({}, {"state": "live"}),
+    ("get", "commits/9f3c2ab/pulls"): ({"state": "open"}, None),
+    ("get", "commits/9f3c2ab/check-runs"): ({"filter": "newest"}, None),
+    ("post", "check-runs"): ({}, {"name": "verdict", "conclusion": "neutral"}),
+    ("post", "git/blobs"): ({}, {"encoding": "base64"}),
+    ("post", "git/trees"): ({}, {"tree": [{"path": "models.yaml", "mode": "644"}]}),
+    ("post", "git/commits"): ({}, {"message": "no tree"}),
+    ("post", "git/refs"): ({}, {"ref": "refs/heads/work"}),
+    ("patch", "git/refs/heads/register-v1.2.0"): ({}, {"force": True}),
+    ("post", "actions/workflows/pr.yml/dispatches"): ({}, {"inputs": {}}),
 }
 
 

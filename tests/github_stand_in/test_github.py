@@ -50,6 +50,25 @@ def test_a_closed_pull_request_is_not_the_one(github: GitHub, there: StandIn) ->
     assert opened(github) != first
 
 
+def test_auto_merge_is_armed_once(github: GitHub, there: StandIn) -> None:
+    opened(github)
+    for _ in range(2):
+        proposed = github.proposed("activate-v1.1.0")
+        assert proposed
+        github.merge_when_ready(proposed)
+    assert there.pulls[0]["auto_merge"]["merge_method"] == "merge"
+    assert there.requests.count("POST /graphql") == 1
+
+
+def test_where_auto_merge_cannot_be_armed_github_says_why(github: GitHub, there: StandIn) -> None:
+    there.allows_auto_merge = False
+    opened(github)
+    proposed = github.proposed("activate-v1.1.0")
+    assert proposed
+    with pytest.raises(RefusedError, match="Auto merge is not allowed"):
+        github.merge_when_ready(proposed)
+
+
 def test_a_comment_is_edited_and_never_repeated(github: GitHub, there: StandIn) -> None:
     number = opened(github)
     there.say(number, "<!-- lepinet:check -->\nForged", who="mallory")

@@ -18,6 +18,8 @@ from urllib.parse import unquote
 from hf_stand_in.repository import Repository, StoredFile
 
 DATE = "2025-11-24T16:00:00.000Z"
+_COMMITS = 50
+"""On a page, where the request does not say."""
 _WINDOW = {"RateLimit": '"api";r=499;t=295', "RateLimit-Policy": '"fixed window";"api";q=500;w=300'}
 
 
@@ -27,6 +29,8 @@ class Asked:
 
     path: str
     query: Mapping[str, str]
+    url: str
+    """Of the Hub, as the one who asks calls it."""
     token: str | None
     start: int
     """The first byte that is wanted of a file."""
@@ -169,16 +173,27 @@ def _tree(repository: Repository, asked: Asked, revision: str, _: str) -> Reply:
     return json_reply(entries)
 
 
-def _commits(repository: Repository, asked: Asked, revision: str, _: str) -> Reply:
+def _commits(repository: Repository, asked: Asked, revision: str, storage: str) -> Reply:
+    del storage
     _open(repository, asked)
     needed_commit(repository, revision)
-    authors = [{"user": "asha"}]
-    return json_reply(
-        [
-            {"id": commit, "title": title, "message": "", "authors": authors, "date": DATE}
-            for commit, title in repository.commits(revision)
-        ]
-    )
+    page, size = int(asked.query.get("p", 0)), int(asked.query.get("limit", _COMMITS))
+    found = repository.commits(revision)
+    here = [
+        {
+            "id": commit,
+            "title": title,
+            "message": "",
+            "authors": [{"user": "asha"}],
+            "date": f"{at:%Y-%m-%dT%H:%M:%S.000Z}",
+        }
+        for commit, at, title in found[page * size : (page + 1) * size]
+    ]
+    reply = json_reply(here)
+    if len(found) <= (page + 1) * size:
+        return reply
+    following = f"{asked.url}{asked.path}?p={page + 1}&limit={size}"
+    return replace(reply, headers={**reply.headers, "Link": f'<{following}>; rel="next"'})
 
 
 def _refs(repository: Repository, _: Asked, __: str) -> Reply:

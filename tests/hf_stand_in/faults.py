@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 from hf_stand_in.answers import Reply
 
 if TYPE_CHECKING:
-    from hf_stand_in.server import Handler
+    from hf_stand_in.server import Sender
 
-Fault = Callable[["Handler", Reply], None]
+Fault = Callable[["Sender", Reply], None]
 
 
 def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
     return lambda handler, _: handler.send(Reply(code, body, dict(headers or {})))
 
 
-def hang(handler: Handler, _: Reply) -> None:
+def hang(handler: Sender, _: Reply) -> None:
     handler.close_connection = True
-    handler.stand_in.ending.wait()
+    handler.ending.wait()
 
 
 def cut(after: int) -> Fault:
     """The right answer, whose connection ends after so many bytes of its body."""
 
-    def fault(handler: Handler, reply: Reply) -> None:
+    def fault(handler: Sender, reply: Reply) -> None:
         handler.close_connection = True
         handler.send_head(reply)
         handler.wfile.write(reply.body[:after])
@@ -36,39 +36,39 @@ def cut(after: int) -> Fault:
     return fault
 
 
-def hang_up(handler: Handler, _: Reply) -> None:
+def hang_up(handler: Sender, _: Reply) -> None:
     handler.close_connection = True
 
 
-def wrong_bytes(handler: Handler, reply: Reply) -> None:
+def wrong_bytes(handler: Sender, reply: Reply) -> None:
     """As many as there should be."""
     handler.send(Reply(reply.status, bytes(byte ^ 1 for byte in reply.body), reply.headers))
 
 
-def html(handler: Handler, _: Reply) -> None:
+def html(handler: Sender, _: Reply) -> None:
     """The page of a proxy that wants somebody to sign in."""
     handler.send(Reply(200, b"<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"}))
 
 
-def flood(handler: Handler, reply: Reply) -> None:
+def flood(handler: Sender, reply: Reply) -> None:
     """A body without end."""
     handler.close_connection = True
     handler.send_head(reply, length=None)
-    while not handler.stand_in.ending.is_set():
+    while not handler.ending.is_set():
         handler.wfile.write(bytes(1 << 16))
 
 
-def drip(handler: Handler, reply: Reply) -> None:
+def drip(handler: Sender, reply: Reply) -> None:
     """A byte now and then, so that no single read ever waits long."""
     handler.close_connection = True
     handler.send_head(reply)
     for byte in reply.body:
-        if handler.stand_in.ending.wait(0.02):
+        if handler.ending.wait(0.02):
             break
         handler.wfile.write(bytes([byte]))
 
 
-def gzip_bomb(handler: Handler, reply: Reply) -> None:
+def gzip_bomb(handler: Sender, reply: Reply) -> None:
     """A GiB of nothing, in a MiB."""
     handler.send(Reply(200, _bomb(), {**reply.headers, "Content-Encoding": "gzip"}))
 
@@ -81,7 +81,7 @@ def _bomb() -> bytes:
 def altered(change: Callable[[Any], Any]) -> Fault:
     """The right JSON, changed."""
 
-    def fault(handler: Handler, reply: Reply) -> None:
+    def fault(handler: Sender, reply: Reply) -> None:
         handler.send(Reply(reply.status, json.dumps(change(json.loads(reply.body))).encode(), reply.headers))
 
     return fault

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 LARGE = (
@@ -25,8 +26,8 @@ LARGE = (
     ".zip",
 )
 """What the Hub's own .gitattributes gives to Git LFS, as far as models have it."""
-AUTHOR = "asha <asha@example.org> 1764000000 +0000"
-"""Always the same, so that the same files make the same commits."""
+WHEN = datetime(2025, 11, 24, 16, tzinfo=UTC)
+"""Of a commit that says no other: always the same, so that the same files make the same commits."""
 CLEAN = {"scansDone": True, "filesWithIssues": []}
 
 
@@ -71,22 +72,27 @@ class Repository:
         if not self.folder.exists():
             self.git("init", "--quiet", "--bare", "--initial-branch=main", str(self.folder))
 
-    def commit(self, files: Mapping[str, bytes | None], message: str = "Upload", branch: str = "main") -> str:
+    def commit(
+        self, files: Mapping[str, bytes | None], message: str = "Upload", branch: str = "main", at: datetime = WHEN
+    ) -> str:
         """Add, change or (None) take away files. Returns the commit's id."""
-        return self._commit(files, message, f"refs/heads/{branch}", self.resolve(branch))
+        return self._commit(files, message, f"refs/heads/{branch}", self.resolve(branch), at)
 
     def propose(self, files: Mapping[str, bytes], message: str) -> tuple[int, str]:
         """A pull request on top of main: its number, and the id of its commit."""
         number = len(self.references("pr")) + 1
-        return number, self._commit(files, message, f"refs/pr/{number}", self.resolve("main"))
+        return number, self._commit(files, message, f"refs/pr/{number}", self.resolve("main"), WHEN)
 
     def merge(self, number: int) -> str:
         """Main becomes what the pull request is, if nothing else came in between."""
         self.git("update-ref", "refs/heads/main", f"refs/pr/{number}")
         return self._need("main")
 
-    def _commit(self, files: Mapping[str, bytes | None], message: str, reference: str, parent: str | None) -> str:
-        stream = [f"commit {reference}\ncommitter {AUTHOR}\n".encode(), _data(message.encode())]
+    def _commit(
+        self, files: Mapping[str, bytes | None], message: str, reference: str, parent: str | None, at: datetime
+    ) -> str:
+        author = f"asha <asha@example.org> {int(at.timestamp())} +0000"
+        stream = [f"commit {reference}\ncommitter {author}\n".encode(), _data(message.encode())]
         stream += [f"from {parent}\n".encode()] if parent else []
         for name, content in files.items():
             quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
@@ -127,9 +133,10 @@ class Repository:
             return self.large[file.blob_id][1]
         return self._try("cat-file", "blob", file.blob_id).stdout
 
-    def commits(self, revision: str) -> list[tuple[str, str]]:
-        """Ids and titles, newest first."""
-        return [(line[:40], line[41:]) for line in self.git("log", "--format=%H %s", revision).splitlines()]
+    def commits(self, revision: str) -> list[tuple[str, datetime, str]]:
+        """Ids, times and titles, newest first."""
+        lines = (line.split(" ", 2) for line in self.git("log", "--format=%H %ct %s", revision).splitlines())
+        return [(commit, datetime.fromtimestamp(int(at), UTC), title) for commit, at, title in lines]
 
     def references(self, kind: str) -> dict[str, str]:
         """Commits by the names of `heads` or `tags`."""
@@ -160,7 +167,8 @@ class Repository:
         who = {
             f"GIT_{role}_{what}": "asha@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
         }
-        dates = {"GIT_AUTHOR_DATE": "1764000000 +0000", "GIT_COMMITTER_DATE": "1764000000 +0000"}
+        when = f"{int(WHEN.timestamp())} +0000"
+        dates = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
         quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
         return subprocess.run(
             ["git", *where, *arguments],

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +18,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from hf_stand_in.answers import Asked, Reply, answer, stored
 from hf_stand_in.faults import Fault
-from hf_stand_in.repository import Repository
+from hf_stand_in.repository import WHEN, Repository
+from hf_stand_in.spaces import SPACES, Space, answer_of_space
 from hf_stand_in.writing import change, keep
 
 PATIENCE = 20
@@ -59,6 +61,7 @@ class StandIn:
     vouched: dict[tuple[str, str], str] = field(default_factory=dict)
     """Tokens for jobs without one: by what vouches for the job, and the repository that it is for."""
     repositories: dict[str, Repository] = field(default_factory=dict)
+    spaces: dict[str, Space] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     at_storage: list[Request] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
@@ -66,10 +69,10 @@ class StandIn:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _asked: threading.Condition = field(default_factory=threading.Condition)
 
-    def create(self, name: str, files: Mapping[str, bytes | None]) -> Repository:
+    def create(self, name: str, files: Mapping[str, bytes | None], at: datetime = WHEN) -> Repository:
         """A public repository with one commit."""
         repository = Repository(name, self.folder / name)
-        repository.commit(files)
+        repository.commit(files, at=at)
         self.repositories[name] = repository
         return repository
 
@@ -102,11 +105,34 @@ class StandIn:
             return found.fault
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers, or does what was ordered instead."""
+class Sender(BaseHTTPRequestHandler):
+    """Sends answers, right ones and others."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    ending: ClassVar[threading.Event]
+
+    def send(self, reply: Reply) -> None:
+        self.send_head(reply)
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    def send_head(self, reply: Reply, *, length: int | None = -1) -> None:
+        """The length is the body's; None: it is not said."""
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if length is not None:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Handler(Sender):
+    """Answers, or does what was ordered instead."""
+
     stand_in: ClassVar[StandIn]
     is_storage: ClassVar[bool]
 
@@ -116,6 +142,8 @@ class Handler(BaseHTTPRequestHandler):
         self.stand_in.note(request, storage=self.is_storage)
         if self.is_storage:
             reply = stored(asked, self.stand_in.repositories)
+        elif asked.path.startswith(SPACES):
+            reply = answer_of_space("GET", asked.path, asked.token, {}, self.stand_in.spaces)
         else:
             reply = answer(asked, self.stand_in.repositories, self.stand_in.storage)
         fault = self.stand_in.ordered(self.path)
@@ -125,9 +153,13 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 -- as above
 
     def do_POST(self) -> None:  # as above
-        """A change of a model, or a token for who is vouched for."""
+        """A change of a model or a Space, or a token for who is vouched for."""
         asked, body = self._asked(), self._body()
-        reply = change(asked, body, self.stand_in.repositories, self.stand_in.storage)
+        if asked.path.startswith(SPACES):
+            parsed = json.loads(body or b"{}")
+            reply: Reply | None = answer_of_space("POST", asked.path, asked.token, parsed, self.stand_in.spaces)
+        else:
+            reply = change(asked, body, self.stand_in.repositories, self.stand_in.storage)
         if reply is None:
             self._vouch(json.loads(body))
             return
@@ -152,23 +184,6 @@ class Handler(BaseHTTPRequestHandler):
         )
         self.send(Reply(200 if token else 400, json.dumps(body).encode(), {"Content-Type": "application/json"}))
 
-    def send(self, reply: Reply) -> None:
-        self.send_head(reply)
-        if self.command != "HEAD":
-            self.wfile.write(reply.body)
-
-    def send_head(self, reply: Reply, *, length: int | None = -1) -> None:
-        """The length is the body's; None: it is not said."""
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        if length is not None:
-            self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
     def _asked(self) -> Asked:
         url = urlsplit(self.path)
         token = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
@@ -176,6 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         return Asked(
             path=url.path,
             query=dict(parse_qsl(url.query)),
+            url=self.stand_in.url,
             token=token,
             start=int(found[1]) if found else 0,
             authorized=token is None or token in self.stand_in.tokens,
@@ -203,8 +219,15 @@ class _Server(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def _serving(stand_in: StandIn, *, storage: bool) -> Iterator[str]:
-    own = type("Own", (Handler,), {"stand_in": stand_in, "is_storage": storage})
-    with _Server(("127.0.0.1", 0), own) as server:
+    own = type("Own", (Handler,), {"stand_in": stand_in, "is_storage": storage, "ending": stand_in.ending})
+    with served(own) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def served(handler: type[Sender]) -> Iterator[str]:
+    """The URL of a server on this machine, as long as the context lasts."""
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -71,7 +71,8 @@ def test_files_are_proposed_and_main_stays_as_it_is(machine: Machine, model: Rep
     assert model.references("heads")["main"] == main
     proposed = model.references("pr")[str(number)]
     assert {name: model.content(proposed, name) for name in files} == files
-    assert model.commits(proposed)[0] == (proposed, "Add the ONNX file")
+    commit, _, title = model.commits(proposed)[0]
+    assert (commit, title) == (proposed, "Add the ONNX file")
 
 
 def test_nothing_is_proposed_beside_files_that_came_meanwhile(machine: Machine, model: Repository) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lepinet.errors import RefusedError, UsageError
-from lepinet.manifest.edit import activate, register
+from lepinet.manifest.edit import activate, register, retire
 from lepinet.manifest.load import load
 from lepinet.manifest.model import ModelVersion
 from lepinet.manifest.problems import ManifestError
@@ -49,6 +50,17 @@ def test_activating_another_version_takes_the_old_override_with_it(fullest: str)
     assert len(out) == 2
     assert len(put) == 1
     assert load(after).environments["production"].override is None
+
+
+@pytest.mark.parametrize("name", ["best of 2024", "1.0", "v1", 'm: "x", #2', "null", "{a}", "ටිකිරි"])
+def test_old_names_are_activated_as_they_are(smallest: str, name: str) -> None:
+    quoted = json.dumps(name, ensure_ascii=False)
+    both = f"{smallest}  {quoted}: {{file_path: a/b, revision: {'a' * 40}, legacy: true}}\n".encode()
+    after = activate(both, "production", name, override="it is the best")
+    production = load(after).environments["production"]
+    assert production.override
+    assert (production.active, production.override.version) == (name, name)
+    assert load(activate(after, "production", "v1.0.0")) == load(both)
 
 
 def test_activating_what_is_active_changes_nothing(fullest: str) -> None:
@@ -226,3 +238,81 @@ def test_activating_there_and_back_keeps_every_other_line(content: bytes, reason
     assert now is not None
     assert now.reason == reason
     assert comments(activate(overridden, "production", "v1.0.0")) == comments(back)
+
+
+FOUR = """\
+schema_version: 1
+environments: {production: {active: v1.2.0, registry: embedded, endpoint: local}}
+versions:
+  # all of them were trained in Kandy
+  v1.0.0: {file_path: a/b, revision: 0000000000000000000000000000000000000000}
+  # the first one with phones' photos,
+  # from the wet season
+  v1.1.0:
+    file_path: a/b
+    revision: 1111111111111111111111111111111111111111
+    notes: |
+      many words,
+      on several lines
+    # its photos are on the blue disk
+
+  # after the storm
+  v1.2.0:
+    file_path: a/b
+    revision: 2222222222222222222222222222222222222222
+  v1.3.0:
+    file_path: a/b
+    revision: 3333333333333333333333333333333333333333
+    # its photos are on the red disk
+"""
+
+
+def lines_without(first: str, last: str) -> str:
+    """FOUR without the lines from one to another."""
+    lines = FOUR.splitlines(keepends=True)
+    begin, end = (next(n for n, line in enumerate(lines) if text in line) for text in (first, last))
+    return "".join(lines[:begin] + lines[end + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("v1.0.0", lines_without("  v1.0.0:", "  v1.0.0:")),
+        ("v1.1.0", lines_without("the first one with", "blue disk")),
+        ("v1.3.0", lines_without("  v1.3.0:", "red disk")),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_retired_version_goes_with_its_own_comments_and_nothing_else(name: str, left: str, end: str) -> None:
+    before, after = (text.replace("\n", end).encode() for text in (FOUR, left))
+    assert retire(before, [name]) == after
+
+
+def test_the_last_line_may_have_no_end() -> None:
+    assert retire(FOUR.rstrip("\n").encode(), ["v1.3.0"]).decode() == lines_without("  v1.3.0:", "red disk").rstrip(
+        "\n"
+    )
+
+
+def test_several_are_retired_at_once() -> None:
+    after = retire(FOUR.encode(), ["v1.3.0", "v1.0.0", "v1.1.0"])
+    assert list(load(after).versions) == ["v1.2.0"]
+    assert "# after the storm" in after.decode()
+
+
+@pytest.mark.parametrize("names", [["v1.0.0"], ["v1.1.0"], ["v1.2.0"], ["v1.0.0", "v1.1.0"], ["v1.2.0", "v1.0.0"]])
+def test_versions_in_braces_are_retired_too(names: list[str]) -> None:
+    listed = ", ".join(f"v1.{n}.0: {{file_path: a/b, revision: {str(n) * 40}}}" for n in range(4))
+    text = "schema_version: 1\nenvironments: {production: {active: v1.3.0, registry: embedded, endpoint: local}}\n"
+    after = retire(f"{text}versions: {{{listed}}}\n".encode(), names)
+    assert set(load(after).versions) == {"v1.0.0", "v1.1.0", "v1.2.0", "v1.3.0"} - set(names)
+
+
+def test_what_an_environment_names_is_not_retired() -> None:
+    with pytest.raises(RefusedError, match="no version has that name"):
+        retire(FOUR.encode(), ["v1.2.0"])
+
+
+def test_an_unknown_version_is_not_retired() -> None:
+    with pytest.raises(UsageError, match=r"no version v1\.9\.0"):
+        retire(FOUR.encode(), ["v1.9.0"])

@@ -82,6 +82,18 @@ def test_a_merged_version_never_changes(old: str, new: str, key: str) -> None:
     assert "never changes" in found.message
 
 
+@pytest.mark.parametrize(
+    ("name", "key"), [("best of 2024", "legacy"), ("v0.9.0", "revision_guessed")], ids=lambda value: value
+)
+def test_what_an_import_found_comes_with_the_first_state_alone(name: str, key: str) -> None:
+    found_then = f"  {name}: {{file_path: Bhanura/lepinet, revision: {'5' * 40}, {key}: true}}\n"
+    assert said(START + found_then) == []
+    (found,) = findings(change(START, START + found_then))
+    assert found.path == ("versions", name, key)
+    assert "before this file was there" in found.message
+    assert said(START + found_then, START, TRIED + found_then) == [], "it was there once"
+
+
 def test_notes_and_links_may_be_mended() -> None:
     links = "links: {run: 'https://example.org/41'}"
     after = edit(

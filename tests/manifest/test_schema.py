@@ -33,7 +33,6 @@ def test_accepts_the_smallest_and_the_fullest(validator: Any, smallest: str, ful
     ("old", "new"),
     [
         ("schema_version: 1", "schema_version: 2"),
-        ("active: v1.0.0", "active: latest"),
         ("registry: embedded", "registry: sqlite"),
         ("endpoint: {kind: local}", "endpoint: {kind: local, port: 0}"),
         ("endpoint: {kind: local}", "endpoint: {port: 80}"),
@@ -52,6 +51,12 @@ def test_refuses_what_an_editor_can_know(validator: Any, smallest: str, old: str
     assert old in smallest
     data, _ = plain(smallest.replace(old, new, 1))
     assert list(validator.iter_errors(data))
+
+
+def test_an_old_name_is_for_a_version_that_says_so(validator: Any, smallest: str) -> None:
+    old = smallest.replace("v1.0.0:", "best of 2024:").replace("active: v1.0.0", "active: best of 2024")
+    assert list(validator.iter_errors(plain(old)[0]))
+    assert not list(validator.iter_errors(plain(f"{old}    legacy: true\n")[0]))
 
 
 def test_near_misses_know_every_part_of_the_file() -> None:

@@ -33,6 +33,14 @@ def live(world: World) -> Iterator[World]:
     git(world.folder, "switch", "--quiet", "--force", "main")
 
 
+@pytest.mark.parametrize("command", ["plan", "status"])
+def test_looking_asks_the_registry_once(any_world: World, command: str) -> None:
+    any_world.start_over("v1.0.0")
+    watch = Watch()
+    assert any_world.watched(watch, command).code == 0
+    assert sorted(watch.calls) == ["GET /model", "registry_snapshot"]
+
+
 def answers_otherwise(path: str, answer: bytes) -> bytes:
     """As if v1.1.0 on the endpoint were not the files that were tested."""
     said = json.loads(answer)

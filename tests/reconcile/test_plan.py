@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lepinet.endpoints import EndpointState
 from lepinet.manifest.model import ModelVersion
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
-from lepinet.registry.records import Snapshot
+from lepinet.registry.records import NEWEST, Snapshot
 from lepinet.target import Target
 
 VERSIONS = {
@@ -364,6 +364,13 @@ def test_proposals_and_changed_figures_are_shown() -> None:
     ]
     plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST, rows=rows), serves("v1.0.0"))
     assert plan.notes == ("waiting: v2.0.0, logged and not in models.yaml",)
+
+
+def test_more_proposals_than_a_snapshot_has_are_told_of() -> None:
+    rows = [{"id": uuid4(), "version_name": f"v2.{n}.0", "file_path": "org/model"} for n in range(NEWEST)]
+    plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST, rows=rows), serves("v1.0.0"))
+    assert len(plan.notes) == NEWEST + 1
+    assert plan.notes[-1] == "waiting: … and perhaps more: lepinet versions lists them all"
 
 
 names = st.sampled_from(list(VERSIONS))

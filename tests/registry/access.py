@@ -56,6 +56,7 @@ _INSERTS: Final = {
 }
 CALLS: Final = (
     "registry_snapshot('production')",
+    "list_model_versions()",
     "deployment_history()",
     "log_model_version('v3.0.0', 'm')",
     "log_model_performance(ID, 'v1.0.0', 'monitor', 1, 9)",
@@ -64,6 +65,7 @@ CALLS: Final = (
     "applied_migrations()",
     "active_version()",
     "stored_answers('v1.0.0', 'd')",
+    "tested_answers('v1.0.0', 'production')",
     "claim('staging', 'a', 1, 'c', null, ID, 'me', 9, 'v1.0.0')",
     "renew('production', ID, 9)",
     "release('production', ID)",

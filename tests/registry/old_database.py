@@ -28,13 +28,25 @@ ODDITIES: Final = (
     "no performance table",
     "row-level security on",
     "everything granted to everybody",
+    "functions of the same names",
+    "a view called active_model",
+    "an index of the same name",
+    "a new column of another type",
+    "figures that must be given",
+    "a key of another name",
 )
+SEEDS: Final = range(len(ODDITIES) + 1)
+"""Every oddity is one of them's own."""
 _SETTLED_FIRST: Final = {
     *("several active", "same names", "no names", "no paths", "extra column that needs a value", "another owner"),
-    *("another table called environments", "another type", "no key"),
+    *("another table called environments", "another type", "no key", "functions of the same names"),
+    *("a view called active_model", "an index of the same name", "a new column of another type"),
+    "figures that must be given",
 }
 """What the registry cannot have once it is taken over."""
-_OF_COLUMNS: Final = {"several active", "null figures", "another type", "fewer columns", "no defaults"}
+_OF_COLUMNS: Final = {
+    *("several active", "null figures", "another type", "fewer columns", "no defaults", "figures that must be given"),
+}
 """Need columns to be odd in."""
 
 
@@ -46,9 +58,11 @@ def make(superuser: Rows, seed: int) -> set[str]:
     The tables are `lepinet`'s, unless they are odd in that.
     """
     chance = random.Random(seed)
-    odd = {ODDITIES[seed % len(ODDITIES)], *chance.sample(ODDITIES, chance.randint(0, 4))} if seed else set()
-    if "hardly any columns" in odd:
-        odd -= _OF_COLUMNS if ODDITIES[seed % len(ODDITIES)] == "hardly any columns" else {"hardly any columns"}
+    own = ODDITIES[seed % len(ODDITIES)]
+    odd = {own, *chance.sample(ODDITIES, chance.randint(0, 4))} if seed else set()
+    for fewer, needing in (("hardly any columns", _OF_COLUMNS), ("fewer columns", {"figures that must be given"})):
+        if fewer in odd:
+            odd -= needing if own == fewer else {fewer}
     superuser.execute(_versions_table(odd).encode())
     for number in range(chance.randint(2, 9)):
         superuser.execute(
@@ -112,6 +126,27 @@ _STATEMENTS: Final = {
     """,
     "another table called environments": "create table public.environments (id bigint primary key, name text)",
     "another type": "alter table public.model_versions alter column created_at type text using created_at::text",
+    "functions of the same names": """
+        create function public.log_model_version(name text, path text) returns uuid language sql as $$
+          insert into public.model_versions (version_name, file_path) values (name, path) returning id $$;
+        create function public.claim(ticket integer) returns boolean language sql as $$ select ticket > 0 $$;
+        create procedure public.release() language sql as $$ select 1 $$
+    """,
+    "a view called active_model": """
+        create view public.active_model as select version_name as name from public.model_versions
+    """,
+    "an index of the same name": "create index model_versions_name on public.model_versions (version_name)",
+    "a new column of another type": """
+        alter table public.model_versions add column revision integer, add column metrics text default 'none'
+    """,
+    "figures that must be given": """
+        update public.model_versions set training_image_count = 0;
+        alter table public.model_versions alter column training_image_count set default 0,
+          alter column training_image_count set not null
+    """,
+    "a key of another name": """
+        alter index if exists public.model_performance_logs_pkey rename to logs_key
+    """,
     "row-level security on": "alter table public.model_versions enable row level security",
     "everything granted to everybody": "grant all on public.model_versions to anon, authenticated, service_role",
 }

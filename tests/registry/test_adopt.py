@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -18,6 +19,7 @@ from lepinet.registry.adopt import Conflict, ConflictsError
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import SUPERUSER
 from lepinet.registry.postgres import PostgresTransport
+from lepinet.registry.records import PerformanceLog
 from lepinet.timings import Timings
 from registry import old_database
 
@@ -33,6 +35,9 @@ CATALOGUE = """
     union all select 'schema', nspname, '', '' from pg_namespace where nspname !~ '^pg_'
     order by 1, 2, 3
 """
+
+
+MEASURED = PerformanceLog(id=uuid4(), version_name="v9.0.0", kind="proof", test_accuracy=0.9, test_sample_size=None)
 
 
 @pytest.fixture
@@ -70,7 +75,7 @@ def refused(owner: Rows) -> tuple[Conflict, ...]:
     return ()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", old_database.SEEDS)
 def test_a_hand_made_registry_is_taken_over_whole_or_refused_whole(
     server: EmbeddedServer, empty_database: str, superuser_here: Rows, owner_here: Rows, seed: int
 ) -> None:
@@ -96,6 +101,8 @@ def works(registry: Registry, owner: Rows) -> None:
     known = {version.version_name for version in registry.snapshot("production").versions}
     assert len(known) > 1
     registry.log_version("v9.0.0", "Bhanura/lepinet-model", accuracy_score=0.9)
+    for _ in range(2):
+        registry.log_performance(MEASURED, "production")
     owner.execute("select public.emergency_activate('v9.0.0', 'a test', 'production')")
     assert registry.active_version() == registry.active_version("production")
     owner.execute("set role anon")

@@ -237,7 +237,7 @@ def test_a_snapshot_holds_what_can_explain_the_present(
     deploy("v1.2.0")
     claim("production", 4, A)
     begin("production", A, "v1.3.0")
-    snapshot = registry.snapshot("production")
+    snapshot = registry.snapshot("production", ["v1.0.0", "v1.1.0", "v1.2.0", "v9.9.9"])
     assert [row.version for row in snapshot.deployments] == ["v1.3.0", "v1.2.0", "v1.1.0"]
     assert snapshot.succeeded == {"v1.0.0", "v1.2.0"}
     assert snapshot.ever_deployed

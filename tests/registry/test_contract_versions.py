@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from lepinet.registry import Registry
-from lepinet.registry.records import PerformanceLog, VersionRow
+from lepinet.registry.records import NEWEST, PerformanceLog, VersionRow
 from lepinet.registry.refusals import RegistryRefusal
 
 OLD, NEW = "0f5c21a" + "0" * 33, "9f3c2ab" + "0" * 33
@@ -62,6 +62,21 @@ def test_a_row_that_nobody_can_read_stops_no_other(registry: Registry, owner: ps
     )
     (row,) = [row for row in registry.snapshot("production").versions if row.version_name == "odd"]
     assert (row.links, row.created_at, row.accuracy_score) == (None, None, None)
+
+
+def test_a_snapshot_has_the_versions_asked_about_the_environments_own_and_the_newest(
+    registry: Registry, owner: psycopg.Connection[Any]
+) -> None:
+    owner.execute(
+        "insert into public.model_versions (version_name, file_path, created_at)"
+        " select 'v1.' || n || '.0', 'm', timestamptz '2026-01-01' + n * interval '1 day' from generate_series(0, 40) n"
+    )
+    owner.execute("insert into public.model_versions (version_name, file_path, created_at) values ('old', 'm', null)")
+    owner.execute("select public.emergency_activate('v1.3.0', 'why', 'production')")
+    there = [row.version_name for row in registry.snapshot("production", ["v1.0.0", "v1.40.0", "v9.9.9"]).versions]
+    assert there == ["v1.0.0", "v1.3.0", *(f"v1.{n}.0" for n in range(40 - NEWEST, 41))]
+    assert "old" not in there
+    assert [row.version_name for row in registry.versions()] == sorted(["old", *(f"v1.{n}.0" for n in range(41))])
 
 
 @pytest.mark.parametrize("other", [("Bhanura/lepinet-model", NEW), ("Bhanura/other-model", OLD)])

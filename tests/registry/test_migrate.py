@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -83,9 +84,19 @@ def test_each_file_tells_the_api_to_look_again() -> None:
         assert migration.sql.rstrip().endswith("notify pgrst, 'reload schema';"), migration
 
 
-def test_supabase_s_command_line_shows_the_inner_schema_to_nobody() -> None:
+def test_supabase_s_command_line_finds_each_file_and_reads_its_settings() -> None:
+    """It takes every file of the folder whose name has its form, and passes over others without a word."""
+    folder = ROOT / "supabase" / "migrations"
+    names = sorted(path.name for path in folder.iterdir())
+    assert all(re.fullmatch(r"[0-9]{14}_[a-z_]+\.sql", name) for name in names)
+    assert len({name[:14] for name in names}) == len(names) == len(migrate.migrations())
+
     settings = tomllib.loads((ROOT / "supabase" / "config.toml").read_text())
-    assert settings["api"]["schemas"] == ["public"]
+    assert settings.keys() == {"project_id", "api", "db"}
+    assert re.fullmatch(r"[a-z][a-z0-9-]{0,39}", settings["project_id"])
+    # The inner schema is shown to nobody; an answer has as many rows as in a hosted project.
+    assert settings["api"] == {"schemas": ["public"], "max_rows": 1000}
+    assert settings["db"]["major_version"] in {15, 17}, "those that Supabase has, of those that the migrations know"
 
 
 def test_eight_at_once_share_the_work(server: EmbeddedServer, empty_database: str) -> None:

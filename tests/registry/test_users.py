@@ -60,6 +60,8 @@ def test_a_monitor_reads_the_snapshot_and_logs_what_it_measured(
     owner.execute("insert into public.model_versions (version_name, file_path) values ('v1.0.0', 'm')")
     snapshot: Any = signed_in("monitor").rpc("registry_snapshot", {"environment": "production"}).execute().data
     assert [version["version_name"] for version in snapshot["versions"]] == ["v1.0.0"]
+    asked = {"version_name": "v1.0.0", "environment": "production"}
+    assert signed_in("monitor").rpc("tested_answers", asked).execute().data is None
     measured = {"id": str(uuid4()), "version_name": "v1.0.0", "test_accuracy": 0.9, "test_sample_size": 96}
     for name, kind in (("monitor", "proof"), ("trainer", "monitor"), ("visitor", "monitor")):
         with pytest.raises(APIError, match=r"no user may do this|needs a user whose"):

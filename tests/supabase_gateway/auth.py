@@ -17,8 +17,6 @@ from starlette.routing import Route
 
 from supabase_gateway.project import Project, User
 
-_LASTS = 3600
-
 
 def auth(project: Project) -> Starlette:
     users = {(user.email, user.password): user for user in project.users}
@@ -49,10 +47,10 @@ def _session(project: Project, user: User) -> dict[str, Any]:
     now = project.clock()
     moment = datetime.fromtimestamp(now, UTC).isoformat()
     return {
-        "access_token": project.user_token(user, seconds=_LASTS),
+        "access_token": project.user_token(user, seconds=project.session),
         "token_type": "bearer",
-        "expires_in": _LASTS,
-        "expires_at": int(now) + _LASTS,
+        "expires_in": project.session,
+        "expires_at": int(now) + project.session,
         "refresh_token": uuid4().hex,
         "user": {
             "id": str(user.id),

@@ -38,6 +38,7 @@ class Project:
         url: connection string of its database, for the role `authenticator`.
         users: who can sign in.
         max_rows: no answer has more.
+        session: how many seconds a user is signed in.
         legacy_keys: the keys of the old kind have not been disabled.
         clock: what the project takes for the time, in seconds since the epoch.
     """
@@ -45,6 +46,7 @@ class Project:
     url: str = field(repr=False)
     users: tuple[User, ...] = ()
     max_rows: int = 1000
+    session: int = 3600
     legacy_keys: bool = True
     clock: Callable[[], float] = time.time
     secret: str = field(repr=False, default="a-secret-of-this-project-with-enough-letters")

@@ -15,13 +15,14 @@ from lepinet.registry import migrate
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from supabase_gateway.gateway import project_online
-from supabase_gateway.project import Project
+from supabase_gateway.project import Project, User
 
 _NOT_IN_THE_BASE = (
     *("jinja2", "numpy", "onnxruntime", "PIL", "starlette", "svg", "uvicorn"),
     *("supabase", "supabase_auth", "cryptography"),
 )
-_OURS = ("DATABASE_URL", "LEPINET_HOME", "SUPABASE_URL", "SUPABASE_SERVICE_KEY")
+_OURS = ("DATABASE_URL", "LEPINET_HOME", "SUPABASE_")
+_TRAINER = User("trainer@example.org", "correct horse", {"role": "trainer"})
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +56,19 @@ def supabase(server: EmbeddedServer, database: str) -> Iterator[dict[str, str]]:
     project = Project(server.url(database, "authenticator"))
     with project_online(project) as url:
         yield {"SUPABASE_URL": url, "SUPABASE_SERVICE_KEY": project.secret_key}
+
+
+@pytest.fixture
+def supabase_trainer(server: EmbeddedServer, database: str) -> Iterator[dict[str, str]]:
+    """The settings of a trainer who has no key that opens the project."""
+    project = Project(server.url(database, "authenticator"), users=(_TRAINER,))
+    with project_online(project) as url:
+        yield {
+            "SUPABASE_URL": url,
+            "SUPABASE_PUBLISHABLE_KEY": project.publishable_key,
+            "SUPABASE_USER_EMAIL": _TRAINER.email,
+            "SUPABASE_USER_PASSWORD": _TRAINER.password,
+        }
 
 
 @pytest.fixture

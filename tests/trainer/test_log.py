@@ -61,6 +61,16 @@ def test_the_guides_calling_code_logs_one_row_however_often_and_on_whichever_way
     assert rows == [("v2.0.0", "Bhanura/lepinet-model-v2", 5400, 0.9234, False)]
 
 
+def test_a_trainer_who_signs_in_needs_no_key_that_opens_the_project(
+    script: Script, supabase_trainer: dict[str, str], database_url: str
+) -> None:
+    # A database that is set for another program does not go before the project that somebody signs in to.
+    done = script(TRAINER, **supabase_trainer, DATABASE_URL=f"{database_url}_of_something_else")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "✅ Model version logged successfully!\n   Version: v2.0.0\n" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("settings", "why"),
     [

@@ -34,11 +34,11 @@ known_images: photos
 environments:
   staging:
     active: v1.0.0
-    registry: embedded
+    registry: {registry}
     endpoint: none
   production:
     active: v1.0.0
-    registry: embedded
+    registry: {registry}
     endpoint: none
 versions:
 """
@@ -158,7 +158,7 @@ class Desk:
         self.git("clean", "--quiet", "--force", "-dx")
 
 
-def lay(folder: Path) -> Desk:
+def lay(folder: Path, registry: str = "embedded") -> Desk:
     """v1.0.0 is active in both environments, and then v1.1.0 in staging; a photo of each species."""
     desk = Desk(folder / "repository", folder / "home")
     desk.folder.mkdir()
@@ -171,7 +171,7 @@ def lay(folder: Path) -> Desk:
     (photos / "metadata.csv").write_text("\n".join([head, *chosen, ""]))
     for row in chosen:
         shutil.copy(TESTS / "few_images" / row.partition(",")[0], photos)
-    (desk.folder / "models.yaml").write_text(MANIFEST)
+    (desk.folder / "models.yaml").write_text(MANIFEST.format(registry=registry))
     for name in ("v1.0.0", "v1.1.0"):
         desk.declare(name)
     desk.git("init", "--quiet", "--initial-branch=main")

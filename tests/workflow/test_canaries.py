@@ -49,9 +49,11 @@ CANARIES = {
         "GH_TOKEN",
         "HF_OIDC_ID_TOKEN",
         "HF_TOKEN",
+        "LEPINET_WEBHOOK_URL",
         "PGPASSWORD",
         "SUPABASE_SERVICE_KEY",
         "SUPABASE_SERVICE_KEY_PRODUCTION",
+        "SUPABASE_USER_TOKEN",
     )
 } | {"GITHUB_TOKEN": GITHUB}
 """What is looked for, by the variable that it stands in."""
@@ -59,11 +61,14 @@ NO_SECRETS = {
     "GITHUB_ACTIONS",
     "GITHUB_ACTOR",
     "GITHUB_API_URL",
+    "GITHUB_REPOSITORY",
     "HF_ENDPOINT",
     "LEPINET_HOME",
     "LOGNAME",
     "NO_COLOR",
     "PGBIN",
+    "RUNNER_ENVIRONMENT",
+    "SUPABASE_PUBLISHABLE_KEY",
     "SUPABASE_URL",
     "USER",
     "XDG_DATA_HOME",
@@ -193,7 +198,9 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         hub.tokens.add(CANARIES["HF_TOKEN"])
         model = hub.create(NAME, files_of(TESTS / "models/v1.1.0"))
         model.private, model.readers = True, {CANARIES["HF_TOKEN"]}
-        secret = dict(CANARIES) | {"SUPABASE_SERVICE_KEY_PRODUCTION": key}
+        webhook = f"https://127.0.0.1:1/{CANARIES['LEPINET_WEBHOOK_URL']}"
+        secret = CANARIES | {"SUPABASE_SERVICE_KEY_PRODUCTION": key, "LEPINET_WEBHOOK_URL": webhook}
+        del secret["SUPABASE_USER_TOKEN"]  # a person's, in place of the key
         for variable in ("DATABASE_URL", "DATABASE_URL_PRODUCTION", "DATABASE_URL_STAGING"):
             database = "staging" if variable.endswith("STAGING") else "production"
             host, _, rest = server.url(database).partition("@")
@@ -202,7 +209,6 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             "SUPABASE_URL": url,
             "HF_ENDPOINT": hub.url,
             "GITHUB_API_URL": github.url,
-            "GITHUB_ACTIONS": "true",
         }
         desk = laid(folder, model.references("heads")["main"])
         world = World(desk, server, hub, github, secret, places, dotenv=request.param == ".env")

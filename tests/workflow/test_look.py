@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from lepinet.model_files import folder_revision
+from lepinet.registry.records import PerformanceLog
 from workflow.desk import Desk, Ended, lay
 
 HOSTILE = "Activate v1.1.0 \x1b[2J\x1b]0;title\x07 \u202efor all\u2066"
@@ -125,6 +128,61 @@ def test_in_step(desk: Desk) -> None:
     for one in desk.lepinet("status", "--json").json:
         assert (one["in_step"], one["needs_a_person"], one["why"]) == (True, False, None)
         assert one["declared"] == one["active"]
+
+
+def monitored(desk: Desk, hours_ago: int, **details: Any) -> None:
+    """The monitor ran in staging, so long ago."""
+    kept = {"looked": "asked", **details}
+    log = PerformanceLog(
+        id=uuid4(),
+        version_name="v1.0.0",
+        kind="monitor",
+        test_accuracy=0.9,
+        test_sample_size=12,
+        notes="11 of 12 right \x1b[2J",
+        details=kept,
+    )
+    with desk.workspace.registry("staging") as registry:
+        registry.log_performance(log, "staging")
+    with desk.database() as owner:
+        owner.execute(
+            "update public.model_performance_logs set test_date = clock_timestamp() - %s * interval '1 hour'"
+            " where id = %s",
+            [hours_ago, log.id],
+        )
+
+
+def unmonitored(desk: Desk) -> None:
+    with desk.database() as owner:
+        owner.execute("delete from public.model_performance_logs where kind = 'monitor'")
+
+
+def test_a_monitor_that_never_ran_is_nobodys_matter(desk: Desk) -> None:
+    assert "monitor" not in desk.lepinet("status").out
+    assert [one["monitored"] for one in desk.lepinet("status", "--json").json] == [None, None]
+
+
+@pytest.mark.parametrize(("hours", "code"), [(1, 0), (20, 0), (21, 1)])
+def test_a_monitor_that_missed_three_runs_needs_a_person(desk: Desk, hours: int, code: int) -> None:
+    monitored(desk, hours)
+    ended, told = desk.lepinet("status"), desk.lepinet("status", "--json")
+    unmonitored(desk)
+    assert (ended.code, told.code) == (code, code)
+    assert f"monitor {hours} hour{'s' if hours > 1 else ''} ago: 11 of 12 right" in ended.out
+    assert ("the monitor has missed 3 runs: is its schedule still on?" in ended.out) == bool(code)
+    assert [one["needs_a_person"] for one in told.json] == [bool(code), False]
+    quiet(ended)
+
+
+def test_an_alarm_of_the_monitor_needs_a_person_until_it_is_over(desk: Desk) -> None:
+    monitored(desk, 2, runs={"answers": 1})
+    seen_once = desk.lepinet("status")
+    monitored(desk, 1, runs={"answers": 2})
+    alarmed = desk.lepinet("status")
+    unmonitored(desk)
+    assert (seen_once.code, alarmed.code) == (0, 1)
+    assert "ALARM: the endpoint answers otherwise than it was tested" in alarmed.out
+    assert alarmed.out.endswith("staging: a person is needed.\n")
 
 
 def test_one_environment_alone(desk: Desk) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from types import FrameType
 
 import click
@@ -34,13 +35,17 @@ COMMANDS = {
     "rollback": ("change", "Return to an earlier version; --now for an emergency."),
     "register": ("change", "Add a version to models.yaml."),
     "export": ("export", "The ONNX file of a version that has none."),
+    "retire": ("change", "Take versions out of models.yaml that may go."),
     "status": ("look", "What is live, and whether all agree."),
     "versions": ("look", "Every version, and where it is active."),
     "history": ("look", "Who moved what, when and why."),
+    "monitor": ("monitor", "Whether the live endpoint still answers as when it was activated."),
     "unpin": ("reconcile", "Lift the pin of an emergency."),
     "serve": ("serve", "Answer photos with the active model, on this machine."),
+    "import": ("import_", "A first models.yaml from a registry kept by hand."),
     "doctor": ("doctor", "What is missing in the set-up, and what mends it."),
     "db": ("db", "The registry's database."),
+    "github": ("github", "What the workflows in .github tell GitHub."),
     "schema": ("schema", "The JSON Schemas of models.yaml and of the reports."),
     "demo": ("demo", "The whole story on this machine."),
 }
@@ -58,9 +63,8 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(
-            import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), cmd_name.replace("-", "_")
-        )
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,4 +1,4 @@
-"""`lepinet activate`, `lepinet rollback`, `lepinet register`."""
+"""`lepinet activate`, `lepinet rollback`, `lepinet register`, `lepinet retire`."""
 
 from __future__ import annotations
 
@@ -124,6 +124,35 @@ def register(
         local=local,
     )
     show_edited(edited, as_json=as_json)
+    return 0
+
+
+@click.command(epilog="Example: lepinet retire --local")
+@_local
+@options.as_json
+def retire(*, local: bool, as_json: bool) -> int:
+    """Take versions out of models.yaml that its retention lets go, by a pull request where origin is GitHub.
+
+    Neither an active one, nor one that a rollback would return to. No model's files are deleted: they are named.
+    """
+    from lepinet.workflow.retire import retire as retiring  # noqa: PLC0415 -- the others need no history of the file
+
+    done = retiring(open_workspace(), datetime.now(UTC), local=local)
+    if done.edited is None:
+        if as_json:
+            show_json({"versions": [], "unnamed": []})
+        else:
+            click.echo("Nothing may go: see retention in models.yaml (docs/models-yaml.md).")
+        return 0
+    if as_json:
+        unnamed = [{"file_path": target.file_path, "revision": target.revision} for target in done.unnamed]
+        pull_request = done.edited.pull_request
+        show_json({"versions": done.versions, "unnamed": unnamed, "pull_request": pull_request})
+        return 0
+    show_edited(done.edited, as_json=False)
+    for target in done.unnamed:
+        where = "of the Hub" if target.on_hub else "of this repository"
+        show(f"Could go then, by your hand: {target.file_path} {where} at {target.revision}, once {target.version}")
     return 0
 
 

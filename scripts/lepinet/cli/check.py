@@ -12,6 +12,7 @@ from lepinet.cli.output import (
     annotate_problems,
     colour,
     fetching,
+    files_on_github,
     on_github,
     say_unlisted,
     show_document,
@@ -44,7 +45,7 @@ def check(
     if not document.problems:
         say_unlisted(workspace.known_images)
     if report:
-        write_text(report, markdown.check(document))
+        write_text(report, markdown.check(document, files_on_github()))
     if junit_file:
         write_text(junit_file, junit.check(document))
     if html_file:

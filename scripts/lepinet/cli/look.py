@@ -73,5 +73,13 @@ def _status_json(one: text.EnvironmentStatus) -> dict[str, object]:
         "needs_a_person": one.needs_a_person,
         "why": one.trouble or (one.plan.stop if one.plan else None),
         "plan": one.plan.lines() if one.plan else None,
+        "monitored": {
+            "seconds_ago": one.monitored.seconds_ago,
+            "sentence": one.monitored.notes,
+            "alarms": one.alarms,
+            "missed": one.missed,
+        }
+        if one.monitored
+        else None,
         "live_since": one.live.ended_at.isoformat() if one.live and one.live.ended_at else None,
     }

@@ -34,6 +34,12 @@ def on_github() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
+def files_on_github() -> str | None:
+    """URL of this commit's files, where this is a job of GitHub Actions: a run's summary knows no other place."""
+    told = [os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "SHA")]
+    return "{}/{}/raw/{}".format(*told) if on_github() and all(told) else None
+
+
 def say(text: str) -> None:
     """Tell a person what happens; never mixed into a result. A run goes on when nobody reads it any more."""
     with suppress(OSError):

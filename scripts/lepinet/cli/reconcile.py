@@ -97,7 +97,8 @@ def _judge(file: Path, environment: str | None, *, as_json: bool) -> int:
     handover = judge(open_workspace(fetching=fetching), environment, Progress)
     write_text(file, handover.model_dump_json() + "\n")
     if as_json:
-        show_json(handover.grounds.model_dump(mode="json") | {"file": str(file)})
+        names = [judged.environment for judged in handover.environments]
+        show_json(handover.grounds.model_dump(mode="json") | {"file": str(file), "environments": names})
         return 0
     for judged in handover.environments:
         tested = judged.target

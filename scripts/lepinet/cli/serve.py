@@ -2,33 +2,64 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from lepinet.cli import options
 from lepinet.cli.output import fetching, say
 from lepinet.errors import UsageError
 from lepinet.manifest.model import LocalEndpointSettings
+from lepinet.serving.container import serve_model
+from lepinet.serving.server import HERE
 from lepinet.serving.server import serve as run_server
+from lepinet.settings import read_settings
+from lepinet.timings import Timings
 from lepinet.workflow.workspace import open_workspace
 
 
 @click.command(epilog="Example: lepinet serve -e production")
 @options.environment
-def serve(*, environment: str | None) -> int:
+@click.option(
+    "--model",
+    metavar="MODEL",
+    help="In a container, without a repository: org/name@COMMIT of the Hub, then the version's name; may be empty.",
+)
+@click.option("--host", metavar="ADDRESS", default=HERE, help="With --model: where to listen; 0.0.0.0 for all.")
+@click.option("--port", metavar="PORT", type=click.IntRange(0, 65535), default=0, help="With --model: 0 for any.")
+@click.option(
+    "--species",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --model: the list of species, where it is there.",
+)
+def serve(*, environment: str | None, model: str | None, host: str, port: int, species: Path | None) -> int:
     """Answer photos for one environment on this machine, with the model that reconcile moves it to.
 
     POST /predict (multipart, field `image`) · GET /model · GET /health. Ends on Ctrl-C.
     """
+    if model is not None:
+        serve_model(
+            model,
+            species=species if species and species.is_file() else None,
+            host=host,
+            port=port,
+            settings=read_settings(),
+            timings=Timings(),
+            fetching=fetching,
+            say=click.echo,
+        )
+        return 0
     workspace = open_workspace(fetching=fetching)
     name = workspace.only_environment(environment)
     settings = workspace.manifest.environments[name].endpoint
     if not isinstance(settings, LocalEndpointSettings):
         raise UsageError(f"the endpoint of {name} is of kind {settings.kind}, and not served from here")
-    species = workspace.root / workspace.manifest.species if workspace.manifest.species else None
+    listed = workspace.root / workspace.manifest.species if workspace.manifest.species else None
     run_server(
         folder=workspace.environment_folder(name),
         files=workspace.files,
-        species=species,
+        species=listed,
         port=settings.port,
         timings=workspace.timings,
         on_ready=lambda url: click.echo(f"{name} listens on {url} (Ctrl-C ends it)"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lepinet.target import Target
@@ -34,6 +34,29 @@ class EndpointState:
     """It has given up on this target by itself; waiting longer is of no use."""
     generation: int | None = None
     """Of the order that it follows, where it can tell."""
+    asleep: bool = False
+    """Ready, with nothing running: the first photo wakes it, so who only watches sends none."""
+    follows_registry: bool = False
+    """It serves what the registry's active row names, and takes no orders: the registry flips before the proof."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where photos are posted."""
+
+    url: str
+    token: str | None = field(repr=False, default=None)
+    """Sent there and nowhere else, as `Authorization: Bearer`; None where nothing is asked of those who ask."""
+    asleep: bool = False
+    """Nothing runs there until the first photo starts it, which may take minutes."""
+
+
+Permit = Callable[[], None]
+"""Called right before each write; raises when this run may not write any more."""
+
+
+def freely() -> None:
+    """The permit of who needs none: nobody else gives orders."""
 
 
 class Endpoint(Protocol):
@@ -41,21 +64,23 @@ class Endpoint(Protocol):
 
     name: str
     """What people call it: the kind and where it is."""
+    steady: int
+    """So many looks in a row must find it ready before it is believed: 1 where one process answers for itself."""
 
     def observe(self) -> EndpointState:
         """What it serves now; reads only."""
         ...
 
-    def move(self, order: Order) -> None:
+    def move(self, order: Order, permit: Permit = freely) -> None:
         """Tell it to serve the order's target. Returns at once; a repeated order does no harm.
 
         Raises:
-            RefusedError: the endpoint follows a newer generation.
+            RefusedError: the endpoint follows a newer generation, or cannot serve such a target.
         """
         ...
 
-    def predict_url(self) -> str | None:
-        """Where photos are posted (`POST`, multipart `image`), or None when nothing can be asked."""
+    def address(self) -> Address | None:
+        """Where photos are posted, or None when nothing can be asked."""
         ...
 
 

@@ -6,26 +6,67 @@ from pathlib import Path
 from typing import assert_never
 
 from lepinet.endpoints import Endpoint
-from lepinet.manifest.model import EndpointSettings, LocalEndpointSettings, NoEndpointSettings
+from lepinet.endpoints.follows_registry import FollowsRegistry
+from lepinet.errors import UsageError
+from lepinet.manifest.model import (
+    EndpointSettings,
+    FollowsRegistrySettings,
+    InferenceEndpointSettings,
+    LocalEndpointSettings,
+    NoEndpointSettings,
+    SpaceSettings,
+)
+from lepinet.settings import Settings
 from lepinet.timings import Timings
 
 
-def open_endpoint(settings: EndpointSettings, environment: str, folder: Path, timings: Timings) -> Endpoint | None:
+def open_endpoint(
+    kind: EndpointSettings, environment: str, folder: Path, settings: Settings, timings: Timings
+) -> Endpoint | None:
     """The endpoint of one environment, None where models run on the phones; nothing is asked or started yet.
 
     Args:
-        settings: `endpoint` of the environment in `models.yaml`.
+        kind: `endpoint` of the environment in `models.yaml`.
         environment: its name.
         folder: where this machine keeps what belongs to this environment; kinds that live elsewhere leave it alone.
+        settings: HF_TOKEN, and where the services of Hugging Face are: from the environment only, since a checkout that
+            names the place in its .env would be sent the token.
         timings: every call's limits.
+
+    Raises:
+        UsageError: it needs a token and has none.
     """
-    match settings:
+    match kind:
         case LocalEndpointSettings():
             # Imported here: the file locks behind it do not exist on Windows, where the other kinds work.
             from lepinet.endpoints.local import LocalEndpoint  # noqa: PLC0415  # as said
 
             return LocalEndpoint(folder, environment, timings)
+        # Imported here: the official client takes most of a second.
+        case InferenceEndpointSettings():
+            from lepinet.endpoints.inference_endpoint import ADDRESS, InferenceEndpoint  # noqa: PLC0415 -- as said
+
+            url = settings.environ.get(ADDRESS, "").strip() or None
+            token = _token(settings, environment, kind.address)
+            return InferenceEndpoint(kind.namespace, kind.name, token, timings, url)
+        case SpaceSettings():
+            from lepinet.endpoints.space import Space  # noqa: PLC0415 -- as said
+
+            hub = settings.environ.get("HF_ENDPOINT", "").strip() or None
+            return Space(kind.repo_id, _token(settings, environment, kind.address), timings, hub)
+        case FollowsRegistrySettings():
+            return FollowsRegistry(kind.predict_url)
         case NoEndpointSettings():
             return None
         case _:
-            assert_never(settings)
+            assert_never(kind)
+
+
+def _token(settings: Settings, environment: str, what: str) -> str:
+    token = settings.get("HF_TOKEN", environment)
+    if token is None:
+        raise UsageError(
+            f"no HF_TOKEN {settings.places}, and {what} is moved by one",
+            todo="docs/huggingface.md says which rights it needs",
+        )
+    return token

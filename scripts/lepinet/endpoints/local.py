@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from pydantic import ValidationError
 
-from lepinet.endpoints import EndpointState, Order
+from lepinet.endpoints import Address, EndpointState, Order, Permit, freely
 from lepinet.endpoints.local_folder import STATE, LocalFolder, ServerState, UnreadableError, accepts
 from lepinet.errors import OutsideError, RefusedError
 from lepinet.timings import Timings
@@ -16,6 +16,8 @@ from lepinet.timings import Timings
 
 class LocalEndpoint:
     """One environment's server on this machine, known by its folder."""
+
+    steady = 1
 
     def __init__(self, folder: Path, environment: str, timings: Timings) -> None:
         self.name = f"local endpoint of {environment}"
@@ -34,7 +36,7 @@ class LocalEndpoint:
             )
         return EndpointState(state.target, ready=state.ready, detail=state.error or "", generation=state.generation)
 
-    def move(self, order: Order) -> None:
+    def move(self, order: Order, permit: Permit = freely) -> None:
         """Write the order. A server that does not run follows it when it starts.
 
         Raises:
@@ -43,16 +45,16 @@ class LocalEndpoint:
         """
         try:
             with self._folder.ordering(self._timings.request):
-                self._move(order)
+                self._move(order, permit)
         except OSError as error:
             raise OutsideError(
                 f"the order cannot be written: {error.strerror}", where=str(self._folder.path), todo="make it writable"
             ) from error
 
-    def predict_url(self) -> str:
-        return f"{self._url()}/predict"
+    def address(self) -> Address:
+        return Address(f"{self._url()}/predict")
 
-    def _move(self, order: Order) -> None:
+    def _move(self, order: Order, permit: Permit) -> None:
         remembered = self._folder.followed()
         followed = remembered.followed if remembered else None
         waiting = self._waiting()
@@ -66,6 +68,7 @@ class LocalEndpoint:
             )
         # An order that was to accept the rewritten history may be replaced before the server has seen it.
         backwards = followed is not None and order.generation < followed.generation
+        permit()
         self._folder.write_order(replace(order, accept_history=order.accept_history or backwards))
 
     def _waiting(self) -> Order | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -58,6 +60,8 @@ class ModelIdentity(Value):
     revision: str | None = None
     sha256: str | None = None
     """Digest of the files that decide the answers; equal digests mean identical models. None for a live endpoint."""
+    contract: str | None = None
+    """How a live endpoint takes photos and answers, as it was found out by asking; None for a model's files."""
     cautions: tuple[str, ...] = ()
     """What else its repository holds that a person should know of, a sentence each."""
 
@@ -75,3 +79,9 @@ class Answers(Value):
     """File names of images that look alike, group by group; empty too where nobody looked at them."""
     trained_on: tuple[str, ...] = ()
     """File names of images that look like one of its training photos; empty too where it keeps no fingerprints."""
+
+    def among(self, file_names: Collection[str]) -> Answers:
+        """Those about some of the images."""
+        return self.model_copy(
+            update={"answers": tuple(answer for answer in self.answers if answer.file_name in file_names)}
+        )

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -57,6 +57,26 @@ class KnownImages:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def sample(self, most: int) -> KnownImages:
+        """At most so many of the readable ones, each species with its share of them; always the same photos."""
+        if len(self) <= most:
+            return self
+        by_species: dict[str, list[KnownImage]] = {}
+        for image in sorted((image for image in self.images if image.sha256), key=lambda image: image.sha256 or ""):
+            by_species.setdefault(image.expected_id, []).append(image)
+        # The first of each species comes before all second ones; from then on each species comes in even steps.
+        order = sorted(
+            (place > 0, (place + 0.5) / len(images), image.sha256 or "", image.file_name)
+            for images in by_species.values()
+            for place, image in enumerate(images)
+        )
+        chosen = {file_name for *_, file_name in order[:most]}
+        return self.among(chosen)
+
+    def among(self, file_names: Collection[str]) -> KnownImages:
+        """Some of the images, as a set of their own."""
+        return _gathered(self.folder, tuple(image for image in self.images if image.file_name in file_names))
 
     def unlisted(self) -> tuple[str, ...]:
         """Files of the folder that look like photos and belong to no species: in no line of the list, in no folder."""
@@ -215,6 +235,10 @@ def _look(folder: Path | None, rows: Sequence[_Row]) -> KnownImages:
     some = [rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER)]
     with ThreadPoolExecutor() as pool:
         images = tuple(chain.from_iterable(pool.map(lambda part: [_look_at(find, row) for row in part], some)))
+    return _gathered(folder, images)
+
+
+def _gathered(folder: Path | None, images: tuple[KnownImage, ...]) -> KnownImages:
     keys = ((image.file_name, image.sha256, image.expected_id) for image in images)
     return KnownImages(folder, images, digest_of_images(keys))
 

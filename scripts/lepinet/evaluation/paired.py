@@ -26,6 +26,8 @@ _LEAST_RANGE = 0.24
 _RANGE_CONFIDENCE = 0.999
 POWER = 0.8
 """In so many of 100 cases, as a share, shall the images be enough."""
+DIFFERING = 0.08
+"""Two trainings of the same architecture differ on about so many of the photos, as a share."""
 _LEAST_FLIPS = 0.02
 """Equally good models that differ on fewer images than this are too rare to plan for."""
 _TIE = 1e-9

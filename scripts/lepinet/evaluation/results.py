@@ -28,6 +28,8 @@ class AnsweringModel(Value):
     """Over the files that decide its answers; null for a live endpoint."""
     unknown_species: tuple[str, ...] | None
     """Ids of species on the known images that it has no label for; null where nobody can know."""
+    contract: str | None = None
+    """How a live endpoint takes photos and answers; null for a model's files."""
     cautions: tuple[str, ...] = ()
     """What else its repository holds that a person should know of, a sentence each."""
 

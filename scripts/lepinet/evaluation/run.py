@@ -96,12 +96,23 @@ def answers_of_endpoint(
     known: KnownImages,
     species: Sequence[Species] = (),
     *,
+    token: str | None = None,
+    asleep: bool = True,
     timings: Timings | None = None,
     progress: Progress | None = None,
 ) -> Answers:
     """Ask a live endpoint about every known image.
 
     The model's path and revision are those that the endpoint names, where it names the same ones in every answer.
+
+    Args:
+        url: where photos are posted.
+        known: the photos.
+        species: the list of species; without it, those on the photos.
+        token: sent to that URL.
+        asleep: it may be scaled to zero, and is given the time to start.
+        timings: limits for each photo and for all.
+        progress: told after every few images.
 
     Raises:
         UsageError: no usable URL.
@@ -112,7 +123,7 @@ def answers_of_endpoint(
 
     labels = EndpointLabels(SpeciesNames(species or known.species()))
     raw: dict[str, RawAnswer] = {}
-    with EndpointPredictor(url, timings or Timings()) as endpoint:
+    with EndpointPredictor(url, timings or Timings(), token, asleep=asleep) as endpoint:
         count = _Count(known, raw, progress)
         for some in spread(_distinct(known), [endpoint] * _REQUESTS_AT_ONCE, _REQUESTS):
             raw.update(some)

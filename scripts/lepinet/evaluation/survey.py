@@ -16,12 +16,10 @@ from lepinet.evaluation.counting import same
 from lepinet.evaluation.fingerprints import Words, alike, among, fingerprints_of
 from lepinet.evaluation.gates.species import LEAST_IMAGES
 from lepinet.evaluation.labels import Species
-from lepinet.evaluation.paired import images_for
+from lepinet.evaluation.paired import DIFFERING, images_for
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.results import AskedImages
 
-_DIFFERING = 0.08
-"""Two trainings of the same architecture differ on about so many of the photos, as a share."""
 _SHOWN = 5
 """So many names stand in a sentence; `file_names` has all."""
 
@@ -290,7 +288,7 @@ def _species(
 def _needed(margin: float | None, wanted: Wanted) -> Needed | None:
     if margin is None:
         return None
-    return Needed(margin=margin, images=images_for(_DIFFERING, margin, 1 - wanted.confidence, power=wanted.power))
+    return Needed(margin=margin, images=images_for(DIFFERING, margin, 1 - wanted.confidence, power=wanted.power))
 
 
 def _names(images: Sequence[KnownImage]) -> tuple[str, ...]:

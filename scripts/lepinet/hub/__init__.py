@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -106,6 +107,15 @@ class Hub:
             LepinetError: as `fetch`; RefusedError too when the token may not.
         """
         return self._once(lambda asking: asking.propose(repository, parent, files, title, text))
+
+    def commit_at(self, repository: str, moment: datetime) -> str | None:
+        """The last commit of main that was made by then, 40 hex digits; None when there was none yet.
+
+        Raises:
+            LepinetError: as `fetch`.
+        """
+        _must_be_a_repository(repository)
+        return self._asking.commit_at(repository, moment, self._asking.patience())
 
     def fetch(self, repository: str, revision: str, choose: Choose) -> Kept:
         """The files of a commit; what is here already is looked at again, and nothing is asked.

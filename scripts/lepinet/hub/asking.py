@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi, get_session, hf_hub_url, hf_raise_for_status
+from huggingface_hub.constants import DEFAULT_REVISION
 from huggingface_hub.errors import (
     DisabledRepoError,
     GatedRepoError,
     HfHubHTTPError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
+)
+from huggingface_hub.utils import (  # type: ignore[attr-defined]  # they are loaded when they are asked for
+    paginate,
+    parse_datetime,
 )
 
 from lepinet import __version__
@@ -69,6 +75,15 @@ class Asking:
             try:
                 with self._explained(repository, revision):
                     return self._listing(repository, revision)
+            except NoAnswerError as error:
+                patience.wait(error)
+
+    def commit_at(self, repository: str, moment: datetime, patience: Patience) -> str | None:
+        """The last commit of main that was made by then; None when there was none yet. Errors as of `listing`."""
+        while True:
+            try:
+                with self._explained(repository, DEFAULT_REVISION):
+                    return self._commit_at(repository, moment)
             except NoAnswerError as error:
                 patience.wait(error)
 
@@ -156,6 +171,16 @@ class Asking:
                 Flagged(name=issue["path"], level=issue["level"]) for issue in security.get("filesWithIssues", ())
             ),
         )
+
+    def _commit_at(self, repository: str, moment: datetime) -> str | None:
+        # Newest first. The client's own method fetches all pages, and sets no limit to any.
+        pages = paginate(
+            f"{self.url}/api/models/{repository}/commits/{DEFAULT_REVISION}",
+            params={},
+            headers=self._headers,
+            timeout=self._timings.request,
+        )
+        return next((commit["id"] for commit in pages if parse_datetime(commit["date"]) <= moment), None)
 
     def _download(
         self, listing: Listing, file: ListedFile, to: Path, patience: Patience, progress: Callable[[int], None]

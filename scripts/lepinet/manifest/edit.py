@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-from datetime import UTC
-
-import yaml
+from collections.abc import Collection
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.manifest.fields import VERSION
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest, ModelVersion, Override
 from lepinet.manifest.problems import ManifestError, near_miss
+from lepinet.manifest.scalars import fields_of, scalar
 from lepinet.manifest.source import Node, compose
 
 _BOM = b"\xef\xbb\xbf"
-_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/;()@+-]|:(?! |$))*(?<! )")
 _LINE_END = r"\r\n|\n|\r"
-_RESOLVER = yaml.resolver.Resolver()
 
 
 def activate(content: bytes, environment: str, version: str, *, override: str | None = None) -> bytes:
@@ -74,7 +70,7 @@ def register(content: bytes, name: str, version: ModelVersion) -> bytes:
     meant = before.model_copy(update={"versions": {**before.versions, name: version}})
     text = content.decode("utf-8-sig")
     key, versions = _entry(text, "versions")
-    fields = _fields(version)
+    fields = fields_of(version)
     if versions.style == "{" and versions.entries:
         last = list(versions.entries.values())[-1][1]
         entry = f", {name}: {{{', '.join(f'{field}: {value}' for field, value in fields)}}}"
@@ -84,17 +80,61 @@ def register(content: bytes, name: str, version: ModelVersion) -> bytes:
     return _checked(content, text, meant, f"versions: {name}")
 
 
+def retire(content: bytes, names: Collection[str]) -> bytes:
+    """The file without some of its versions, and without the comments that are theirs.
+
+    Raises:
+        ManifestError: the file is not right as it is.
+        UsageError: it has no such version.
+        RefusedError: an environment names one of them, or somebody has to make the edit by hand.
+    """
+    before = load(content)
+    for name in names:
+        if name not in before.versions:
+            raise UsageError(f"{FILE} has no version {name}", todo=near_miss(name, before.versions))
+    left = {name: version for name, version in before.versions.items() if name not in names}
+    text = content.decode("utf-8-sig")
+    for name in names:
+        text = _drop_version(text, name)
+    return _checked(
+        content, text, before.model_copy(update={"versions": left}), f"versions: without {', '.join(names)}"
+    )
+
+
+def _drop_version(text: str, name: str) -> str:
+    _, versions = _entry(text, "versions")
+    entries = list(versions.entries.values())
+    place = list(versions.entries).index(name)
+    key, value = entries[place]
+    if versions.style == "{":
+        begin = entries[place - 1][1].end if place else key.start.index
+        end = value.end if place or len(entries) == 1 else entries[1][0].start.index
+        return _replaced(text, begin, end, "")
+    begin = key.start.index - key.start.column
+    if place:  # above the first one they may be about all of them
+        above = re.compile(rf"(?:^[ ]{{{key.start.column}}}#[^\r\n]*(?:{_LINE_END}))*\Z", re.MULTILINE)
+        found = above.search(text, 0, begin)
+        begin = found.start() if found else begin
+    end = _with_comments(text, _end_of_line(text, max(_end(text, value), key.end)), key.start.column)
+    rest = re.compile(_LINE_END).match(text, end)
+    if rest is None:  # as in _drop_override
+        return re.sub(rf"(?:{_LINE_END})\Z", "", text[:begin])
+    return _replaced(text, begin, rest.end(), "")
+
+
 def _set_active(text: str, environment: str, version: str) -> str:
     _, settings = _entry(text, "environments", environment)
     if "active" not in settings.entries:
         first = next(iter(settings.entries.values()))[0]
         separator = ", " if settings.style == "{" else _newline(text) + " " * first.start.column
-        return _replaced(text, first.start.index, first.start.index, f"active: {version}{separator}")
+        return _replaced(text, first.start.index, first.start.index, f"active: {scalar(version)}{separator}")
     key, value = settings.entries["active"]
     if value.start.index == value.end:  # `active:` with nothing behind
         colon = text.index(":", key.end) + 1
-        return _replaced(text, colon, colon, f" {version}")
-    return _replaced(text, value.start.index, value.end, f"{value.style}{version}{value.style}")
+        return _replaced(text, colon, colon, f" {scalar(version)}")
+    # A semantic version keeps the quotes that are there; an old name has those that it needs.
+    written = f"{value.style}{version}{value.style}" if re.fullmatch(VERSION, version) else scalar(version)
+    return _replaced(text, value.start.index, value.end, written)
 
 
 def _set_override(text: str, environment: str, override: Override) -> str:
@@ -102,14 +142,14 @@ def _set_override(text: str, environment: str, override: Override) -> str:
     if "override" in settings.entries and settings.entries["override"][1].entries:
         for part in ("version", "reason"):
             _, value = _entry(text, "environments", environment, "override", part)
-            new = override.version if part == "version" else _scalar(override.reason)
+            new = scalar(override.version) if part == "version" else scalar(override.reason)
             text = _replaced(text, value.start.index, _end(text, value), new)
         return text
     if "override" in settings.entries:  # null
         text = _drop_override(text, environment)
         _, settings = _entry(text, "environments", environment)
     key, active = settings.entries["active"]
-    new = f"override: {{version: {override.version}, reason: {_scalar(override.reason)}}}"
+    new = f"override: {{version: {scalar(override.version)}, reason: {scalar(override.reason)}}}"
     if settings.style == "{":
         return _replaced(text, active.end, active.end, f", {new}")
     end = _end_of_line(text, active.end)
@@ -142,37 +182,16 @@ def _with_block(text: str, key: Node, versions: Node, name: str, fields: list[tu
         outer = last_name.start.column
         if last.style == ":":
             inner = next(iter(last.entries.values()))[0].start.column - outer
-        end = _end_of_line(text, _end(text, last))
-        comments = re.compile(rf"(?:(?:{_LINE_END})[ ]{{{outer + 1},}}#[^\r\n]*)*")
-        found = comments.match(text, end)
-        end = found.end() if found else end
+        end = _with_comments(text, _end_of_line(text, _end(text, last)), outer)
     lines = [f"{' ' * outer}{name}:"] + [f"{' ' * (outer + inner)}{field}: {value}" for field, value in fields]
     text = _replaced(text, end, end, "".join(_newline(text) + line for line in lines))
     return text if versions.entries else _replaced(text, text.index(":", key.end) + 1, versions.end, "")
 
 
-def _fields(version: ModelVersion) -> list[tuple[str, str]]:
-    """What a version says, as YAML, in the order of the model; what it does not say is left out."""
-    written = {"file_path": _scalar(version.file_path), "revision": version.revision}
-    if version.training_image_count is not None:
-        written["training_image_count"] = str(version.training_image_count)
-    if version.accuracy_score is not None:
-        written["accuracy_score"] = repr(version.accuracy_score)
-    if version.created_at is not None:
-        moment = version.created_at.astimezone(UTC).replace(tzinfo=None)
-        written["created_at"] = f"{moment.isoformat()}Z"
-    if version.notes is not None:
-        written["notes"] = _scalar(version.notes)
-    if version.links:
-        links = ", ".join(f"{_scalar(name)}: {_scalar(link)}" for name, link in version.links.items())
-        written["links"] = f"{{{links}}}"
-    return list(written.items())
-
-
-def _scalar(text: str) -> str:
-    """Text as YAML: plain where every reader takes it for text, in block and in brackets; else in double quotes."""
-    tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # no stub for it
-    return text if _PLAIN.fullmatch(text) and tag.endswith(":str") else json.dumps(text, ensure_ascii=False)
+def _with_comments(text: str, end: int, column: int) -> int:
+    """Where an entry ends, with the comments behind its last line that are indented as its own are."""
+    found = re.compile(rf"(?:(?:{_LINE_END})[ ]{{{column + 1},}}#[^\r\n]*)*").match(text, end)
+    return found.end() if found else end
 
 
 def _entry(text: str, *path: str) -> tuple[Node, Node]:

@@ -8,7 +8,9 @@ from typing import Any
 
 from lepinet.manifest.model import (
     Environment,
+    FollowsRegistrySettings,
     Gates,
+    InferenceEndpointSettings,
     LocalEndpointSettings,
     Manifest,
     ModelVersion,
@@ -16,6 +18,7 @@ from lepinet.manifest.model import (
     Override,
     RegistrySettings,
     Retention,
+    SpaceSettings,
     Value,
 )
 from lepinet.manifest.problems import Finding, near_miss, shown
@@ -25,6 +28,9 @@ MODELS: Mapping[tuple[str, ...], type[Value]] = {
     ("environments", "*"): Environment,
     ("environments", "*", "registry"): RegistrySettings,
     ("environments", "*", "endpoint", "local"): LocalEndpointSettings,
+    ("environments", "*", "endpoint", "inference-endpoint"): InferenceEndpointSettings,
+    ("environments", "*", "endpoint", "space"): SpaceSettings,
+    ("environments", "*", "endpoint", "follows-registry"): FollowsRegistrySettings,
     ("environments", "*", "endpoint", "none"): NoEndpointSettings,
     ("environments", "*", "override"): Override,
     ("gates",): Gates,
@@ -66,6 +72,10 @@ def finding(error: Mapping[str, Any]) -> Finding:
     if kind == "shared":
         path = (*path, context["name"], "endpoint")
         return Finding(path, f"{_label(path)} {error['msg']}", "each needs an endpoint of its own")
+    if kind == "of_the_hub":
+        path = ("environments", context["name"], "active")
+        hint = "push it to the Hub, and register that commit as a version"
+        return Finding(path, f"{_label(path)} {error['msg']}", hint)
     complaint = _SENTENCES[kind].format(**context) if kind in _SENTENCES else error["msg"]
     at_key = loc[-1:] == (_KEY,)
     label = f"a name in {_label(path[:-1])}" if at_key else _label(path)

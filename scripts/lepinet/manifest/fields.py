@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,12 +12,17 @@ from typing import Annotated, Any, LiteralString
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from lepinet.target import HUB_REPOSITORY
+
 # Semantic Versioning 2.0.0, the expression of semver.org without its group names, with `v` in front.
 _IDENTIFIER = r"(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)"
 VERSION = (
     r"^v(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
     rf"(-{_IDENTIFIER}(\.{_IDENTIFIER})*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$"
 )
+# What a name by hand may be: visible characters, and no space at either end or beside another.
+_VISIBLE = r"[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]+"
+_OLD = rf"^{_VISIBLE}( {_VISIBLE})*$"
 # No part is empty, `.` or `..`; no drive, no backslash: one spelling for one place, on every system.
 _PART = r"\.?[^./\\:\x00-\x1f][^/\\:\x00-\x1f]*"
 
@@ -75,15 +80,47 @@ def _moment(value: object) -> object:
 
 
 def _existing(version: str, info: ValidationInfo) -> str:
-    """The loader hands in the names of the file's versions as context."""
-    names: Collection[str] | None = info.context
+    """The loader hands in the file's versions as context."""
+    names: Mapping[str, Any] | None = info.context
     if names is not None and version not in names:
         raise PydanticCustomError("unknown_version", "and no version has that name", {"names": names})
     return version
 
 
-VersionName = Annotated[str, Shape(VERSION, "but a version is v and a semantic version, such as v1.2.0")]
-VersionReference = Annotated[str, AfterValidator(_existing), Field(json_schema_extra={"pattern": VERSION})]
+_SEMANTIC = Shape(VERSION, "but a version is v and a semantic version, such as v1.2.0")
+_OLD_NAME = Shape(_OLD, "but an old name is a line of up to 100 visible characters, with single spaces")
+
+
+def _declared_name(name: str, info: ValidationInfo) -> str:
+    """A semantic version; of an old version what people called it, where the version itself says that it is one."""
+    declared = (info.context or {}).get(name)
+    if not isinstance(declared, Mapping) or declared.get("legacy") is not True:
+        return _SEMANTIC.check(name)
+    if re.fullmatch(VERSION, name):
+        raise PydanticCustomError("not_legacy", "and that is no old name: take `legacy: true` out")
+    return _OLD_NAME.check(name)
+
+
+@dataclass(frozen=True)
+class VersionNames:
+    """How the schema says which names versions have."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        versions = handler(schema)
+        version = versions.pop("additionalProperties")
+        old = {"properties": {"legacy": {"const": True}}, "required": ["legacy"]}
+        return {
+            **versions,
+            "patternProperties": {VERSION: version},
+            "additionalProperties": {"allOf": [version, old]},
+            "propertyNames": {"maxLength": _SEMANTIC.longest},
+        }
+
+
+VersionName = Annotated[str, _SEMANTIC]
+DeclaredName = Annotated[str, AfterValidator(_declared_name)]
+"""A version's name in the file; the loader hands in the versions as context."""
+VersionReference = Annotated[str, AfterValidator(_existing)]
 EnvironmentName = Annotated[
     str, Shape(r"^[a-z][a-z0-9-]*$", "but an environment's name is small letters, digits and hyphens", 40)
 ]
@@ -106,6 +143,22 @@ PROJECT_URL = r"^(https://[A-Za-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]
 ProjectUrl = Annotated[
     str, Shape(PROJECT_URL, "but a project's url is like https://abcdefghijklmnopqrst.supabase.co, without a path", 300)
 ]
+PredictUrl = Annotated[
+    str,
+    Shape(
+        r"^(https://[^\s@/?#]+|http://(localhost|127\.0\.0\.1)(:[0-9]+)?)(/[^\s?#]*)?$",
+        "but must be where photos are posted, such as https://api.example.org/predict",
+        500,
+    ),
+]
+Namespace = Annotated[
+    str, Shape(r"^[A-Za-z0-9][A-Za-z0-9._-]*$", "but a namespace is a user or an organisation of the Hub", 96)
+]
+EndpointName = Annotated[
+    str,
+    Shape(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "but such a name is small letters, digits and hyphens", 32),
+]
+SpaceName = Annotated[str, Shape(rf"^{HUB_REPOSITORY.pattern}$", "but a Space is called org/name", 193)]
 Text = Annotated[str, Shape(r"^\s*\S[\s\S]*$", "but must be text of up to 5,000 characters", 5000)]
 
 Share = Annotated[

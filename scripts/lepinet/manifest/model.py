@@ -11,18 +11,23 @@ from pydantic_core import PydanticCustomError
 
 from lepinet.manifest.fields import (
     Confidence,
+    DeclaredName,
+    EndpointName,
     EnvironmentName,
     Figure,
     Link,
     Margin,
     Moment,
+    Namespace,
+    PredictUrl,
     ProjectUrl,
     Ratio,
     RelativePath,
     Revision,
     Share,
+    SpaceName,
     Text,
-    VersionName,
+    VersionNames,
     VersionReference,
 )
 from lepinet.target import HUB_REPOSITORY, Target
@@ -59,6 +64,40 @@ class LocalEndpointSettings(Value):
         return f"port {self.port}" if self.port else None
 
 
+class InferenceEndpointSettings(Value):
+    """An Inference Endpoint of Hugging Face, moved by HF_TOKEN. It serves models of the Hub only."""
+
+    kind: Literal["inference-endpoint"] = Field(description="`inference-endpoint`.")
+    namespace: Namespace = Field(description="The user or organisation that it belongs to.")
+    name: EndpointName = Field(description="What it is called there.")
+
+    @property
+    def address(self) -> str:
+        return f"the Inference Endpoint {self.namespace}/{self.name}"
+
+
+class SpaceSettings(Value):
+    """A Space of Hugging Face that runs `lepinet serve`, moved by HF_TOKEN. It serves models of the Hub only."""
+
+    kind: Literal["space"] = Field(description="`space`.")
+    repo_id: SpaceName = Field(description="`org/name` of the Space.")
+
+    @property
+    def address(self) -> str:
+        return f"the Space {self.repo_id}"
+
+
+class FollowsRegistrySettings(Value):
+    """A backend of your own that reads the active row itself: the database flips before the proof."""
+
+    kind: Literal["follows-registry"] = Field(description="`follows-registry`.")
+    predict_url: PredictUrl = Field(description="Where it takes photos.")
+
+    @property
+    def address(self) -> str:
+        return self.predict_url
+
+
 class NoEndpointSettings(Value):
     """Nothing to move: the models run on the phones."""
 
@@ -66,7 +105,12 @@ class NoEndpointSettings(Value):
     address: ClassVar[None] = None
 
 
-EndpointSettings = Annotated[LocalEndpointSettings | NoEndpointSettings, Field(discriminator="kind")]
+EndpointSettings = Annotated[
+    LocalEndpointSettings | InferenceEndpointSettings | SpaceSettings | FollowsRegistrySettings | NoEndpointSettings,
+    Field(discriminator="kind"),
+]
+OF_THE_HUB = (InferenceEndpointSettings, SpaceSettings)
+"""These fetch a model from the Hub, and know no folder of this repository."""
 
 
 class RegistrySettings(Value):
@@ -74,7 +118,7 @@ class RegistrySettings(Value):
 
     kind: Literal["embedded", "postgres", "supabase"] = Field(
         description="embedded: a PostgreSQL on this machine, started on demand. postgres: the one at DATABASE_URL. "
-        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY."
+        "supabase: the project at `url`, opened by SUPABASE_SERVICE_KEY or by a user who signs in."
     )
     url: ProjectUrl | None = Field(
         None, description="With supabase: where the project answers; without it, SUPABASE_URL says so."
@@ -109,13 +153,19 @@ class Environment(Value):
     endpoint: Annotated[
         EndpointSettings,
         BeforeValidator(_kind, json_schema_input_type=Literal["local", "none"] | EndpointSettings),
-        Field(description="What answers photos: `local` or `none` (models run on the phones), or `{kind: …}`."),
+        Field(
+            description="What answers photos: `local`, `none` (models run on the phones), or `{kind: …}` with"
+            " `local`, `inference-endpoint`, `space`, `follows-registry`, `none`."
+        ),
     ]
     reference: VersionReference | None = Field(
         None, description="The best version shown so far: a candidate must not be worse than this one either."
     )
     override: Override | None = Field(None, description="Ships a held version by decision.")
     frozen: Text | None = Field(None, description="A reason: while it stands, `active` must not change.")
+    auto_rollback: bool = Field(
+        default=False, description="When `lepinet monitor` alarms over the answers, it proposes the version before."
+    )
 
     @field_validator("override", mode="after")
     @classmethod
@@ -183,6 +233,14 @@ class ModelVersion(Value):
     created_at: Moment | None = Field(None, description="When it was trained, with the offset.")
     notes: Text | None = Field(None, description="What changed since the version before, and why.")
     links: Mapping[str, Link] = Field({}, description="Where to read on, such as run: https://…")
+    legacy: bool = Field(
+        default=False,
+        description="Its name is from before this file, and no semantic version. Only `import` writes it.",
+    )
+    revision_guessed: bool = Field(
+        default=False,
+        description="Nobody noted its revision: it is the last commit before `created_at`. Only `import` writes it.",
+    )
 
     @field_validator("revision", mode="after")
     @classmethod
@@ -211,7 +269,9 @@ class Manifest(Value):
     )
     gates: Gates = Field(default_factory=Gates)
     retention: Retention = Field(default_factory=Retention)
-    versions: Mapping[VersionName, ModelVersion] = Field(description="All model versions; new ones are appended.")
+    versions: Annotated[Mapping[DeclaredName, ModelVersion], VersionNames()] = Field(
+        description="All model versions; new ones are appended."
+    )
 
     @field_validator("environments", mode="after")
     @classmethod
@@ -227,6 +287,26 @@ class Manifest(Value):
                     {"address": address, "owner": owner, "name": name},
                 )
         return environments
+
+    @field_validator("versions", mode="after")
+    @classmethod
+    def _where_they_are_served(
+        cls, versions: Mapping[str, ModelVersion], info: ValidationInfo
+    ) -> Mapping[str, ModelVersion]:
+        environments: Mapping[str, Environment] = info.data.get("environments", {})
+        for name, environment in environments.items():
+            version = versions.get(environment.active or "")
+            if (
+                version
+                and version.revision.startswith(_FOLDER_REVISION)
+                and isinstance(environment.endpoint, OF_THE_HUB)
+            ):
+                raise PydanticCustomError(
+                    "of_the_hub",
+                    "is {version}, a folder of this repository, and {address} serves models of the Hub",
+                    {"version": environment.active, "address": environment.endpoint.address, "name": name},
+                )
+        return versions
 
     def target(self, version: str) -> Target:
         """What an endpoint serves when that version is active there.

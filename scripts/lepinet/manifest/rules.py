@@ -15,7 +15,7 @@ from lepinet.manifest.problems import Finding
 Path = tuple[str, ...]
 
 _SETTINGS = ("known_images", "species", "gates", "retention")
-_ENVIRONMENT_SETTINGS = ("registry", "endpoint", "reference", "override", "frozen")
+_ENVIRONMENT_SETTINGS = ("registry", "endpoint", "reference", "override", "frozen", "auto_rollback")
 _MAY_GROW = ("notes", "links")
 # What a verdict and a deployment stand on: these and `active` are two changes.
 _GROUND = ("known_images", "species", "gates", "environments", "registry", "endpoint", "reference")
@@ -101,7 +101,14 @@ def findings(change: Change) -> list[Finding]:
         # What the file once was is right again, so every revert is; photos need not come back with the file, though.
         back = change.material in change.material_then
         return [] if back else [finding for finding in together if finding.path in (("known_images",), ("species",))]
-    return [*_rewritten(change), *_frozen(change, before), *_promoted(change, before), *together, *_retired(change)]
+    return [
+        *_imported(change),
+        *_rewritten(change),
+        *_frozen(change, before),
+        *_promoted(change, before),
+        *together,
+        *_retired(change),
+    ]
 
 
 def _altered(change: Change) -> Iterator[Path]:
@@ -133,6 +140,17 @@ def _together(change: Change, moved: Sequence[str]) -> Iterator[Finding]:
                 what += " (or its files)"
             message = f"{what} and {moved[0]}.active must not change together"
             yield Finding(path, message, "make it two changes, each reviewed on its own", at_key=True)
+
+
+def _imported(change: Change) -> Iterator[Finding]:
+    """Old names and guessed revisions come with the file's first state, or come back."""
+    known = {name for state in change.past for name in state.manifest.versions}
+    for name in change.registered:
+        version = change.after.versions[name]
+        for key in ("legacy", "revision_guessed"):
+            if getattr(version, key) and name not in known:
+                message = f"{name} says {key}, and that is for what `lepinet import` found before this file was there"
+                yield Finding(("versions", name, key), message, "register it under a new name: lepinet register")
 
 
 def _rewritten(change: Change) -> Iterator[Finding]:

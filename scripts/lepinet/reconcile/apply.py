@@ -37,7 +37,7 @@ def reconcile(
     """
     judged: tuple[Snapshot, Judgement] | None = None
     for _ in range(ROUNDS):
-        before = run.registry.snapshot(declared.environment)
+        before = run.registry.snapshot(declared.environment, declared.versions)
         plan = make_plan(declared, before, _observe(run), mend=mend, retry=retry)
         if _needs_judgement(plan, declared) and not (judged and _same_question(judged[0], before)):
             judged = (before, judge(before))
@@ -93,6 +93,7 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
                 claimant_label=run.actor,
                 lease_seconds=run.timings.lease,
                 declares=declared.version,
+                versions=declared.versions,
                 accept_history=run.accept_history,
             )
         except RegistryRefusal as refusal:
@@ -175,15 +176,15 @@ def _act(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judg
     except RefusedError as refused:
         # Such as figures that the database does not take: visitors must not be left with what cannot be recorded.
         return deployment.fail(plan.aim, plan.way_back, FailedError(Failure.PROOF, refused.what))
-    # A hand may have moved the endpoint since the proof: then what was flipped is not what answers.
+    # A hand may have moved the endpoint since the proof, or it has failed: then what was flipped is not what answers.
     state = _observe(run)
-    if state and not plan.aim.same_files(state.target):
+    if state and not state.follows_registry and (state.failed or not plan.aim.same_files(state.target)):
         return None
     if stopped := _stopped(plan):
         return stopped
     if plan.aim != declared.target:
         return None
-    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live")
+    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live", deployed=True)
 
 
 def _stopped(plan: Plan) -> Outcome | None:
@@ -222,11 +223,13 @@ def _begin(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Ju
     return deployment
 
 
-def _refuse(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Outcome:
+def _refuse(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judgement | None) -> Outcome | None:
     sentence = judgement.sentence if judgement else "refused"
     deployment = _begin(run, lease, declared, plan, judgement)
     failure = (judgement.refused if judgement else None) or Failure.VERDICT
     run.registry.fail_deployment(deployment.id, lease.claimant, failure, sentence)
+    if plan.flip:
+        return None  # a killed run has flipped it unproved; the next plan brings the way back
     if plan.move:
         deployment.put_back(plan.aim)
     serves = f"{plan.environment} still serves {plan.aim.version}; " if plan.way_back else ""

@@ -14,7 +14,7 @@ from lepinet.evaluation.metrics import Metrics, measure
 from lepinet.reconcile.lease import Lease
 from lepinet.reconcile.proof import Proof
 from lepinet.reconcile.run import Ending, Judgement, Outcome, Run
-from lepinet.registry.records import Failure, PerformanceLog
+from lepinet.registry.records import DeploymentKind, Failure, PerformanceLog
 from lepinet.registry.refusals import RegistryRefusal
 from lepinet.target import Target
 
@@ -36,8 +36,12 @@ class Deployment:
     id: UUID
     environment: str
 
-    def reach(self, target: Target) -> Proof | None:
+    def reach(self, target: Target, *, back: bool = False) -> Proof | None:
         """Set the endpoint to the target, wait until it answers, and prove it.
+
+        Args:
+            target: the deployment's, else its way back.
+            back: it is the way back: a registry that flips before the proof was flipped when the failure was recorded.
 
         Raises:
             FailedError: it did not get there, or is not what was tested.
@@ -47,26 +51,26 @@ class Deployment:
             self._step("prove", "no endpoint: nothing to move or prove")
             return None
         state = endpoint.observe()
-        if not (target.same_files(state.target) and state.ready):
-            self._step("move", f"to {target}")
+        if state.follows_registry:
+            if not back:
+                self.run.registry.activate(self.id, self.lease.claimant, proved=False)
+                self._step("flip", f"to {target}, not proved yet: it may answer meanwhile")
+            return self._followed(endpoint, target)
+        there = target.same_files(state.target) and state.ready
+        if not there:
             # The claim has judged history. What the endpoint follows beyond that is no newer commit of main: main was
             # rewritten, or an emergency came from a branch. Looked at before the lease is renewed, so that a run which
             # a newer one has overtaken is refused there.
-            order = Order(target, self.run.generation, accept_history=(state.generation or 0) > self.run.generation)
-            self.lease.fresh()
-            try:
-                endpoint.move(order)
-            except RegistryRefusal:
-                raise
-            except RefusedError as error:
-                raise FailedError(Failure.MOVE, f"the endpoint refuses {target}: {error.what}") from error
+            backwards = (state.generation or 0) > self.run.generation
+            self._move(endpoint, Order(target, self.run.generation, accept_history=backwards))
+        if not there or endpoint.steady > 1:
             self._wait(endpoint, target)
-        url = endpoint.predict_url()
-        if url is None:
+        address = endpoint.address()
+        if address is None:
             self._step("prove", "this kind of endpoint cannot be asked")
             return None
         try:
-            proof = self.run.prove(url, target)
+            proof = self.run.prove(address, target)
         except OutsideError as error:
             # A model that is loaded and does not answer photos has failed; visitors must not wait for a next run.
             silent = f"the endpoint runs, but does not answer: {error.what}"
@@ -86,11 +90,15 @@ class Deployment:
 
     def fail(self, aim: Target, way_back: Target | None, failed: FailedError) -> Outcome:
         """Record the failure first, then put the endpoint back: a kill in between leaves something to go by."""
-        self.run.registry.fail_deployment(self.id, self.lease.claimant, failed.failure, failed.what)
+        row = self.run.registry.fail_deployment(self.id, self.lease.claimant, failed.failure, failed.what)
         no = f"{aim.version} was not activated: {failed.what}."
         if way_back is None or way_back.same_files(aim):
             where = "there is no way back" if way_back is None else "the way back is the same version"
-            sentence = f"{no} The endpoint stays on {aim}, since {where}; the database was not touched."
+            database = "the database says so too" if row.flipped_at else "the database was not touched"
+            sentence = f"{no} The endpoint stays on {aim}, since {where}; {database}."
+            return Outcome(self.environment, Ending.REFUSED, sentence)
+        if row.flipped_at and row.kind is DeploymentKind.EMERGENCY:
+            sentence = f"{aim.version} is not proved: {failed.what}. The database stays on it, as a person pinned it."
             return Outcome(self.environment, Ending.REFUSED, sentence)
         self.put_back(way_back)
         ending = Ending.REFUSED if failed.failure is Failure.PROOF else Ending.OUTSIDE
@@ -104,7 +112,7 @@ class Deployment:
             UnfinishedError: it is not back; the next run goes on.
         """
         try:
-            self.reach(way_back)
+            self.reach(way_back, back=True)
         except FailedError as failed:
             raise UnfinishedError(
                 f"the endpoint of {self.environment} is not back on {way_back}: {failed.what}",
@@ -112,17 +120,27 @@ class Deployment:
             ) from failed
         self._step("put back", f"on {way_back}, proved")
 
+    def _move(self, endpoint: Endpoint, order: Order) -> None:
+        self._step("move", f"to {order.target}")
+        try:
+            endpoint.move(order, self.lease.fresh)
+        except RegistryRefusal:
+            raise
+        except RefusedError as error:
+            raise FailedError(Failure.MOVE, f"the endpoint refuses {order.target}: {error.what}") from error
+
     def _wait(self, endpoint: Endpoint, target: Target) -> None:
         deadline = time.monotonic() + self.run.timings.move
-        pause, said = 0.05, ""
+        pause, said, steady = 0.05, "", 0
         while True:
             detail = "not answering"
             try:
                 state = endpoint.observe()
             except OutsideError as error:
-                detail = error.what
+                detail, steady = error.what, 0
             else:
-                if target.same_files(state.target) and state.ready:
+                steady = steady + 1 if target.same_files(state.target) and state.ready else 0
+                if steady >= endpoint.steady:
                     return
                 if target.same_files(state.target) and state.failed:
                     raise FailedError(Failure.MOVE, f"the endpoint cannot serve {target}: {state.detail}")
@@ -134,8 +152,38 @@ class Deployment:
                 self.run.tell(f"{self.environment}: {detail}")
                 said = detail
             self.lease.still_held()
-            time.sleep(pause)
+            time.sleep(self.run.timings.poll if steady else pause)
             pause = min(2 * pause, self.run.timings.poll)
+
+    def _followed(self, endpoint: Endpoint, target: Target) -> Proof | None:
+        """Ask until the backend answers as the flipped version does; it looks at the registry when it likes.
+
+        Raises:
+            FailedError: it does not, in time.
+        """
+        deadline = time.monotonic() + self.run.timings.follow
+        address = endpoint.address()
+        said = ""
+        while address is not None:
+            try:
+                proof = self.run.prove(address, target)
+            except OutsideError as error:
+                sentence = f"the backend does not answer: {error.what}"
+            else:
+                sentence = proof.sentence
+                if proof.agreed:
+                    self._step("prove", sentence)
+                    return proof
+            if time.monotonic() > deadline:
+                self._step("prove", sentence)
+                late = f"{self.run.timings.follow:g} s after the flip {sentence}"
+                raise FailedError(Failure.PROOF, late)
+            if sentence != said:
+                self.run.tell(f"{self.environment}: {sentence}")
+                said = sentence
+            self.lease.still_held()
+            time.sleep(self.run.timings.poll)
+        return None
 
     def _step(self, step: str, text: str) -> None:
         self.run.tell(f"{self.environment}: {step}: {text}")

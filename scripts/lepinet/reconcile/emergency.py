@@ -61,7 +61,7 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
                 where=error.where,
                 todo=f"then run: lepinet reconcile -e {environment}, which goes on",
             ) from error
-    return Outcome(environment, Ending.DONE, f"{target} is live and pinned: {reason}")
+    return Outcome(environment, Ending.DONE, f"{target} is live and pinned: {reason}", deployed=True)
 
 
 def _served(run: Run) -> Target | None:

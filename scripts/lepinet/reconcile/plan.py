@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from lepinet.endpoints import EndpointState
 from lepinet.manifest.model import ModelVersion
-from lepinet.registry.records import DeploymentKind, DeploymentRow, DeploymentStatus, Failure, Snapshot
+from lepinet.registry.records import NEWEST, DeploymentKind, DeploymentRow, DeploymentStatus, Failure, Snapshot
 from lepinet.target import Target
 
 
@@ -57,6 +57,8 @@ class Plan:
     """The endpoint is not set to the aim, or does not answer with it yet."""
     flip: bool = False
     """The registry does not say the aim, or has not recorded how it came to it."""
+    flip_first: bool = False
+    """The endpoint follows the registry: it flips before the proof."""
     way_back: Target | None = None
     deployment: DeploymentRow | None = None
     """The deployment that is put back or followed."""
@@ -75,12 +77,16 @@ class Plan:
         steps = [f"register {name}" for name in self.register]
         if self.action is Action.REFUSE:
             steps.append("record the refusal")
+        flip = f"flip the registry to {self.aim.version}"
+        if self.flip and self.flip_first:
+            unproved = f"{flip}, which the endpoint follows: {self.aim.version} may answer before it is proved"
+            return (*steps, unproved, "prove the endpoint on the known images, else flip back")
         if self.move:
             steps += [f"move the endpoint to {self.aim}", "prove it on the known images"]
         elif self.flip:
             steps.append("prove the endpoint on the known images")
         if self.flip:
-            steps.append(f"flip the registry to {self.aim.version}")
+            steps.append(flip)
         return tuple(steps)
 
     def lines(self) -> tuple[str, ...]:
@@ -123,7 +129,8 @@ def make_plan(
     way_back = _way_back(seen)
     if held:
         aim = way_back or declared.target
-        return seen.plan(Action.REFUSE, aim, move=way_back is not None and seen.must_move(aim), way_back=way_back)
+        move, flip = way_back is not None and seen.must_move(aim), way_back is not None and seen.flipped_unproved(aim)
+        return seen.plan(Action.REFUSE, aim, move=move, flip=flip, way_back=way_back)
     return _deploy(seen, declared.target, way_back)
 
 
@@ -160,6 +167,7 @@ class _Seen:
             register=() if self.taken() else missing,
             move=move,
             flip=flip,
+            flip_first=self._follows_registry,
             way_back=way_back,
             deployment=deployment,
             stop=stop,
@@ -168,7 +176,17 @@ class _Seen:
 
     def must_move(self, aim: Target) -> bool:
         """The endpoint is set to something else, or does not answer with the aim yet."""
-        return self.endpoint is not None and not (aim.same_files(self.endpoint.target) and self.endpoint.ready)
+        if self.endpoint is None or self.endpoint.follows_registry:
+            return False
+        return not (aim.same_files(self.endpoint.target) and self.endpoint.ready)
+
+    def flipped_unproved(self, way_back: Target) -> bool:
+        """A killed run has flipped the registry for an endpoint that follows it, and nobody has proved that."""
+        return self._follows_registry and self.snapshot.environment.active != way_back.version
+
+    @property
+    def _follows_registry(self) -> bool:
+        return self.endpoint is not None and self.endpoint.follows_registry
 
     def target_of(self, version: str | None) -> Target | None:
         """A version by name: as the manifest has it, else as its row does."""
@@ -247,15 +265,19 @@ class _Seen:
     def _differences(self) -> tuple[str, ...]:
         """What registry and manifest say differently of figures, and the rows that no manifest knows."""
         notes = []
+        waiting = 0
         for row in self.snapshot.versions:
             version = self.declared.versions.get(row.version_name)
             if version is None:
+                waiting += 1
                 notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
                 continue
             for figure in ("training_image_count", "accuracy_score"):
                 logged, written = getattr(row, figure), getattr(version, figure)
                 if None not in {logged, written} and logged != written:
                     notes.append(f"{row.version_name}: {figure} is {written} in models.yaml, {logged} in the registry")
+        if waiting >= NEWEST:
+            notes.append("waiting: … and perhaps more: lepinet versions lists them all")
         return tuple(notes)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from lepinet.endpoints import Endpoint, Progress
+from lepinet.endpoints import Address, Endpoint, Progress
 from lepinet.evaluation.answers import Answers
 from lepinet.reconcile.lease import Place
 from lepinet.reconcile.proof import Proof
@@ -33,6 +33,8 @@ class Outcome:
     environment: str
     ending: Ending
     sentence: str
+    deployed: bool = False
+    """It brought what is live now."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Run:
     """None: nothing is served from a machine of ours (models on the phone)."""
     timings: Timings
     tell: Progress
-    prove: Callable[[str, Target], Proof]
-    """Asks the endpoint at a URL about the known images, as a target should answer them."""
+    prove: Callable[[Address, Target], Proof]
+    """Asks the endpoint at an address about the known images, as a target should answer them."""
     actor: str
     reason: str | None
     repository: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -28,7 +28,8 @@ R = TypeVar("R", bound=Record)
 class Transport(Protocol):
     """How a SQL function of the registry is called; one kind of registry is one transport.
 
-    A call may be repeated: every function does no harm when it is called again with the same ids.
+    A call may be repeated: every function does no harm when it is called again with the same ids. Lists and mappings
+    are JSON, tuples are arrays.
     """
 
     def call(self, function: str, **arguments: Any) -> Any:
@@ -47,8 +48,17 @@ class Registry:
     def __init__(self, transport: Transport) -> None:
         self._call = transport.call
 
-    def snapshot(self, environment: str) -> Snapshot:
-        return _read(Snapshot, self._call("registry_snapshot", environment=environment))
+    def snapshot(self, environment: str, versions: Collection[str] = ()) -> Snapshot:
+        """All that a plan needs of one environment, in one round trip; `versions` are the names it asks about."""
+        return _read(Snapshot, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
+
+    def versions(self) -> Iterator[VersionRow]:
+        """Every version's row, by name; asked for page by page."""
+        after: str | None = None
+        while rows := self._call("list_model_versions", after=after):
+            page = [_read(VersionRow, row) for row in rows]
+            yield from page
+            after = page[-1].version_name
 
     def log_version(
         self,
@@ -103,6 +113,13 @@ class Registry:
         )
         return answers
 
+    def tested_answers(self, version_name: str, environment: str) -> dict[str, Any] | None:
+        """`details` of the known-image test with which this version was activated last, there or elsewhere."""
+        answers: dict[str, Any] | None = self._call(
+            "tested_answers", version_name=version_name, environment=environment
+        )
+        return answers
+
     def claim(
         self,
         environment: str,
@@ -115,9 +132,12 @@ class Registry:
         claimant_label: str,
         lease_seconds: float,
         declares: str,
+        versions: Collection[str] = (),
         accept_history: str | None = None,
     ) -> Claim:
         """Ask for the right to write to an environment; `granted` is False while another run holds it.
+
+        `declares` is the version in `active`; `versions` are the names that the answer's snapshot is asked about.
 
         Raises:
             RegistryRefusal: 409 with hint `read again` (another commit was recorded meanwhile) or `superseded`;
@@ -136,6 +156,7 @@ class Registry:
                 claimant_label=claimant_label,
                 lease_seconds=lease_seconds,
                 declares=declares,
+                versions=tuple(versions),
                 accept_history=accept_history,
             ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, LiteralString
@@ -31,6 +32,27 @@ _BY_HAND: Final[Mapping[str, Mapping[str, LiteralString]]] = {
     },
 }
 """The tables of the old guide, with the types of their columns."""
+_ADDED: Final[Mapping[str, Mapping[str, LiteralString]]] = {
+    "model_versions": {
+        "revision": "text",
+        "notes": "text",
+        "links": "jsonb",
+        "metrics": "jsonb",
+        "activated_at": "timestamp with time zone",
+    },
+    "model_performance_logs": {
+        "environment": "text",
+        "kind": "text",
+        "top3_accuracy": "double precision",
+        "details": "jsonb",
+        "commit_sha": "text",
+    },
+}
+"""The columns that the migrations add, unless they are there."""
+_ALWAYS_KNOWN: Final = frozenset(
+    {"id", "version_name", "file_path", "is_active", "created_at", "model_version_id", "test_date"}
+)
+"""Columns of which LepiNet has a value for every row."""
 _AS_GOOD: Final = {
     "text": ("character varying",),
     "integer": ("smallint", "bigint"),
@@ -45,8 +67,8 @@ _NEW: Final = ("environments", "model_deployments", "deployment_events", "active
 _ROLES: Final = ("anon", "authenticated", "service_role")
 
 _COLUMNS: Final = """
-    select a.attname, format_type(a.atttypid, null),
-      a.attnotnull and not a.atthasdef and a.attidentity = '' and a.attgenerated = ''
+    select a.attname, format_type(a.atttypid, null), a.attnotnull,
+      a.atthasdef or a.attidentity <> '' or a.attgenerated <> ''
     from pg_attribute a where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
 _KIND: Final = "select relkind from pg_class where relnamespace = 'public'::regnamespace and relname = %s"
@@ -57,6 +79,16 @@ _OWNED: Final = """
 _KEY: Final = """
     select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
     where i.indrelid = %s::regclass and i.indisunique and i.indnkeyatts = 1 and i.indpred is null and a.attname = 'id'
+"""
+_MADE_FUNCTION: Final = re.compile(r"create or replace function public\.(\w+)")
+_MADE_INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
+_SAME_FUNCTIONS: Final = """
+    select format('%%I.%%I(%%s)', 'public', proname, pg_get_function_identity_arguments(oid)), proname
+    from pg_proc where pronamespace = 'public'::regnamespace and proname = any (%s) order by 1
+"""
+_SAME_INDEXES: Final = """
+    select relname from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('i', 'I') and relname = any (%s) order by 1
 """
 _WITHOUT: Final = "select count(*) from public.model_versions where {} is null"
 # As JSON: a column that is not there is null.
@@ -124,13 +156,17 @@ class Adoption:
     after: Mapping[tuple[str, str], str]
 
 
-def require_no_conflicts(connection: Connection) -> None:
+def require_no_conflicts(connection: Connection, migrations: str) -> None:
     """Look at everything in the database that the migrations would meet; nothing where they were applied already.
+
+    Args:
+        connection: the owner's.
+        migrations: their SQL.
 
     Raises:
         ConflictsError: with all that is in the way.
     """
-    if not _is_taken_over(connection) and (conflicts := tuple(_conflicts(connection))):
+    if not _is_taken_over(connection) and (conflicts := tuple(_conflicts(connection, migrations))):
         raise ConflictsError(conflicts)
 
 
@@ -140,7 +176,6 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
     Raises:
         ConflictsError: with all that is in the way.
     """
-    require_no_conflicts(connection)
     if _is_taken_over(connection) or not (tables := [table for table in _BY_HAND if _kind(connection, table)]):
         return None
     rows = {table: _count(connection, "select count(*) from public.{}", table) for table in tables}
@@ -170,10 +205,12 @@ def _in_words(columns: list[str] | None, writes: list[str], policies: list[str] 
 
 
 def _is_taken_over(connection: Connection) -> bool:
-    return bool(connection.execute("select where to_regnamespace('lepinet') is not null").rowcount)
+    # Not by the schema alone: a project may have had one of that name for something else.
+    return bool(connection.execute("select where to_regproc('lepinet.refuse') is not null").rowcount)
 
 
-def _conflicts(connection: Connection) -> Iterator[Conflict]:
+def _conflicts(connection: Connection, migrations: str) -> Iterator[Conflict]:
+    yield from _same_names(connection, migrations)
     for name in (*_NEW, *_BY_HAND):
         kind = _kind(connection, name)
         if kind and (name in _NEW or kind not in {"r", "p"}):
@@ -187,18 +224,36 @@ def _conflicts(connection: Connection) -> Iterator[Conflict]:
             yield from _in_table(connection, name)
 
 
+def _same_names(connection: Connection, migrations: str) -> Iterator[Conflict]:
+    """Functions, of other arguments or results too: a call by name would find two. Indexes: a name is one thing's."""
+    for function, name in connection.execute(_SAME_FUNCTIONS, [_MADE_FUNCTION.findall(migrations)]):
+        renamed = f"alter routine {function} {_statement('rename to {};', f'{name}_by_hand')}"
+        yield Conflict(f"{function} is a function of this project's own, and LepiNet needs the name", renamed)
+    for (name,) in connection.execute(_SAME_INDEXES, [_MADE_INDEX.findall(migrations)]):
+        renamed = _statement("alter index public.{} rename to {};", name, f"{name}_by_hand")
+        yield Conflict(f"public.{name} is an index of this project's own, and LepiNet needs the name", renamed)
+
+
 def _in_table(connection: Connection, table: str) -> Iterator[Conflict]:
     away = _statement("alter table public.{} rename to {};", table, f"{table}_by_hand")
     expected = _BY_HAND[table]
-    found = {name: (kind, needed) for name, kind, needed in connection.execute(_COLUMNS, [f"public.{table}"])}
+    added = _ADDED[table]
+    found = {name: column for name, *column in connection.execute(_COLUMNS, [f"public.{table}"])}
     if missing := [column for column in _NEEDED[table] if column not in found]:
         yield Conflict(f"public.{table} has no {' and no '.join(missing)}: it is another table of that name", away)
         return
-    for column, (kind, needed) in found.items():
+    for column, (kind, not_null, filled) in found.items():
         right = expected.get(column)
-        if right is None and needed:
+        # Where it has no value for a column of its own, it says so: a default does not come in then.
+        ours = column in expected or column in added
+        if not_null and not (column in _ALWAYS_KNOWN if ours else filled):
             free = _statement("alter table public.{} alter column {} drop not null;", table, column)
-            yield Conflict(f"public.{table}.{column} needs a value, which LepiNet does not know", free)
+            yield Conflict(f"public.{table}.{column} needs a value, which LepiNet does not always know", free)
+        if column in added and kind != added[column]:
+            renamed = _statement("alter table public.{} rename column {} to {};", table, column, f"{column}_by_hand")
+            yield Conflict(
+                f"public.{table}.{column} is {kind}, and LepiNet needs the name for {added[column]}", renamed
+            )
         elif right == "uuid" != kind:
             yield Conflict(f"public.{table}.{column} is {kind}, and not uuid: it is another table of that name", away)
         elif right and kind != right and kind not in _AS_GOOD.get(right, ()):

@@ -19,6 +19,7 @@ import httpx
 from lepinet.errors import LepinetError, OutsideError
 from lepinet.registry import refusals
 from lepinet.registry.project import Project
+from lepinet.registry.sign_in import is_sign_in
 
 _OF_THE_DATABASE: Final = re.compile(r"[0-9A-Z]{5}")
 _UNKNOWN_FUNCTION: Final = frozenset({"PGRST202", "PGRST205"})
@@ -30,7 +31,7 @@ _LOST_ON_THE_WAY: Final = frozenset({500, 502, 504, 520, 524, 544})
 """Statuses of what stands before the API: the API itself may have carried the call out."""
 _CONNECTION_LOST: Final = frozenset({"57P01", "57P02", "57P03", "PGRST001"})
 _PAUSED: Final = "a free project without visitors is paused after a week: restore it in its dashboard"
-_COPY_KEY: Final = "copy the project's secret key again (in its dashboard: Settings, API Keys) to SUPABASE_SERVICE_KEY"
+_SIGN_IN: Final = "set SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD in its place: then LepiNet signs in by itself"
 _AGAIN: Final = f"{refusals.AGAIN}, and at https://status.supabase.com"
 _NO_API: Final = f"is SUPABASE_URL the project's, and no sign-in page of this network in between? Else {_PAUSED}"
 _WORDS: Final = {
@@ -41,6 +42,12 @@ _WORDS: Final = {
     540: ("the project is paused", _PAUSED),
     544: ("the project took too long", _AGAIN),
 }
+_RIGHTS: Final = "is SUPABASE_SERVICE_KEY the secret key? Else: lepinet db migrate, which grants what is needed"
+_USERS_RIGHTS: Final = "a user may do what its app_metadata.role allows, see docs/access.md; else: SUPABASE_SERVICE_KEY"
+_RIGHT_USER: Final = (
+    "are SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD those of a user of this project (in its dashboard: "
+    "Authentication, Users)?"
+)
 _SHOWN: Final = 200
 
 
@@ -56,6 +63,8 @@ class Refusal:
     detail: str | None
     retry_after: float
     """Seconds that it asks to be left alone."""
+    signing_in: bool
+    """It refuses to sign somebody in; nothing was asked of the registry yet."""
 
     @property
     def passing(self) -> bool:
@@ -65,12 +74,13 @@ class Refusal:
     @property
     def maybe_done(self) -> bool:
         """The call may have been carried out all the same."""
-        return self.code in _CONNECTION_LOST or (not self.code and self.status in _LOST_ON_THE_WAY)
+        lost = self.code in _CONNECTION_LOST or (not self.code and self.status in _LOST_ON_THE_WAY)
+        return lost and not self.signing_in
 
     def explained(self, project: Project) -> LepinetError:
         where, said = project.host, project.hidden(self.said)
         if _OF_THE_DATABASE.fullmatch(self.code):
-            rights = "is SUPABASE_SERVICE_KEY the secret key? Else: lepinet db migrate, which grants what is needed"
+            rights = _USERS_RIGHTS if project.user else _RIGHTS
             return refusals.explained(self.code, said, where, rights=rights, hint=self.hint, detail=self.detail)
         if self.code in _UNKNOWN_FUNCTION:
             return refusals.not_migrated(said, where)
@@ -78,6 +88,10 @@ class Refusal:
         return OutsideError(what, where=where, todo=todo)
 
     def _in_words(self, project: Project, said: str) -> tuple[str, str]:
+        if self.signing_in and project.user and self.status in {400, 403, 422}:
+            return f"the project does not sign in {project.user.email}: {said}", _RIGHT_USER
+        if self.status == 401 and self.code and project.user:
+            return self._about_the_token(project, said)
         if self.status == 401:
             return self._about_the_key(project, said)
         if self.status in _WORDS:
@@ -88,11 +102,19 @@ class Refusal:
         return f"the project's API failed (HTTP {self.status}): {said}", _AGAIN
 
     def _about_the_key(self, project: Project, said: str) -> tuple[str, str]:
+        kind = "publishable" if project.user else "secret"
+        copy = f"copy the project's {kind} key again (in its dashboard: Settings, API Keys) to {project.key_setting}"
         if ended := project.key_ended:
-            return f"the project's key expired on {ended:%Y-%m-%d}", _COPY_KEY
+            return f"the project's key expired on {ended:%Y-%m-%d}", copy
         if self.code == "PGRST303":
-            return f"the project's key does not count now: {said}", f"is this machine's clock right? Else {_COPY_KEY}"
-        return f"the project does not take the key: {said}", f"{_COPY_KEY}; is it another project's, or was it deleted?"
+            return f"the project's key does not count now: {said}", f"is this machine's clock right? Else {copy}"
+        return f"the project does not take the key: {said}", f"{copy}; is it another project's, or was it deleted?"
+
+    def _about_the_token(self, project: Project, said: str) -> tuple[str, str]:
+        if ended := project.token_ended:
+            return f"SUPABASE_USER_TOKEN expired at {ended:%Y-%m-%d %H:%M} UTC", f"sign in again, or {_SIGN_IN}"
+        otherwise = _SIGN_IN if project.user and project.user.token else _AGAIN
+        return f"the project does not take the user's token: {said}", f"is this machine's clock right? Else {otherwise}"
 
 
 def read_refusal(response: httpx.Response) -> Refusal:
@@ -105,10 +127,11 @@ def read_refusal(response: httpx.Response) -> Refusal:
     return Refusal(
         response.status_code,
         _text(fields.get("code")) or "",
-        _text(fields.get("message")) or _text(fields.get("error")) or _page(response),
+        _text(fields.get("message")) or _text(fields.get("msg")) or _text(fields.get("error")) or _page(response),
         _text(fields.get("hint")),
         _text(fields.get("details")),
         _seconds(response.headers.get("Retry-After", "")),
+        is_sign_in(response.request),
     )
 
 

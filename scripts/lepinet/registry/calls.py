@@ -118,6 +118,8 @@ class _Call:
 
 def _parameter(value: Any) -> Any:
     """As psycopg wants it: JSON marked as such; numbers as text, which takes the type of the function's parameter."""
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, dict | list):
         return Jsonb(value)
     if isinstance(value, int | float) and not isinstance(value, bool):

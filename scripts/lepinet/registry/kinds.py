@@ -7,12 +7,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import assert_never
 
+import psycopg
+
 from lepinet.errors import UsageError
 from lepinet.manifest.model import RegistrySettings
 from lepinet.registry import Registry
-from lepinet.registry.calls import Connection
+from lepinet.registry.calls import Connection, explained
 from lepinet.registry.postgres import Address, PostgresTransport
-from lepinet.registry.project import Project, reference
+from lepinet.registry.project import Project, User, reference
+from lepinet.registry.records import OldRow
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 
@@ -52,6 +55,26 @@ def open_registry(
             assert_never(kind.kind)
 
 
+def old_rows(
+    kind: RegistrySettings, folder: Callable[[], Path], settings: Settings, timings: Timings
+) -> tuple[OldRow, ...]:
+    """The rows of `model_versions` as they stand, in a database that has seen no migration too.
+
+    Arguments and errors as `open_registry`; the settings are those that every environment shares.
+    """
+    if kind.kind == "supabase":
+        from lepinet.registry.supabase import SupabaseTransport  # noqa: PLC0415  # as above
+
+        with closing(SupabaseTransport(_project(kind, settings, None), timings)) as supabase:
+            return tuple(OldRow.model_validate(row) for row in supabase.rows("model_versions"))
+    with open_database(kind, None, folder, settings, timings) as (connection, where):
+        try:
+            found = connection.execute("select to_jsonb(v) from public.model_versions v order by v.id").fetchall()
+        except psycopg.Error as error:
+            raise explained(error, where) from None
+        return tuple(OldRow.model_validate(row) for (row,) in found)
+
+
 def embedded_folder(folder: Path) -> Path:
     """Where the embedded registry lies among a repository's data on this machine."""
     return folder / "registry"
@@ -59,18 +82,47 @@ def embedded_folder(folder: Path) -> Path:
 
 def _project(kind: RegistrySettings, settings: Settings, environment: str | None) -> Project:
     url = _project_url(kind, settings, environment)
-    key = settings.get("SUPABASE_SERVICE_KEY", environment)
     if not url:
         raise UsageError(
             f"no SUPABASE_URL {settings.places}",
             todo="It is https://….supabase.co (in the project's dashboard: Connect, API).",
         )
-    if not key:
+    if key := settings.get("SUPABASE_SERVICE_KEY", environment):
+        return Project(url, key)
+    if user := _user(settings, environment):
+        return Project(url, _users_key(settings, environment), user)
+    raise UsageError(
+        f"no SUPABASE_SERVICE_KEY {settings.places}",
+        todo="It is the project's secret key, sb_secret_… (in its dashboard: Settings, API Keys). Or sign in as a user "
+        "with less rights: SUPABASE_PUBLISHABLE_KEY, SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD.",
+    )
+
+
+def names_somebody(settings: Settings, environment: str | None) -> bool:
+    """Whether the settings say who asks a Supabase project: by its service key, or as one of its users."""
+    return bool(settings.get("SUPABASE_SERVICE_KEY", environment) or _user(settings, environment))
+
+
+def _user(settings: Settings, environment: str | None) -> User | None:
+    if token := settings.get("SUPABASE_USER_TOKEN", environment):
+        return User(token=token)
+    email, password = (settings.get(f"SUPABASE_USER_{what}", environment) for what in ("EMAIL", "PASSWORD"))
+    if not email:
+        return None
+    if not password:
         raise UsageError(
-            f"no SUPABASE_SERVICE_KEY {settings.places}",
-            todo="It is the project's secret key, sb_secret_… (in its dashboard: Settings, API Keys).",
+            f"no SUPABASE_USER_PASSWORD {settings.places}", todo=f"It is the one with which {email} signs in."
         )
-    return Project(url, key)
+    return User(email, password)
+
+
+def _users_key(settings: Settings, environment: str | None) -> str:
+    if key := settings.get("SUPABASE_PUBLISHABLE_KEY", environment):
+        return key
+    raise UsageError(
+        f"no SUPABASE_PUBLISHABLE_KEY {settings.places}",
+        todo="It is sb_publishable_… (in the project's dashboard: Settings, API Keys).",
+    )
 
 
 def _project_url(kind: RegistrySettings, settings: Settings, environment: str | None) -> str | None:
@@ -97,7 +149,7 @@ def _database_url(settings: Settings, environment: str | None) -> str:
 
 @contextmanager
 def open_database(
-    kind: RegistrySettings, environment: str, folder: Callable[[], Path], settings: Settings, timings: Timings
+    kind: RegistrySettings, environment: str | None, folder: Callable[[], Path], settings: Settings, timings: Timings
 ) -> Iterator[tuple[Connection, str]]:
     """A direct connection as the database's owner, for migrations, and the database's name for messages.
 

@@ -70,7 +70,7 @@ def apply(connection: Connection) -> list[Migration]:
     try:
         with connection.transaction():
             _prepare(connection, place)
-            require_no_conflicts(connection)
+            require_no_conflicts(connection, "".join(migration.sql for migration in migrations()))
             for migration in migrations():
                 place = f"{connection.info.dbname}, migration {migration}"
                 if _applied(connection, migration):

@@ -21,26 +21,47 @@ _DASHBOARD: Final = re.compile(
     r"https?://(app\.|www\.)?supabase\.(com|io)/dashboard/project/(?P<reference>[a-z0-9]{20})"
 )
 _KEY: Final = re.compile(r"[A-Za-z0-9_.=+/-]+")
+_SERVICE_KEY: Final = "SUPABASE_SERVICE_KEY"
+_USERS_KEY: Final = "SUPABASE_PUBLISHABLE_KEY"
 _READS_LITTLE: Final = "may read the active version and nothing else"
 _RIGHT_KEY: Final = (
     "it is the project's secret key, sb_secret_…, or the old kind's service_role (in its dashboard: Settings, API Keys)"
 )
+_RIGHT_USERS_KEY: Final = (
+    "it is the project's publishable key, sb_publishable_…, or the old kind's anon (in its dashboard: Settings, "
+    "API Keys)"
+)
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of a project, whose `app_metadata.role` says what it may do: by password, or signed in elsewhere."""
+
+    email: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    """What signing in elsewhere gave; it counts for an hour, unless the project says otherwise."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """Where a project answers, and a key that opens all of it. Its text shows no key.
+    """Where a project answers, and a key that opens all of it, or a user and the key for users. Its text shows no key.
 
     Raises:
-        UsageError: the one or the other cannot be right. Neither is repeated: a key may stand in the place of the URL.
+        UsageError: one of them cannot be right. None is repeated: a key may stand in the place of the URL.
     """
 
     url: str
     key: str = field(repr=False)
+    user: User | None = None
 
     def __post_init__(self) -> None:
         _check_url(self.url)
-        _check_key(self.key, self.reference)
+        if self.user is None:
+            _check_key(self.key, self.reference)
+        else:
+            _check_users_key(self.key, self.reference)
+            _check_token(self.user.token)
 
     @property
     def host(self) -> str:
@@ -56,16 +77,30 @@ class Project:
         return self.url.startswith("http://")
 
     @property
+    def bearer(self) -> str:
+        """What calls carry as their Authorization, as long as nobody has signed in by password."""
+        return (self.user.token if self.user else "") or self.key
+
+    @property
+    def key_setting(self) -> str:
+        """Where the key stands."""
+        return _USERS_KEY if self.user else _SERVICE_KEY
+
+    @property
     def key_ended(self) -> datetime | None:
         """Since when the key does not count any more, by this machine's clock; None when that cannot be said."""
-        with suppress(KeyError, TypeError, ValueError, OverflowError):
-            ended = datetime.fromtimestamp(_claims(self.key)["exp"], UTC)
-            return ended if ended < datetime.now(UTC) else None
-        return None
+        return _ended(self.key)
+
+    @property
+    def token_ended(self) -> datetime | None:
+        """The same of the user's token."""
+        return _ended(self.user.token) if self.user else None
 
     def hidden(self, text: str) -> str:
-        """Somebody else's text without the key, should it quote it."""
-        return text.replace(self.key, "***")
+        """Somebody else's text without the key and what the user signs in with, should it quote them."""
+        for secret in filter(None, (self.key, *((self.user.password, self.user.token) if self.user else ()))):
+            text = text.replace(secret, "***")
+        return text
 
 
 def reference(url: str) -> str | None:
@@ -91,18 +126,48 @@ def _check_key(key: str, project: str | None) -> None:
     if key.startswith("sb_secret_") and _KEY.fullmatch(key):
         return
     if key.startswith("sb_publishable_"):
-        raise UsageError(f"SUPABASE_SERVICE_KEY is the publishable key, which {_READS_LITTLE}", todo=_RIGHT_KEY)
+        raise UsageError(f"{_SERVICE_KEY} is the publishable key, which {_READS_LITTLE}", todo=_RIGHT_KEY)
     claims = _claims(key)
-    role, named = claims.get("role"), claims.get("ref")
-    if role == "anon":
-        raise UsageError(f"SUPABASE_SERVICE_KEY is the anon key, which {_READS_LITTLE}", todo=_RIGHT_KEY)
-    if role != "service_role":
-        raise UsageError("SUPABASE_SERVICE_KEY is no key that opens a project", todo=_RIGHT_KEY)
+    if claims.get("role") == "anon":
+        raise UsageError(f"{_SERVICE_KEY} is the anon key, which {_READS_LITTLE}", todo=_RIGHT_KEY)
+    if claims.get("role") != "service_role":
+        raise UsageError(f"{_SERVICE_KEY} is no key that opens a project", todo=_RIGHT_KEY)
+    _check_project(claims, project, _SERVICE_KEY)
+
+
+def _check_users_key(key: str, project: str | None) -> None:
+    if key.startswith("sb_publishable_") and _KEY.fullmatch(key):
+        return
+    claims = _claims(key)
+    if key.startswith("sb_secret_") or claims.get("role") == "service_role":
+        raise UsageError(f"{_USERS_KEY} is the secret key, which users do not need", todo=_RIGHT_USERS_KEY)
+    if claims.get("role") != "anon":
+        raise UsageError(f"{_USERS_KEY} is no key of a project", todo=_RIGHT_USERS_KEY)
+    _check_project(claims, project, _USERS_KEY)
+
+
+def _check_project(claims: Mapping[str, Any], project: str | None, setting: str) -> None:
+    named = claims.get("ref")
     if project and named and named != project:
         raise UsageError(
             f"the key is the project {named}'s, and the URL {project}'s",
-            todo="take both from one project; an environment's own are SUPABASE_URL_… and SUPABASE_SERVICE_KEY_…",
+            todo=f"take both from one project; an environment's own are SUPABASE_URL_… and {setting}_…",
         )
+
+
+def _check_token(token: str) -> None:
+    if token and _claims(token).get("role") != "authenticated":
+        raise UsageError(
+            "SUPABASE_USER_TOKEN is no token of a signed-in user",
+            todo="it is the access_token that signing in gives; or set SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD",
+        )
+
+
+def _ended(token: str) -> datetime | None:
+    with suppress(KeyError, TypeError, ValueError, OverflowError):
+        ended = datetime.fromtimestamp(_claims(token)["exp"], UTC)
+        return ended if ended < datetime.now(UTC) else None
+    return None
 
 
 def _claims(key: str) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -28,6 +28,9 @@ def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
 
 Moment = Annotated[datetime | None, WrapValidator(_or_none)]
 Share = Annotated[float | None, Field(ge=0, le=1), WrapValidator(_or_none)]
+Count = Annotated[int | None, Field(ge=0, lt=2**31), WrapValidator(_or_none)]
+Answer = Annotated[bool | None, WrapValidator(_or_none)]
+Text = Annotated[str | None, WrapValidator(_or_none)]
 Texts = Annotated[dict[str, str] | None, WrapValidator(_or_none)]
 Data = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
 
@@ -51,6 +54,19 @@ class VersionRow(Record):
     @property
     def target(self) -> Target | None:
         return Target(self.file_path, self.revision, self.version_name) if self.revision else None
+
+
+class OldRow(Record):
+    """A row of `model_versions` that no rule has looked at; what is missing or makes no sense counts as not said."""
+
+    version_name: Text = None
+    file_path: Text = None
+    revision: Text = None
+    training_image_count: Count = None
+    accuracy_score: Share = None
+    notes: Text = None
+    is_active: Answer = None
+    created_at: Moment = None
 
 
 class EnvironmentRow(Record):
@@ -126,6 +142,8 @@ class DeploymentRow(Record):
     failure: Failure | None
     error: str | None
     begun_at: datetime
+    flipped_at: datetime | None = None
+    """When the registry named its version; before the proof, where the endpoint follows the registry."""
     ended_at: datetime | None
 
     @property
@@ -133,16 +151,44 @@ class DeploymentRow(Record):
         return Target(self.file_path, self.revision, self.version) if self.revision else None
 
 
+NEWEST: Final = 20
+"""So many of the versions that nobody asked about come with a snapshot, as `lepinet.snapshot` has it."""
+
+
+class MonitorRow(Record):
+    """The last run of the monitor in an environment."""
+
+    version: str
+    seconds_ago: float
+    whole_seconds_ago: float | None
+    """Since the last run that asked the whole sample; None when there was none in the two days before this one."""
+    usual_ms: float | None
+    """What a photo usually takes, over earlier runs of this version; None when these are too few."""
+    notes: str | None = None
+    details: Data = None
+
+
 class Snapshot(Record):
     """All that a plan needs of one environment, read in one transaction."""
 
     environment: EnvironmentRow
     versions: tuple[VersionRow, ...]
+    """Oldest first: those that were asked about or that the environment names, and the `NEWEST` of all others."""
     deployments: tuple[DeploymentRow, ...]
     """Newest first: those begun since the last success but one, and every unfinished one."""
     succeeded: frozenset[str]
-    """Names of versions that have a succeeded deployment in this environment."""
+    """Names, among those asked about, of versions that have a succeeded deployment in this environment."""
     ever_deployed: bool
+    monitored: MonitorRow | None = None
+    """None where the monitor never ran; a claim does not ask."""
+
+    @property
+    def proved(self) -> str | None:
+        """The active version; its predecessor, while a deployment has flipped to it before the proof."""
+        for row in self.deployments:
+            if row.status is DeploymentStatus.STARTED and row.kind is DeploymentKind.MERGE and row.flipped_at:
+                return row.way_back.version if row.way_back else None
+        return self.environment.active
 
 
 class Claim(Record):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -18,13 +18,14 @@ from lepinet.errors import LepinetError, RefusedError
 from lepinet.registry.api import Refusal, connection_refused, read_refusal, unreachable
 from lepinet.registry.project import Project
 from lepinet.registry.refusals import no_answer
+from lepinet.registry.sign_in import Session, is_sign_in, sign_in
 from lepinet.timings import Timings
 
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 class SupabaseTransport:
-    """Calls SQL functions as the project's `service_role`, over connections that are kept.
+    """Calls SQL functions as the project's `service_role`, or as one of its users, over connections that are kept.
 
     A call that got lost is repeated, after longer and longer pauses: the registry's functions may be called again with
     the same ids. One whose answer did not come in time is not: that is for the caller to decide.
@@ -41,19 +42,38 @@ class SupabaseTransport:
         )
         self._client = SyncPostgrestClient(
             f"{project.url.rstrip('/')}/rest/v1",
-            headers={"apikey": project.key, "Authorization": f"Bearer {project.key}"},
+            headers={"apikey": project.key, "Authorization": f"Bearer {project.bearer}"},
             http_client=self._http,
             retry_enabled=False,
         )
+        self._session: Session | None = None
 
     def call(self, function: str, **arguments: Any) -> Any:
         given = {name: _as_json(value) for name, value in arguments.items()}
+        return self._answer(lambda client: client.rpc(function, given).execute(), function)
+
+    def rows(self, table: str) -> Iterator[dict[str, Any]]:
+        """Every row of a table with an `id`, in its order, however few of them one answer may have."""
+        last: list[str] = []
+
+        def ask(client: SyncPostgrestClient) -> Any:
+            asked = client.from_(table).select("*").order("id")
+            for identity in last:
+                asked = asked.gt("id", identity)
+            return asked.execute()
+
+        while page := self._answer(ask):
+            yield from page
+            last = [str(page[-1]["id"])]
+
+    def _answer(self, ask: Callable[[SyncPostgrestClient], Any], function: str | None = None) -> Any:
+        """The data of an answer to a request that may be repeated: a function's, else one that only reads."""
         pause = self._timings.retry
         maybe_done = False
         repeats = self._timings.retries
         while True:
             try:
-                return self._client.rpc(function, given).execute().data
+                return ask(self._signed_in()).data
             except _RefusedError as error:
                 failure = _refused(error.refusal, self._project)
             except httpx.RequestError as error:
@@ -66,12 +86,19 @@ class SupabaseTransport:
             pause *= 2
             repeats -= 1
         # A refusal is an answer, to all attempts: what an earlier one had done, the last one would have been told.
-        if maybe_done and not isinstance(failure.said, RefusedError):
+        if function and maybe_done and not isinstance(failure.said, RefusedError):
             raise no_answer(function, self._project.host)
         raise failure.said
 
     def close(self) -> None:
         self._http.close()
+
+    def _signed_in(self) -> SyncPostgrestClient:
+        user = self._project.user
+        if user and user.password and (self._session is None or self._session.over):
+            self._session = sign_in(self._http, self._project, user)
+            self._client.auth(self._session.token)
+        return self._client
 
     def _look(self, response: httpx.Response) -> None:
         """Before the client reads an answer: its status, which the client does not keep, and whether it is one."""
@@ -108,7 +135,7 @@ def _refused(refusal: Refusal, project: Project) -> _Failure:
 def _lost(error: httpx.RequestError, project: Project) -> _Failure:
     sent = not isinstance(error, _NOT_SENT)
     passing = not isinstance(error, httpx.TimeoutException) if sent else connection_refused(error)
-    return _Failure(unreachable(error, project), sent, passing)
+    return _Failure(unreachable(error, project), sent and not is_sign_in(error.request), passing)
 
 
 class _InTime(httpx.SyncByteStream):

@@ -19,8 +19,8 @@ from lepinet.report.escape import for_attribute
 from lepinet.report.escape import for_markdown as text
 from lepinet.report.headline import Headline
 
-LIMIT = 65_536
-"""Characters that GitHub takes in a comment."""
+LIMIT = 60_000
+"""Characters: GitHub takes 65,536 in a comment, and what becomes of the merge is said in the same one."""
 _ROWS = (100, 30, 10, 3, 0)
 """So many rows a table may have; fewer when the report would be too long."""
 _FURTHER = 4
@@ -29,22 +29,29 @@ _CLOSED = "\n\n</details>"
 _CUT = "\n\n… cut here: GitHub takes no longer comment. All of it: `lepinet check --json`\n"
 
 
-def check(document: CheckDocument) -> str:
-    """The whole report, at most `LIMIT` characters; tables are cut first, and say so."""
+def check(document: CheckDocument, files: str | None = None) -> str:
+    """The whole report, at most `LIMIT` characters; tables are cut first, and say so.
+
+    Args:
+        document: what was found.
+        files: URL below which the repository's files are, as `https://github.com/acme/butterflies/raw/COMMIT`; without
+            one, photos are linked as from a file at the repository's root.
+    """
+    photos = "/".join(part for part in (files, quote(document.known_images, errors="replace")) if part)
     for rows in _ROWS:
-        report = "\n".join(_report(document, rows))
+        report = "\n".join(_report(document, photos, rows))
         if len(report) <= LIMIT:
             return report
     kept = report[: LIMIT - len(_CUT) - len(_CLOSED)].rpartition("\n")[0]
     return kept + _CLOSED * (kept.count("<details>") - kept.count("</details>")) + _CUT
 
 
-def _report(document: CheckDocument, rows: int) -> Iterator[str]:
+def _report(document: CheckDocument, photos: str, rows: int) -> Iterator[str]:
     if said := headline.of_check(document):
         yield from _answer(said)
     yield from _problems(document, rows)
     for part in document.environments:
-        yield from _environment(part, document.known_images, rows)
+        yield from _environment(part, document.known_images, photos, rows)
     yield from _registered(document)
     if document.environments:
         yield from _words()
@@ -69,7 +76,7 @@ def _problems(document: CheckDocument, rows: int) -> Iterator[str]:
         yield f"\n{len(document.problems) - rows} more problems are not shown here: `lepinet validate` names all."
 
 
-def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
+def _environment(part: EnvironmentCheck, known_images: str, photos: str, rows: int) -> Iterator[str]:
     said = headline.of_environment(part)
     yield from _answer(said)
     yield from (f"- {text(line)}" for line in said.further[:_FURTHER])
@@ -83,8 +90,8 @@ def _environment(part: EnvironmentCheck, known_images: str, rows: int) -> Iterat
         yield f"\nNot answered, and counted as wrong: {named}{more}."
     yield from _figures(part)
     if part.comparison:
-        yield from _flips("newly wrong: look here first", part.comparison.newly_wrong, part, known_images, rows)
-    yield from _details(part, known_images, rows)
+        yield from _flips("newly wrong: look here first", part.comparison.newly_wrong, part, photos, rows)
+    yield from _details(part, photos, rows)
     yield from _choices(part, known_images)
     if part.plan and not part.error:
         after = "If it is merged all the same" if part.blocks else "After the merge"
@@ -112,14 +119,14 @@ def _figures(part: EnvironmentCheck) -> Iterator[str]:
         yield f"\n{text(wording.sentence(apart), 600)}"
 
 
-def _flips(title: str, flips: Sequence[Flip], part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
+def _flips(title: str, flips: Sequence[Flip], part: EnvironmentCheck, photos: str, rows: int) -> Iterator[str]:
     if not flips or part.test is None or part.baseline is None or part.candidate is None:
         return
     size = part.test.sample_size
     head = (title, "it is", f"{text(part.baseline.name)} said", f"{text(part.candidate.name)} says")
     shown = (
         (
-            _photo(known_images, flip.file_name),
+            _photo(photos, flip.file_name),
             text(flip.expected_name, 80),
             *(text(wording.said(score, size), 80) for score in (flip.old, flip.new)),
         )
@@ -136,13 +143,13 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
-def _photo(known_images: str, file_name: str) -> str:
+def _photo(photos: str, file_name: str) -> str:
     """From the repository itself; the name stands where the picture cannot be shown."""
-    path = quote(f"{known_images}/{file_name}", errors="replace")
+    path = f"{photos}/{quote(file_name, errors='replace')}"
     return f'<a href="{path}"><img src="{path}" width="96" alt="{for_attribute(file_name, 80)}"></a>'
 
 
-def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[str]:
+def _details(part: EnvironmentCheck, photos: str, rows: int) -> Iterator[str]:
     gates = wording.gates_of(part)
     changed = wording.changes(part.baseline, part.candidate)
     if not gates and not changed:
@@ -159,7 +166,7 @@ def _details(part: EnvironmentCheck, known_images: str, rows: int) -> Iterator[s
     if part.comparison:
         yield f"\n{wording.statistics(part.comparison)}"
     yield from _species(part, rows)
-    yield from _flips("newly right", newly_right, part, known_images, rows)
+    yield from _flips("newly right", newly_right, part, photos, rows)
     if changed:
         yield ""
         yield from (f"- {text(line, 600)}" for line in changed)

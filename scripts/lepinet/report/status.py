@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lepinet.endpoints import EndpointState
+from lepinet.monitor import MISSED, Cause, missed, standing
 from lepinet.reconcile.plan import Plan
-from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, PastDeployment, Snapshot
+from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, MonitorRow, PastDeployment, Snapshot
 from lepinet.report.escape import columns_for_terminal as shown
+from lepinet.report.monitoring import TITLES
 from lepinet.target import Target
 
 
@@ -39,9 +41,25 @@ class EnvironmentStatus:
         return self.trouble is None and (self.plan is None or (self.plan.empty and self.plan.stop is None))
 
     @property
+    def monitored(self) -> MonitorRow | None:
+        """The monitor's last run; None where it was never switched on."""
+        return self.snapshot.monitored if self.snapshot else None
+
+    @property
+    def alarms(self) -> tuple[Cause, ...]:
+        """Those that stood after the monitor's last run."""
+        return standing(self.monitored)
+
+    @property
+    def missed(self) -> int:
+        """Runs of the monitor that did not come."""
+        return missed(self.monitored) if self.monitored else 0
+
+    @property
     def needs_a_person(self) -> bool:
-        """Drift, a pin, a refused version, or something that could not be asked."""
-        return self.trouble is not None or (self.plan is not None and self.plan.stop is not None)
+        """Drift, a pin, a refused version, something that could not be asked; an alarm, or a monitor that stopped."""
+        stopped = self.plan is not None and self.plan.stop is not None
+        return self.trouble is not None or stopped or bool(self.alarms) or self.missed >= MISSED
 
 
 @dataclass(frozen=True)
@@ -77,7 +95,7 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
 
 
 def _block(one: EnvironmentStatus, width: int, now: datetime) -> str:
-    head, *rest = map(shown, (_headline(one, now), *_agreement(one)))
+    head, *rest = map(shown, (_headline(one, now), *_agreement(one), *_watched(one)))
     return "\n".join([f"{one.environment:<{width}}{head}", *(" " * width + line for line in rest)])
 
 
@@ -104,6 +122,8 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
     active = one.snapshot.environment.active or "nothing"
     endpoint = one.endpoint.target if one.endpoint else None
     served = "no endpoint" if one.endpoint is None else f"endpoint {_name(endpoint)}"
+    if one.endpoint and one.endpoint.follows_registry:
+        served = "endpoint follows it"
     if one.declared is None:
         lines = [f"git declares no version · database {active} · {served}"]
     elif one.in_step:
@@ -116,6 +136,16 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
         lines.append(one.plan.stop)
     if one.way_back:
         lines.append(f"way back: {one.way_back} · lepinet rollback {one.way_back} -e {one.environment} --reason …")
+    return lines
+
+
+def _watched(one: EnvironmentStatus) -> list[str]:
+    if one.monitored is None:
+        return []
+    lines = [f"monitor {_ago(timedelta(seconds=one.monitored.seconds_ago))} ago: {one.monitored.notes or 'looked'}"]
+    lines += [f"ALARM: {TITLES[cause]}" for cause in one.alarms]
+    if one.missed >= MISSED:
+        lines.append(f"the monitor has missed {one.missed} runs: is its schedule still on? docs/monitoring.md")
     return lines
 
 

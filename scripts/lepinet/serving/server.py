@@ -1,4 +1,4 @@
-"""The server process: one for each environment, on this machine only, until it is told to stop."""
+"""The server process: one for each environment, on this machine or in a container, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from lepinet.serving.loading import Files, start_process
 from lepinet.target import Target
 from lepinet.timings import Timings
 
-_HOST = "127.0.0.1"
+HERE = "127.0.0.1"
+"""Where it listens on this machine, for this machine alone."""
 _STARTING = 1
 """Seconds in which a lock may be held by somebody who only looks whether a server lives."""
 
@@ -36,6 +37,7 @@ def serve(
     files: Files,
     species: Path | None,
     port: int | None,
+    host: str = HERE,
     timings: Timings,
     on_ready: Callable[[str], None],
     say: Progress,
@@ -47,6 +49,7 @@ def serve(
         files: finds a model's files.
         species: the list of species; without it a label stands for itself.
         port: where to listen; None for any free port.
+        host: on which address; in a container on all of them.
         timings: limits for photos and models.
         on_ready: told the URL as soon as it can be asked.
         say: told a line whenever something changes.
@@ -61,7 +64,7 @@ def serve(
     def start(target: Target) -> LiveModel:
         return LiveModel(target, partial(start_process, target, files, timings), names)
 
-    with local.serving(_STARTING), _listener(port) as listener:
+    with local.serving(_STARTING), _listener(host, port) as listener:
         follower = Follower(local, start, timings, say)
         server = _Server(
             uvicorn.Config(
@@ -75,7 +78,7 @@ def serve(
                 timeout_graceful_shutdown=int(timings.prediction),
             )
         )
-        url = f"http://{_HOST}:{listener.getsockname()[1]}"
+        url = f"http://{host}:{listener.getsockname()[1]}"
         asyncio.run(_run(server, listener, follower, local.announced(url), partial(on_ready, url)))
 
 
@@ -107,17 +110,17 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _listener(port: int | None) -> Iterator[socket.socket]:
+def _listener(host: str, port: int | None) -> Iterator[socket.socket]:
     """A socket that takes connections from now on; they wait until somebody answers."""
     # Named as TCP: only then asyncio switches Nagle's algorithm off, which would hold each answer up for 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((_HOST, port or 0))
+            listener.bind((host, port or 0))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
             todo = "stop what listens there, or give another port in models.yaml"
-            raise OutsideError("the port is taken", where=f"{_HOST}:{port}", todo=todo) from None
+            raise OutsideError("the port is taken", where=f"{host}:{port}", todo=todo) from None
         listener.listen(2048)
         yield listener

@@ -14,7 +14,7 @@ from lepinet.git import Repository
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest, RegistrySettings
 from lepinet.registry import Registry
-from lepinet.registry.kinds import embedded_folder, open_registry
+from lepinet.registry.kinds import embedded_folder, names_somebody, open_registry
 from lepinet.settings import Settings, read_settings
 from lepinet.timings import Timings
 
@@ -79,9 +79,7 @@ def manifest_here() -> Here | None:
 def _kind_elsewhere(settings: Settings, environment: str | None) -> RegistrySettings:
     """Where nothing at all is set, Supabase: its two settings are the ones that trainers know."""
     project = settings.get("SUPABASE_URL", environment)
-    if settings.get("DATABASE_URL", environment) and not (
-        project and settings.get("SUPABASE_SERVICE_KEY", environment)
-    ):
+    if settings.get("DATABASE_URL", environment) and not (project and names_somebody(settings, environment)):
         return RegistrySettings(kind="postgres")
     return RegistrySettings(kind="embedded" if settings.get("LEPINET_HOME") and not project else "supabase")
 

@@ -55,18 +55,23 @@ def activate(
         branch=_branch(f"activate-{environment}-{version}"),
         message=f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else ""),
     )
-    return _brought(workspace, wanted, local=local, model=version)
+    return brought(workspace, wanted, local=local, model=version)
 
 
 def rollback(workspace: Workspace, environment: str, version: str, reason: str, *, local: bool = False) -> Edited:
     """Declare an earlier version again; arguments as of `activate`."""
-    wanted = Proposal(
+    wanted = rollback_proposal(environment, version, reason, f"rollback-{environment}-{version}")
+    return brought(workspace, wanted, local=local)
+
+
+def rollback_proposal(environment: str, version: str, reason: str, branch: str) -> Proposal:
+    """An earlier version, to be declared again."""
+    return Proposal(
         edit=partial(edit.activate, environment=environment, version=version),
         sentence=f"{FILE} declares {version} active in {environment}",
-        branch=_branch(f"rollback-{environment}-{version}"),
+        branch=_branch(branch),
         message=f"Roll {environment} back to {version}: {' '.join(reason.split())}",
     )
-    return _brought(workspace, wanted, local=local)
 
 
 def previous_version(workspace: Workspace, environment: str) -> str:
@@ -156,10 +161,10 @@ def register(
         message=f"Register {version}",
         folders=_uncommitted(workspace, file_path),
     )
-    return _brought(workspace, proposal, local=local)
+    return brought(workspace, proposal, local=local)
 
 
-def _brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str | None = None) -> Edited:
+def brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str | None = None) -> Edited:
     """On its way to main by a pull request where origin is GitHub, else written here.
 
     `model` is a version whose files go into the commit, where git has not got them.
@@ -174,7 +179,8 @@ def _brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str 
 
 
 def _branch(name: str) -> str:
-    return name.replace("+", "-")
+    """The name without what git does not take in a branch's; old names of versions may hold anything."""
+    return re.sub(r"[^A-Za-z0-9._-]|\.(?=\.|lock$|$)", "-", name)
 
 
 def _revision_of(workspace: Workspace, file_path: str) -> str:

@@ -21,7 +21,7 @@ def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
         with workspace.registry(name) as registry:
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            made = plan_of(workspace, name, registry.snapshot(name), state)
+            made = plan_of(workspace, name, registry.snapshot(name, workspace.manifest.versions), state)
             yield replace(made, notes=(*made.notes, *_not_there(workspace, made)))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from lepinet.changes import standing
-from lepinet.endpoints import Progress
+from lepinet.endpoints import Address, Progress
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.run import answers_of_endpoint
@@ -21,10 +21,13 @@ from lepinet.manifest.load import FILE
 from lepinet.reconcile.apply import reconcile
 from lepinet.reconcile.emergency import rollback_now
 from lepinet.reconcile.lease import Place
-from lepinet.reconcile.proof import Proof, prove
+from lepinet.reconcile.proof import ASKED, Proof, prove
 from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
+from lepinet.report.escape import for_terminal
 from lepinet.target import Target
+from lepinet.webhook import Message
+from lepinet.workflow.alerts import log_url, send
 from lepinet.workflow.declared import declared, declaring
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
@@ -82,7 +85,9 @@ def reconcile_all(
         with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
             judging = Judge(workspace.manifest, offline, run.registry, activation, stands.tries[name], telling.line)
-            yield reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
+            outcome = reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
+        _tell_chat(workspace, outcome, run, telling)
+        yield outcome
 
 
 def judge(workspace: Workspace, environment: str | None, counted: CountedFor) -> Handover:
@@ -104,7 +109,21 @@ def emergency(workspace: Workspace, environment: str, version: str, reason: str,
     with _run(workspace, environment, commit, Options(reason=reason), telling=telling, offline=offline) as run:
         target = _known_target(workspace, run.registry, environment, version)
         _must_be_there(workspace, environment, target)
-        return rollback_now(run, environment, target, reason)
+        outcome = rollback_now(run, environment, target, reason)
+    _tell_chat(workspace, outcome, run, telling)
+    return outcome
+
+
+def _tell_chat(workspace: Workspace, outcome: Outcome, run: Run, telling: Telling) -> None:
+    """Of a deployment that has succeeded; that it cannot be told takes nothing back."""
+    if not outcome.deployed:
+        return
+    because = f" · {run.reason}" if run.reason else ""
+    text = for_terminal(f"{outcome.environment}: {outcome.sentence} · {run.actor}{because}", longest=800)
+    try:
+        send(workspace, outcome.environment, Message(text, log_url(workspace)))
+    except LepinetError as error:
+        telling.line(f"{outcome.environment}: the chat was not told: {error.what}")
 
 
 def _must_be_there(workspace: Workspace, environment: str, target: Target) -> None:
@@ -149,6 +168,22 @@ def _must_be_main(workspace: Workspace, commit: str) -> None:
         )
 
 
+def _must_outlive_the_job(workspace: Workspace, environment: str) -> None:
+    """A machine of GitHub's is thrown away after each job, and with it what lives on it."""
+    if workspace.settings.environ.get("RUNNER_ENVIRONMENT") != "github-hosted":
+        return
+    declared = workspace.manifest.environments[environment]
+    of_one_machine = ["registry: embedded"] if declared.registry.kind == "embedded" else []
+    of_one_machine += ["endpoint: local"] if declared.endpoint.kind == "local" else []
+    if of_one_machine:
+        raise RefusedError(
+            f"{environment} has {' and '.join(of_one_machine)}: that lives on one machine, and GitHub's runner is gone "
+            "after the job",
+            where=FILE,
+            todo="take kinds that others can reach, or run this on a runner of your own",
+        )
+
+
 def _lines(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n")
 
@@ -165,12 +200,21 @@ def _run(
     workspace: Workspace, environment: str, commit: str, options: Options, *, telling: Telling, offline: Offline
 ) -> Iterator[Run]:
     git = workspace.git
+    _must_outlive_the_job(workspace, environment)
 
-    def ask(registry: Registry, url: str, target: Target) -> Proof:
+    def ask(registry: Registry, address: Address, target: Target) -> Proof:
         with something_to_ask(workspace.known_images) as known:
-            progress = telling.counted(f"{environment}: proving {target.version or target}")
-            live = answers_of_endpoint(url, known, workspace.species, timings=workspace.timings, progress=progress)
-        return prove(live, tested_answers(offline, registry, target, live.known_images_sha256))
+            live = answers_of_endpoint(
+                address.url,
+                some := known.sample(ASKED),
+                workspace.species,
+                token=address.token,
+                asleep=address.asleep,
+                timings=workspace.timings,
+                progress=telling.counted(f"{environment}: proving {target.version or target}"),
+            )
+        tested = tested_answers(offline, registry, target, known.sha256)
+        return prove(live, tested.among({image.file_name for image in some.images}) if tested else None, target)
 
     with workspace.registry(environment) as registry:
         yield Run(
@@ -232,7 +276,7 @@ class _TestedHere:
 def _known_target(workspace: Workspace, registry: Registry, environment: str, version: str) -> Target:
     if version in workspace.manifest.versions:
         return workspace.manifest.target(version)
-    rows = {row.version_name: row.target for row in registry.snapshot(environment).versions}
+    rows = {row.version_name: row.target for row in registry.snapshot(environment, [version]).versions}
     found = rows.get(version)
     if found is None:
         raise UsageError(f"neither {FILE} nor the registry knows {version} with a revision", todo="lepinet versions")

@@ -76,7 +76,7 @@ def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Ne
             f"it belongs to another repository (first commit {first[:7]})",
             "check which database this environment's settings are for",
         )
-    return Need(what, f"answers, and knows {_many(snapshot.versions, 'version')}")
+    return Need(what, f"answers; active is {snapshot.environment.active or 'no version yet'}")
 
 
 def _migrated(registry: Registry, name: str) -> Need:

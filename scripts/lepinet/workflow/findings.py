@@ -48,7 +48,7 @@ def check_document(
 
 
 def declared_version(name: str, version: ModelVersion) -> DeclaredVersion:
-    return DeclaredVersion(name=name, **version.model_dump(exclude={"created_at", "links"}))
+    return DeclaredVersion(name=name, **version.model_dump(include={*DeclaredVersion.model_fields}))
 
 
 def environment_check(

@@ -61,7 +61,7 @@ class Judge:
         return Judgement(refused=refused, sentence=sentence, verdict=document, answers=answers)
 
     def _verdict(self, snapshot: Snapshot, answers: Answers | None) -> Verdict:
-        active = snapshot.environment.active
+        active = snapshot.proved
         gates = self.manifest.gates
         if active is None or answers is None:
             return judge(None, answers, Terms(gates))

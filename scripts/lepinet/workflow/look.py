@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from heapq import merge
 from uuid import UUID
 
 from lepinet.errors import LepinetError
 from lepinet.registry import Registry
-from lepinet.registry.records import PastDeployment
+from lepinet.registry.records import PastDeployment, VersionRow
 from lepinet.report.status import EnvironmentStatus, KnownVersion
 from lepinet.workflow.declared import earlier_version, plan_of
 from lepinet.workflow.workspace import Workspace
@@ -27,7 +27,7 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
         try:
             way_back = earlier_version(workspace, name)
             with workspace.registry(name) as registry:
-                snapshot = registry.snapshot(name)
+                snapshot = registry.snapshot(name, workspace.manifest.versions)
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
             plan = plan_of(workspace, name, snapshot, state) if active else None
@@ -54,7 +54,7 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
     }
     for name in manifest.environments:
         with workspace.registry(name) as registry:
-            rows = registry.snapshot(name).versions
+            rows = sorted(registry.versions(), key=_age)
         for row in rows:
             logged = KnownVersion(
                 row.version_name,
@@ -89,6 +89,11 @@ def _deployments(registry: Registry, environment: str, version: str | None) -> I
     while page := registry.history(environment, version_name=version, before=before):
         yield from page
         before = page[-1].id
+
+
+def _age(row: VersionRow) -> tuple[bool, datetime, str]:
+    """Oldest first, and last those of which nobody knows when they were logged."""
+    return row.created_at is None, row.created_at or datetime.min.replace(tzinfo=UTC), row.version_name
 
 
 def _completed(known: KnownVersion, logged: KnownVersion) -> KnownVersion:

@@ -6,10 +6,17 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.manifest.load import FILE
 from lepinet.workflow.workspace import Workspace
+
+if TYPE_CHECKING:
+    from lepinet.github import GitHub  # an edit on this machine needs no client
+
+CHECK = "pr.yml"
+"""The workflow that checks a pull request."""
 
 _OURS = "Proposed-by: lepinet"
 """The last line of each commit made here: a branch of nothing else may be replaced."""
@@ -31,6 +38,18 @@ class Proposal:
     """Of the commit; its first line is the pull request's title."""
     folders: tuple[str, ...] = ()
     """A model's files that git has not got yet."""
+    body: str = ""
+    """Of the pull request, in Markdown; empty: what the message says, and the sentence."""
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A commit on top of main that nobody has seen yet, and the pull request by which it comes."""
+
+    commit: str
+    branch: str
+    title: str
+    body: str
 
 
 def repository_at(url: str) -> str | None:
@@ -40,7 +59,7 @@ def repository_at(url: str) -> str | None:
 
 
 def propose(workspace: Workspace, repository: str, wanted: Proposal) -> str:
-    """Commit the edit on top of origin's main, push it, open the pull request; its address.
+    """Commit the edit on top of origin's main, bring it to a branch there, open the pull request; its address.
 
     Made again, it brings branch and pull request up to date.
 
@@ -49,9 +68,6 @@ def propose(workspace: Workspace, repository: str, wanted: Proposal) -> str:
         RefusedError: main says so already, or others have put commits on a branch of that name.
         OutsideError: origin or GitHub does not take it.
     """
-    from lepinet.github import API, GitHub  # noqa: PLC0415 -- an edit on this machine needs no client
-
-    token = _token(workspace)
     git = workspace.git
     main = git.fetch_main()
     known = git.object_id(main, FILE)
@@ -62,21 +78,64 @@ def propose(workspace: Workspace, repository: str, wanted: Proposal) -> str:
     if content == before:
         raise RefusedError(f"{wanted.sentence} on main already", todo="git pull, to see it here")
     commit = git.commit_on(main, FILE, content, wanted.folders, f"{wanted.message}\n\n{_OURS}\n")
-    tip = git.fetch_branch(wanted.branch)
+    title, _, text = wanted.message.partition("\n")
+    body = wanted.body or "\n\n".join(part for part in (text.strip(), f"{wanted.sentence}.") if part)
+    with open_github(workspace, repository) as github:
+        return _opened(workspace, github, Drafted(commit, wanted.branch, title, body))
+
+
+def propose_revert(workspace: Workspace, github: GitHub, commit: str, branch: str, body: str) -> str | None:
+    """The pull request that undoes a commit of main; None where what came after it stands in the way.
+
+    Arguments and errors as of `propose`; `body` is its text.
+    """
+    git = workspace.git
+    main = git.fetch_main()
+    title = f'Revert "{git.commit(commit).subject}"'
+    made = git.revert_on(main, commit, f"{title}\n\nThis reverts commit {commit}.\n\n{_OURS}\n")
+    return _opened(workspace, github, Drafted(made, branch, title, body)) if made else None
+
+
+def open_github(workspace: Workspace, repository: str) -> GitHub:
+    """The repository on GitHub, by the token that there is.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from lepinet.github import API, GitHub  # noqa: PLC0415 -- see above
+
+    api = workspace.settings.environ.get("GITHUB_API_URL") or API
+    return GitHub(repository, _token(workspace), workspace.timings, api)
+
+
+def _opened(workspace: Workspace, github: GitHub, draft: Drafted) -> str:
+    git = workspace.git
+    main = git.resolve(git.main())
+    tip = git.fetch_branch(draft.branch)
     if tip and not all(message.endswith(_OURS) for message in git.messages_beyond(tip, main)):
         raise RefusedError(
-            f"the branch {wanted.branch} has commits of others",
-            where=repository,
-            todo=f"merge it, or take it away: git push origin --delete {wanted.branch}",
+            f"the branch {draft.branch} has commits of others",
+            where=github.repository,
+            todo=f"merge it, or take it away: git push origin --delete {draft.branch}",
         )
-    if tip is None or git.tree(tip) != git.tree(commit) or git.merge_base(tip, main) != main:
-        git.push(commit, wanted.branch, tip)
-    api = workspace.settings.environ.get("GITHUB_API_URL") or API
-    title, _, text = wanted.message.partition("\n")
-    with GitHub(repository, token, workspace.timings, api) as github:
-        base = git.main().removeprefix("refs/remotes/origin/")
-        body = "\n\n".join(part for part in (text.strip(), f"{wanted.sentence}.") if part)
-        return github.open_pull_request(branch=wanted.branch, base=base, title=title, body=body).html_url
+    in_workflow = workspace.settings.environ.get("GITHUB_ACTIONS") == "true"
+    moved = tip is None or git.tree(tip) != git.tree(draft.commit) or git.merge_base(tip, main) != main
+    if moved and in_workflow:
+        # git has no key there, and a commit that is made by the API is signed by GitHub.
+        from lepinet.github import NewFile  # noqa: PLC0415 -- see above
+
+        beyond = git.objects_beyond(draft.commit, main)
+        changed = git.files_changed_by(draft.commit)
+        contents = git.blobs(one.blob for one in changed if one.blob in beyond)
+        files = [NewFile(one.path, one.mode, one.blob, contents.get(one.blob or "")) for one in changed]
+        github.put_branch(draft.branch, (main, git.tree(main)), files, git.message(draft.commit))
+    elif moved:
+        git.push(draft.commit, draft.branch, tip)
+    base = git.main().removeprefix("refs/remotes/origin/")
+    opened = github.open_pull_request(branch=draft.branch, base=base, title=draft.title, body=draft.body)
+    if moved and in_workflow:
+        github.start(CHECK, draft.branch)
+    return opened.html_url
 
 
 def _token(workspace: Workspace) -> str:

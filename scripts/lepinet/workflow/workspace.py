@@ -42,6 +42,8 @@ class Workspace:
     timings: Timings
     fetching: Fetching = quietly
     """Told of each model that is fetched from the Hub."""
+    proposed: bytes | None = None
+    """A models.yaml that is not written yet, in place of the one in the working tree."""
 
     @property
     def root(self) -> Path:
@@ -49,7 +51,7 @@ class Workspace:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """models.yaml as it lies in the working tree.
+        """models.yaml as it lies in the working tree, or as it is proposed.
 
         Raises:
             ManifestError: with all that is wrong with it.
@@ -65,6 +67,8 @@ class Workspace:
             UsageError: there is none.
             RefusedError: it is no regular file, or larger than any models.yaml can be.
         """
+        if self.proposed is not None:
+            return self.proposed
         file = self.root / FILE
         if not os.path.lexists(file):
             raise UsageError(f"there is no {FILE} in {self.root}", todo="run this in a repository that has one")
@@ -117,8 +121,9 @@ class Workspace:
     def endpoint(self, environment: str) -> Endpoint | None:
         from lepinet.endpoints.kinds import open_endpoint  # noqa: PLC0415 -- see above
 
-        settings = self.manifest.environments[environment].endpoint
-        return open_endpoint(settings, environment, self.environment_folder(environment), self.timings)
+        kind = self.manifest.environments[environment].endpoint
+        folder = self.environment_folder(environment)
+        return open_endpoint(kind, environment, folder, self.settings, self.timings)
 
     @cached_property
     def species(self) -> tuple[Species, ...]:

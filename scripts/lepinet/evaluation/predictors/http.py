@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import ipaddress
 import json
-import mimetypes
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
 import httpx
 
 from lepinet.errors import LepinetError, OutsideError, UsageError
 from lepinet.evaluation.answers import ModelIdentity
-from lepinet.evaluation.predictors import TOP, Guess, RawAnswer
+from lepinet.evaluation.predictors import RawAnswer
+from lepinet.evaluation.predictors.contracts import CLASSIFICATION, PREDICT, Contract
 from lepinet.files import open_regular
 from lepinet.timings import Timings
 
@@ -37,11 +38,32 @@ class _NoAnswerError(Exception):
         """Seconds that the server asks for."""
 
 
-class EndpointPredictor:
-    """Posts each photo as multipart field `image`; several threads may ask at the same time."""
+class _StartingError(_NoAnswerError):
+    """An Inference Endpoint that was scaled to zero starts: asked again until it does, however often that is."""
 
-    def __init__(self, url: str, timings: Timings) -> None:
+
+class _Reply(NamedTuple):
+    """A whole answer to one request."""
+
+    status: int
+    answer: RawAnswer
+
+
+_ASKED_WRONGLY = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, HTTPStatus.UNPROCESSABLE_ENTITY}
+"""What an endpoint says that does not know the contract; of a photo that it cannot read some say so, too."""
+
+
+class EndpointPredictor:
+    """Posts each photo, by the contract that the first answers show; several threads may ask at the same time."""
+
+    def __init__(self, url: str, timings: Timings, token: str | None = None, *, asleep: bool = True) -> None:
         """Nothing is sent yet.
+
+        Args:
+            url: where photos are posted; a redirection is not followed.
+            timings: limits for each photo and for all.
+            token: sent with each photo.
+            asleep: an Inference Endpoint may be scaled to zero, and is given the time to start.
 
         Raises:
             UsageError: no http or https URL.
@@ -51,6 +73,10 @@ class EndpointPredictor:
         """The URL, without a password that may stand in it."""
         self._timings = timings
         self._end = time.monotonic() + timings.known_images
+        self._start_end = time.monotonic() + (timings.start if asleep else 0)
+        # An endpoint that keeps answers may hold some of the model before.
+        self._headers = {"x-use-cache": "false", **({"Authorization": f"Bearer {token}"} if token else {})}
+        self._contract: Contract | None = None
         self._tls = httpx.create_ssl_context()
         self._models: set[tuple[str | None, str | None]] = set()
         self._silent = 0
@@ -60,7 +86,8 @@ class EndpointPredictor:
     def identity(self) -> ModelIdentity:
         """The endpoint by its URL, with path and revision when every answer so far named the same ones."""
         file_path, revision = next(iter(self._models)) if len(self._models) == 1 else (None, None)
-        return ModelIdentity(name=self.name, file_path=file_path, revision=revision)
+        contract = self._contract.name if self._contract else None
+        return ModelIdentity(name=self.name, file_path=file_path, revision=revision, contract=contract)
 
     def answer(self, images: Sequence[Path | bytes]) -> list[RawAnswer]:
         """One answer for each image, one request after the other; a refused photo or a wrong answer is its error.
@@ -91,7 +118,10 @@ class EndpointPredictor:
         try:
             # A proxy of the environment knows nothing of this machine's own ports.
             async with httpx.AsyncClient(
-                verify=self._tls, trust_env=not _is_loopback(self._url.host), timeout=self._timings.prediction
+                verify=self._tls,
+                trust_env=not _is_loopback(self._url.host),
+                timeout=self._timings.prediction,
+                headers=self._headers,
             ) as client:
                 return [await self._answer(client, image) for image in images]
         finally:
@@ -113,17 +143,21 @@ class EndpointPredictor:
 
     async def _ask_until_answered(self, client: httpx.AsyncClient, name: str, data: bytes) -> RawAnswer:
         """Ask again after growing pauses, or those that the server names, as often as `Timings` allows."""
-        pause = self._timings.retry
-        for _ in range(self._timings.retries):
+        pause, left = self._timings.retry, self._timings.retries
+        while True:
             self._check_time()
             try:
                 return await self._ask(client, name, data)
+            except _StartingError as error:
+                if time.monotonic() >= self._start_end:
+                    raise _NoAnswerError(str(error)) from None
+                wanted = self._timings.poll
             except _NoAnswerError as error:
+                if not left:
+                    raise
                 wanted = pause if error.pause is None else error.pause
-                await asyncio.sleep(min(wanted, max(self._end - time.monotonic(), 0)))
-            pause *= 2
-        self._check_time()
-        return await self._ask(client, name, data)
+                pause, left = 2 * pause, left - 1
+            await asyncio.sleep(min(wanted, max(self._end - time.monotonic(), 0)))
 
     def _check_time(self) -> None:
         if self._closed or time.monotonic() >= self._end:
@@ -137,29 +171,46 @@ class EndpointPredictor:
         return RawAnswer(error=reason)
 
     async def _ask(self, client: httpx.AsyncClient, name: str, data: bytes) -> RawAnswer:
+        """By the contract that is known; while none is, by both, until one is answered."""
+        if self._contract:
+            return (await self._ask_by(self._contract, client, name, data)).answer
+        first = await self._ask_by(PREDICT, client, name, data)
+        if first.answer.top:
+            self._contract = PREDICT
+        if first.status not in _ASKED_WRONGLY:
+            return first.answer
+        second = await self._ask_by(CLASSIFICATION, client, name, data)
+        if second.answer.top:
+            self._contract = CLASSIFICATION
+        # Who does not take the second kind of request has said of the first what is wrong with the photo.
+        return first.answer if second.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE else second.answer
+
+    async def _ask_by(self, contract: Contract, client: httpx.AsyncClient, name: str, data: bytes) -> _Reply:
         """One request, of which a whole answer comes in time."""
         begun = time.perf_counter()
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         try:
             async with (
                 asyncio.timeout(self._timings.prediction),
-                client.stream("POST", self._url, files={"image": (name, data, kind)}) as response,
+                client.stream("POST", self._url, **contract.request(name, data)) as response,
             ):
                 body = await _body(response)
         except httpx.HTTPError as error:
             raise _NoAnswerError(f"no connection ({error or type(error).__name__})") from None
-        if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and _starts(body):
+            raise _StartingError("none of its replicas runs")
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
             raise _NoAnswerError(f"HTTP {response.status_code}{_said(body)}", _retry_after(response))
-        if response.status_code != httpx.codes.OK:
-            return RawAnswer(error=f"HTTP {response.status_code}{_said(body)}")
+        if response.status_code != HTTPStatus.OK:
+            return _Reply(response.status_code, RawAnswer(error=f"HTTP {response.status_code}{_said(body)}"))
         milliseconds = (time.perf_counter() - begun) * 1000
         try:
             value = json.loads(body)
-            top = _guesses(value)
+            top = contract.guesses(value)
         except (ValueError, RecursionError) as error:
-            return RawAnswer(error=f"the endpoint's answer makes no sense: {str(error)[:200]}")
+            wrong = f"the endpoint's answer makes no sense: {str(error)[:200]}"
+            return _Reply(response.status_code, RawAnswer(error=wrong))
         self._models.add(_model(value))
-        return RawAnswer(top, latency_ms=milliseconds)
+        return _Reply(response.status_code, RawAnswer(top, latency_ms=milliseconds))
 
 
 def _checked(url: str) -> httpx.URL:
@@ -201,40 +252,26 @@ def _retry_after(response: httpx.Response) -> float | None:
     return min(float(value), _LONGEST_PAUSE) if value.isdecimal() else None
 
 
+def _starts(body: bytes) -> bool:
+    """What the proxy before an Inference Endpoint says while no replica runs yet."""
+    try:
+        match json.loads(body):
+            case {"code": "SERVICE_UNAVAILABLE"}:
+                return True
+    except (ValueError, RecursionError):
+        pass
+    return False
+
+
 def _said(body: bytes) -> str:
     """What an error's body says, in a few words."""
     text = " ".join(body[:200].decode(errors="replace").split())
     return f": {text}" if text else ""
 
 
-def _guesses(value: Any) -> tuple[Guess, ...]:
-    """Raises ValueError when the answer does not keep to the contract."""
-    match value:
-        case {"predicted_id": str(id_), "predicted_name": str(name), "confidence": int() | float() as confidence}:
-            best = _guess({"id": id_, "name": name, "confidence": confidence})
-        case _:
-            raise ValueError("predicted_id, predicted_name and confidence are not all there")
-    match value.get("top"):
-        case None | []:
-            return (best,)
-        case [*listed]:
-            top = tuple(_guess(item) for item in listed[:TOP])
-            if top[0].label != best.label or list(top) != sorted(top, key=lambda guess: -guess.confidence):
-                raise ValueError("top does not begin with the predicted species, best first")
-            return top
-    raise ValueError("top is no list")
-
-
-def _guess(item: Any) -> Guess:
-    match item:
-        case {"id": str(id_), "name": str(name), "confidence": int() | float() as confidence} if 0 <= confidence <= 1:
-            return Guess(id_, float(confidence), name)
-    raise ValueError("a species without id, name or a confidence from 0 to 1")
-
-
-def _model(value: dict[str, Any]) -> tuple[str | None, str | None]:
+def _model(value: Any) -> tuple[str | None, str | None]:
     """Path and revision of the model that answered, where the endpoint says them."""
-    match value.get("model"):
-        case {"file_path": str(file_path), "revision": str(revision)}:
+    match value:
+        case {"model": {"file_path": str(file_path), "revision": str(revision)}}:
             return file_path, revision
     return None, None

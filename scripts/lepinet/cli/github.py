@@ -1,0 +1,56 @@
+"""`lepinet github`: what the workflows in .github tell GitHub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lepinet.cli import options
+from lepinet.cli.output import show
+from lepinet.workflow.workspace import open_workspace
+
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def github() -> None:
+    """What the workflows in .github tell GitHub. Each may be told again: nothing is there twice."""
+
+
+@github.command(epilog="Example: lepinet github announce -e production outcome.json history.json")
+@options.environment
+@click.argument("outcome", type=_file)
+@click.argument("history", type=_file)
+def announce(*, environment: str | None, outcome: Path, history: Path) -> int:
+    """What became of a merge: the deployment, a line on its pull request, and the revert of what did not ship.
+
+    OUTCOME is what `reconcile --json` wrote, HISTORY what `history --json` wrote; Markdown for the summary comes out.
+    """
+    from lepinet.workflow import announce as announcing  # noqa: PLC0415 -- the other commands need none of it
+
+    workspace = open_workspace()
+    click.echo(announcing.announce(workspace, workspace.only_environment(environment), outcome, history))
+    return 0
+
+
+@github.command(
+    epilog="Example: lepinet github comment report.json --head mallory:work --commit 9f3c… --result success"
+)
+@click.argument("report", type=_file)
+@click.option("--head", required=True, metavar="OWNER:BRANCH", help="Whose branch was checked.")
+@click.option("--commit", required=True, metavar="COMMIT", help="The branch's commit that was checked, all 40 digits.")
+@click.option("--result", required=True, type=click.Choice(["success", "failure"]), help="How the check ended.")
+def comment(*, report: Path, head: str, commit: str, result: str) -> int:
+    """The report of a check as the one comment on its pull request.
+
+    REPORT is what `check --json` wrote. It may be a stranger's: only what such a report can say is shown, as text.
+    """
+    from lepinet.workflow import comment as commenting  # noqa: PLC0415 -- as above
+
+    owner, separator, branch = head.partition(":")
+    if not separator:
+        raise click.UsageError("--head is OWNER:BRANCH")
+    checked = commenting.CheckedHead(owner, branch, commit, succeeded=result == "success")
+    show(commenting.comment(open_workspace(), report, checked))
+    return 0

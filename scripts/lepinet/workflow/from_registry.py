@@ -1,0 +1,260 @@
+"""`import`: a first models.yaml from a registry that people kept by hand, so that git begins with what is live."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from lepinet.errors import RefusedError, UsageError
+from lepinet.files import inside, replace_file
+from lepinet.manifest.fields import VERSION, DeclaredName
+from lepinet.manifest.load import FILE, load
+from lepinet.manifest.model import Environment, Gates, Manifest, ModelVersion, Override
+from lepinet.model_files import file_names, folder_revision, needed_files
+from lepinet.registry.kinds import old_rows
+from lepinet.registry.records import OldRow
+from lepinet.target import HUB_REPOSITORY, Target
+from lepinet.workflow.contents import judged_folder, judged_repository
+from lepinet.workflow.evaluate import Counted
+from lepinet.workflow.first_manifest import environment_of, fitted_manifest
+from lepinet.workflow.to_main import steps_to_main
+from lepinet.workflow.workspace import Workspace
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_UNPROVED = "it was active before models.yaml was there, and there are no known images to show anything by"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A row that models.yaml cannot have."""
+
+    name: str
+    file_path: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name or 'a row without a name'} ({self.file_path or 'no path'}): {self.why}"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The models.yaml that was written."""
+
+    manifest: Manifest
+    left_out: tuple[LeftOut, ...]
+    next_steps: tuple[str, ...]
+    """Shell commands that bring it to main."""
+
+    @property
+    def guessed(self) -> tuple[str, ...]:
+        """Versions whose revision nobody noted."""
+        return tuple(name for name, version in self.manifest.versions.items() if version.revision_guessed)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What of the rows models.yaml can have."""
+
+    versions: Mapping[str, ModelVersion]
+    left_out: tuple[LeftOut, ...]
+    holding_code: tuple[str, ...]
+    """Versions beside whose files lies what runs code when somebody loads it."""
+
+
+def import_registry(
+    workspace: Workspace,
+    environments: Sequence[str],
+    *,
+    registry: str,
+    endpoint: str,
+    over: bool = False,
+    counted: Counted | None = None,
+) -> Imported:
+    """Write the first models.yaml: the registry's versions, and the active one in every environment.
+
+    Rows whose files are not to be had any more, or could never be run, are left out.
+
+    Args:
+        workspace: where.
+        environments: in promotion order, at least one.
+        registry: of them all, as models.yaml has it.
+        endpoint: as `registry`.
+        over: write over a models.yaml that is there and not on main yet.
+        counted: told of answers.
+
+    Raises:
+        RefusedError: the registry says what no models.yaml can, or there is one; nothing was written.
+        OutsideError: registry or Hub do not answer; nothing was written.
+    """
+    _require_room(workspace, over=over)
+    settings = environment_of(registry, endpoint)
+    rows = old_rows(settings.registry, lambda: workspace.data, workspace.settings, workspace.timings)
+    active = _active(rows)
+    taken = _take(workspace, rows)
+    if active is not None and active not in taken.versions:
+        why = next(one.why for one in taken.left_out if one.name == active)
+        raise RefusedError(
+            f"{active} is active, and models.yaml cannot have it: {why}",
+            todo="bring its files back, or make a version active that has some; nothing was written",
+        )
+    draft, reasons = _draft(workspace, environments, settings, active, taken)
+    content = fitted_manifest(workspace, draft, reasons, counted)
+    replace_file(workspace.root / FILE, content)
+    steps = steps_to_main(workspace, "models-yaml", "Begin models.yaml with what is live", added=[FILE])
+    return Imported(load(content), taken.left_out, steps)
+
+
+def _require_room(workspace: Workspace, *, over: bool) -> None:
+    try:
+        on_main = workspace.git.object_id(workspace.git.main(), FILE)
+    except UsageError:
+        on_main = None  # nothing was committed yet
+    if on_main:
+        raise RefusedError(f"{FILE} is on main already, and its beginning was its only import", todo="lepinet register")
+    if os.path.lexists(workspace.root / FILE) and not over:
+        raise RefusedError(f"there is a {FILE} already; nothing was written", todo="--over writes over it")
+
+
+def _active(rows: Sequence[OldRow]) -> str | None:
+    """The name of the active version.
+
+    Raises:
+        RefusedError: the rows contradict each other.
+    """
+    if not rows:
+        raise RefusedError("the registry has no versions", todo="lepinet init begins with a model instead")
+    twice = [name for name, count in Counter(row.version_name for row in rows).items() if name and count > 1]
+    active = [row.version_name or "" for row in rows if row.is_active]
+    wrong = [f"{name} is there more than once" for name in twice]
+    wrong += [f"{len(active)} versions are active: {', '.join(active)}"] if len(active) > 1 else []
+    if wrong:
+        raise RefusedError(
+            f"the registry contradicts itself: {'; '.join(wrong)}", todo="put it right there; nothing was written"
+        )
+    return active[0] if active else None
+
+
+def _draft(
+    workspace: Workspace, environments: Sequence[str], settings: Environment, active: str | None, taken: _Taken
+) -> tuple[Manifest, Mapping[str, str]]:
+    """The manifest before its limits are fitted, and the reasons for those that it has."""
+    known = (workspace.root / str(Manifest.model_fields["known_images"].default)).is_dir()
+    unproved = Override(version=active, reason=_UNPROVED) if active and not known else None
+    environment = settings.model_copy(update={"active": active, "override": unproved})
+    reasons = {}
+    if taken.holding_code:
+        some = ", ".join(taken.holding_code[:3])
+        reasons["allow_code"] = f"pickles, Python or the like lie beside {some}: LepiNet runs none of it, others may"
+    draft = Manifest.model_construct(
+        schema_version=1,
+        environments=dict.fromkeys(environments, environment),
+        gates=Gates(allow_code=bool(taken.holding_code)),
+        versions=taken.versions,
+    )
+    return draft, reasons
+
+
+def _take(workspace: Workspace, rows: Sequence[OldRow]) -> _Taken:
+    versions: dict[str, ModelVersion] = {}
+    left_out: list[LeftOut] = []
+    holding_code: list[str] = []
+    for row in sorted(rows, key=lambda row: (_logged(row), row.version_name or "")):
+        name = row.version_name or ""
+        try:
+            version = _version(workspace, row)
+            if _holds_code(workspace, Target(version.file_path, version.revision, name)):
+                holding_code.append(name)
+            versions[name] = version
+        except RefusedError as error:
+            left_out.append(LeftOut(name, row.file_path or "", error.what))
+    return _Taken(versions, tuple(left_out), tuple(holding_code))
+
+
+def _version(workspace: Workspace, row: OldRow) -> ModelVersion:
+    """Raises RefusedError: models.yaml cannot have it, and why."""
+    name, path = row.version_name or "", row.file_path or ""
+    if not name or not path:
+        raise RefusedError("it has no name" if path else "it has no path")
+    legacy = not re.fullmatch(VERSION, name)
+    revision, guessed = _revision(workspace, path, row)
+    said: dict[str, Any] = {
+        "file_path": path,
+        "revision": revision,
+        "training_image_count": row.training_image_count,
+        "accuracy_score": row.accuracy_score,
+        "created_at": _logged(row) if row.created_at else None,
+        "notes": row.notes or None,
+        "legacy": legacy,
+        "revision_guessed": guessed,
+    }
+    try:
+        TypeAdapter(DeclaredName).validate_python(name, context={name: {"legacy": legacy}})
+        return ModelVersion.model_validate({key: value for key, value in said.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what = ".".join(str(part) for part in first["loc"]) or "its name"
+        raise RefusedError(f"{what} is {first['input']}, {first['msg']}") from None
+
+
+def _revision(workspace: Workspace, path: str, row: OldRow) -> tuple[str, bool]:
+    """Which files the row means, and whether that is a guess: the last commit before it was logged."""
+    if folder := _folder(workspace, path):
+        found = folder_revision(folder)
+        if row.revision not in {None, found}:
+            raise RefusedError(f"the files in {path} are not those of its revision {row.revision}")
+        return found, False
+    if not HUB_REPOSITORY.fullmatch(path):
+        raise RefusedError("its path is neither a folder of this repository nor a model on the Hub (org/name)")
+    if row.revision is not None:
+        if not _COMMIT.fullmatch(row.revision):
+            raise RefusedError(f"its revision {row.revision} is no commit; branches and tags move")
+        return row.revision, False
+    commit = workspace.hub.commit_at(path, _logged(row))
+    if commit is None:
+        raise RefusedError(f"{path} has no commit from before {_logged(row):%d %b %Y}, when this was logged")
+    return commit, True
+
+
+def _folder(workspace: Workspace, path: str) -> Path | None:
+    """The folder of this repository at that path, where there is one."""
+    try:
+        folder = inside(workspace.root, path)
+    except RefusedError:
+        return None
+    return folder if folder.is_dir() else None
+
+
+def _logged(row: OldRow) -> datetime:
+    """When; of a column without time zones in UTC. A row that does not say is as of now."""
+    moment = row.created_at or datetime.now(UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _holds_code(workspace: Workspace, target: Target) -> bool:
+    """Whether the rule on code asks for `allow_code`; of a model on the Hub only its small files are fetched for that.
+
+    Raises:
+        RefusedError: its files are not to be had, or LepiNet could not run them.
+    """
+    where = str(target)
+    if target.on_hub:
+        kept = workspace.hub.fetch(target.file_path, target.revision, lambda names: needed_files(names, where)[:2])
+        judge = partial(judged_repository, kept)
+    else:
+        folder = inside(workspace.root, target.file_path)
+        needed_files(tuple(file_names(folder)), where)
+        judge = partial(judged_folder, folder)
+    try:
+        judge(where=where, allow_code=False)
+    except RefusedError:
+        return True
+    return False

@@ -1,0 +1,187 @@
+"""A backend that reads the active row: the sample of docs/follows-registry.md, run as it stands there."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from endpoints.conftest import start_over
+from endpoints.hosted import Hosted
+from lepinet.reconcile.run import Ending, Outcome
+from lepinet.workflow.declared import declared, plan
+from lepinet.workflow.deploy import Telling, emergency
+
+PAGE = Path(__file__).parents[2] / "docs" / "follows-registry.md"
+PATIENCE = 60
+WRONGLY = "(128 if self.row['version'] == 'v1.1.0' else 255)"
+"""How the new version's photos are scaled, where that is wrong."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The process, by where it answers."""
+
+    hosted: Hosted
+    url: str
+
+    def answering(self) -> str | None:
+        """The version that it names; None while it has no model."""
+        photo = next(self.hosted.folder.glob("photos/*/*.jpg")).read_bytes()
+        try:
+            said = httpx.post(self.url, files={"image": photo}, trust_env=False)
+        except httpx.HTTPError:
+            return None
+        version: str | None = said.json()["model"]["version"] if said.status_code == 200 else None
+        return version
+
+    def until(self, version: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while self.answering() != version:
+            assert time.monotonic() < deadline, f"{version} is not answered with"
+            time.sleep(0.05)
+
+
+@contextmanager
+def running(online: Hosted, tmp_path: Path, scale: str = "255") -> Iterator[Backend]:
+    """The sample with v1.0.0 active, `scale` in the place of the one that it divides pixels by."""
+    (sample,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert sample.count("/ 255") == 1
+    (tmp_path / "backend.py").write_text(sample.replace("/ 255", f"/ {scale}"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/predict"
+    hosted = replace(online, registry="supabase", endpoint=f"{{kind: follows-registry, predict_url: '{url}'}}")
+    env = {
+        **{name: value for name, value in hosted.variables.items() if not name.startswith(("LEPINET_", "SUPABASE_"))},
+        "SUPABASE_URL": hosted.project_url,
+        "SUPABASE_ANON_KEY": hosted.project.publishable_key,
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+        "SECONDS_BETWEEN_LOOKS": "0.2",
+        "PORT": str(port),
+    }
+    with (tmp_path / "said").open("w") as said:
+        process = subprocess.Popen([sys.executable, "backend.py"], cwd=tmp_path, env=env, stdout=said, stderr=said)
+    backend = Backend(hosted, url)
+    try:
+        hosted.declare("v1.0.0")
+        start_over(hosted)
+        backend.until("v1.0.0")
+        yield backend
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def backend(online: Hosted, tmp_path: Path) -> Iterator[Backend]:
+    with running(online, tmp_path) as backend:
+        yield backend
+
+
+@pytest.fixture
+def wrong(online: Hosted, tmp_path: Path) -> Iterator[Backend]:
+    """It prepares photos wrongly for v1.1.0."""
+    with running(online, tmp_path, WRONGLY) as backend:
+        yield backend
+
+
+def flip_and_die(hosted: Hosted) -> None:
+    """What a run leaves that is killed between the flip and the proof."""
+    workspace, claimant, deployment = hosted.workspace, uuid4(), uuid4()
+    with workspace.registry("production") as registry:
+        registry.claim(
+            "production",
+            repository=workspace.git.first_commit(),
+            generation=workspace.git.generation("HEAD"),
+            commit=workspace.git.head(),
+            seen_commit=registry.snapshot("production").environment.commit,
+            claimant=claimant,
+            claimant_label="the night run",
+            lease_seconds=60,
+            declares="v1.1.0",
+        )
+        registry.begin_deployment(
+            deployment,
+            "production",
+            claimant,
+            version_name="v1.1.0",
+            way_back=hosted.target("v1.0.0"),
+            actor="asha",
+            reason=None,
+            verdict=None,
+            conditions=declared(workspace, "production").conditions,
+        )
+        registry.activate(deployment, claimant, proved=False)
+    hosted.end_leases()
+    assert hosted.row() == "v1.1.0"
+
+
+def test_the_database_flips_and_then_the_backend_is_proved(backend: Backend) -> None:
+    hosted = backend.hosted
+    hosted.declare("v1.1.0")
+    (planned,) = plan(hosted.workspace, None)
+    assert planned.steps() == (
+        "flip the registry to v1.1.0, which the endpoint follows: v1.1.0 may answer before it is proved",
+        "prove the endpoint on the known images, else flip back",
+    )
+    ended = hosted.reconcile()
+    assert ended.code == 0, ended
+    assert "production: flip: to v1.1.0: asha/butterflies @ " in "\n".join(ended.told)
+    assert "3 of 3 known images as tested, asked by LepiNet's /predict" in ended.told[-2]
+    assert (hosted.row(), backend.answering(), hosted.statuses()[0]) == ("v1.1.0", "v1.1.0", "succeeded")
+    assert hosted.reconcile().said == "in step: v1.1.0 is live"
+
+
+def test_a_backend_that_answers_otherwise_is_flipped_back(wrong: Backend) -> None:
+    hosted = wrong.hosted
+    hosted.declare("v1.1.0")
+    ended = replace(hosted, timings=replace(hosted.timings, follow=1)).reconcile()
+    assert ended.code == 1, ended
+    assert "production still serves v1.0.0; v1.1.0 was not activated" in ended.said
+    assert "answers differ from the tested ones (allowed: 0)" in ended.said
+    assert "tested: " in ended.said
+    assert (hosted.row(), wrong.answering(), hosted.statuses()[0]) == ("v1.0.0", "v1.0.0", "failed")
+    again = hosted.reconcile()
+    assert (again.code, hosted.row()) == (1, "v1.0.0")
+    assert "not tried again: it failed its proof" in again.said
+
+
+def test_a_run_killed_after_the_flip_is_gone_on_with(backend: Backend) -> None:
+    hosted = backend.hosted
+    hosted.declare("v1.1.0")
+    flip_and_die(hosted)
+    assert hosted.reconcile().code == 0
+    assert (hosted.row(), hosted.statuses()[:2]) == ("v1.1.0", ("succeeded", "superseded"))
+
+
+def test_a_run_killed_after_the_flip_and_held_by_the_next_commit_is_undone(backend: Backend) -> None:
+    hosted = backend.hosted
+    hosted.declare("v1.1.0")
+    flip_and_die(hosted)
+    hosted.declare("v1.1.0", when_undecided="block")
+    ended = hosted.reconcile()
+    assert ended.code == 1, ended
+    assert "its verdict was hold" in ended.said
+    assert (hosted.row(), hosted.statuses()[0]) == ("v1.0.0", "succeeded")
+    backend.until("v1.0.0")
+
+
+def test_an_emergency_stays_where_a_person_has_set_it(wrong: Backend) -> None:
+    hosted = replace(wrong.hosted, timings=replace(wrong.hosted.timings, follow=1))
+    telling = Telling(lambda _: None, lambda _: lambda _, __: None)
+    outcome: Outcome = emergency(hosted.workspace, "production", "v1.1.0", "v1.0.0 is on fire", telling)
+    assert outcome.ending is Ending.REFUSED
+    assert "The database stays on it, as a person pinned it" in outcome.sentence
+    assert hosted.row() == "v1.1.0"

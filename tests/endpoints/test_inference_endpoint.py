@@ -1,0 +1,230 @@
+"""An Inference Endpoint is moved, proved and put back, over the official client against a stand-in with real models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi
+
+from endpoints.conftest import start_over
+from endpoints.hosted import NAME, NAMESPACE, REPOSITORY, Hosted, create
+from hf_stand_in import faults
+from hf_stand_in.replicas import TOKEN
+from lepinet.endpoints import Endpoint as Opened
+from lepinet.endpoints import Order
+from lepinet.errors import OutsideError, RefusedError
+from lepinet.target import Target
+
+PUT = f"^PUT endpoint/{NAMESPACE}/{NAME}$"
+GET = f"^GET endpoint/{NAMESPACE}/{NAME}$"
+
+
+def opened(hosted: Hosted) -> Opened:
+    endpoint = hosted.workspace.endpoint("production")
+    assert endpoint is not None
+    return endpoint
+
+
+def live(hosted: Hosted) -> tuple[str | None, str, set[str]]:
+    """By the database, by what the endpoint is told, by what its replicas serve."""
+    return hosted.row(), hosted.told_to_serve(), hosted.serving()
+
+
+def hurried(hosted: Hosted, **timings: Any) -> Hosted:
+    """With other limits."""
+    return replace(hosted, timings=replace(hosted.timings, **timings))
+
+
+def test_a_merge_moves_it_and_the_database_says_so(hosted: Hosted) -> None:
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 0, ended
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+    told = "\n".join(ended.told)
+    assert "production: updating, 1 of 2 replicas ready" in told
+    assert "3 of 3 known images as tested, asked by the Hub's image-classification" in told
+
+
+def test_in_step_nothing_is_written(hosted: Hosted) -> None:
+    assert hosted.reconcile().said == "in step: v1.0.0 is live"
+    assert {call.split()[0] for call in hosted.service.calls} == {"GET"}
+
+
+def test_an_update_that_the_service_has_not_noticed_yet_is_waited_for(hosted: Hosted) -> None:
+    """It says that it runs, with the new revision, while the old replicas answer."""
+    hosted.managed.noticing = 10
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 0, ended
+    assert "production: it has not begun to update" in ended.told
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+def test_readiness_that_flaps_is_not_believed(hosted: Hosted) -> None:
+    hosted.managed.flaps = 5
+    hosted.declare("v1.1.0")
+    assert hosted.reconcile().code == 0
+    posted = hosted.service.calls.index("POST photo")
+    assert hosted.service.calls[:posted].count(f"GET endpoint/{NAMESPACE}/{NAME}") > 3 * 5
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+def test_what_it_goes_on_serving_is_found_out(hosted: Hosted) -> None:
+    """Told v1.1.0 and saying so, it answers with v1.0.0."""
+    hosted.managed.keeps = hosted.revisions["v1.0.0"]
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 1, ended
+    assert "3 of 3 answers differ from the tested ones" in ended.said
+    assert live(hosted) == ("v1.0.0", "v1.0.0", {"v1.0.0"})
+    assert hosted.statuses()[0] == "failed"
+
+
+def test_answers_that_the_service_has_kept_are_not_taken(hosted: Hosted) -> None:
+    hosted.managed.settings["cacheHttpResponses"] = True
+    assert len(hosted.managed.cache) == 3, "what v1.0.0 said could be answered"
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 0, ended
+
+
+def test_kept_answers_that_come_all_the_same_are_found_out(hosted: Hosted) -> None:
+    """A cache of somebody else's between the endpoint and us, that no header passes by."""
+    hosted.managed.stale = True
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 1, ended
+    assert "answers differ from the tested ones" in ended.said
+    assert live(hosted) == ("v1.0.0", "v1.0.0", {"v1.0.0"})
+
+
+def test_one_that_fails_after_it_ran_is_put_back(hosted: Hosted) -> None:
+    """Here between the last look before the proof, and the proof."""
+    hosted.managed.fails_after = 2
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 1, ended
+    assert "v1.1.0 was not activated: the endpoint runs, but does not answer: " in ended.said
+    assert "none of its replicas runs" in ended.said
+    assert live(hosted) == ("v1.0.0", "v1.0.0", {"v1.0.0"})
+
+
+def test_one_that_fails_after_the_flip_is_started_again_at_once(hosted: Hosted) -> None:
+    hosted.managed.fails_after = 3
+    hosted.declare("v1.1.0")
+    assert hosted.reconcile().code == 0
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+    assert hosted.statuses()[:2] == ("succeeded", "succeeded")
+
+
+def test_what_cannot_be_started_is_put_back_with_the_services_words(hosted: Hosted) -> None:
+    hosted.service.replicas.broken = hosted.revisions["v1.1.0"]
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    hosted.service.replicas.broken = None
+    assert ended.code == 3, ended
+    assert "updateFailed, 0 of 2 replicas ready, Endpoint failed to start" in ended.said
+    assert live(hosted) == ("v1.0.0", "v1.0.0", {"v1.0.0"})
+
+
+def test_a_paused_one_is_resumed(hosted: Hosted) -> None:
+    HfApi().pause_inference_endpoint(NAME, namespace=NAMESPACE, token=TOKEN)
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 0, ended
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+def test_one_at_zero_is_left_there_and_woken_by_the_proof_of_a_move(hosted: Hosted) -> None:
+    HfApi().scale_to_zero_inference_endpoint(NAME, namespace=NAMESPACE, token=TOKEN)
+    assert hosted.reconcile().said == "in step: v1.0.0 is live"
+    assert hosted.managed.state == "scaledToZero"
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 0, ended
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+def test_a_container_of_the_teams_own_answers_as_lepinet_serve_does(online: Hosted) -> None:
+    online.service.endpoints.clear()
+    online.service.forget()
+    env = {"LOG": "all", "LEPINET_MODEL": online.target("v1.0.0").spelled}
+    endpoint = create(online, "v1.0.0", custom_image={"url": "ghcr.io/asha/lepinet", "port": 7860}, env=env)
+    start_over(online)
+    online.declare("v1.1.0")
+    ended = online.reconcile()
+    assert ended.code == 0, ended
+    assert "asked by LepiNet's /predict" in "\n".join(ended.told)
+    assert endpoint.settings["model"]["env"] == {"LOG": "all", "LEPINET_MODEL": online.target("v1.1.0").spelled}
+    assert live(online) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (faults.status(401, b'{"error": "Invalid credentials"}'), "the token may not manage it (HTTP 401"),
+        (faults.status(403, b'{"error": "Payment method required"}'), "HTTP 403: Payment method required"),
+        (faults.status(404), "there is none of that name, or the token may not see it"),
+        (faults.status(503), "the Inference Endpoints service fails, 3 times in a row: HTTP 503"),
+        (faults.hang, "the Inference Endpoints service fails, 3 times in a row: no answer in time"),
+        (faults.drip, "no answer in time"),
+        (faults.cut(20), "no connection (RemoteProtocolError)"),
+        (faults.flood, "no connection (ReadError)"),
+        (faults.html, "what answers there does not answer as the Inference Endpoints service"),
+        (faults.altered(lambda said: {**said, "status": {}}), "what answers there does not answer as the Inference"),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_token(hosted: Hosted, fault: faults.Fault, said: str) -> None:
+    hosted.service.order(fault, GET, times=99)
+    with pytest.raises(OutsideError) as told:
+        opened(hurried(hosted, request=0.5)).observe()
+    assert said in str(told.value)
+    assert TOKEN not in str(told.value)
+
+
+def test_a_pause_that_the_service_asks_for_is_kept(hosted: Hosted) -> None:
+    hosted.service.order(faults.status(429, headers={"Retry-After": "0"}), GET, times=1)
+    hosted.service.order(faults.status(429, headers={"RateLimit": '"api";r=0;t=0'}), GET, times=1)
+    assert opened(hurried(hosted, retry=0.001)).observe().ready
+    hosted.service.order(faults.status(429, headers={"Retry-After": "60"}), GET, times=1)
+    with pytest.raises(OutsideError, match=r"no answer came within 0\.3 s"):
+        opened(hurried(hosted, managing=0.3)).observe()
+
+
+def test_each_write_needs_its_permit(hosted: Hosted) -> None:
+    """Before each try, too: the lease may be lost in the pause."""
+    asked: list[int] = []
+
+    def permit() -> None:
+        asked.append(len(hosted.service.calls))
+        if len(asked) == 2:
+            raise RefusedError("the lease is lost")
+
+    hosted.service.order(faults.status(503), PUT, carried_out=False)
+    with pytest.raises(RefusedError, match="the lease is lost"):
+        opened(hosted).move(Order(hosted.target("v1.1.0"), 1), permit)
+    assert [call.split()[0] for call in hosted.service.calls].count("PUT") == 1
+    assert hosted.told_to_serve() == "v1.0.0"
+
+
+def test_a_service_that_takes_another_revision_is_refused(hosted: Hosted) -> None:
+    wrong = {"repository": REPOSITORY, "revision": "f" * 40}
+    hosted.service.order(faults.altered(lambda said: {**said, "model": {**said["model"], **wrong}}), PUT)
+    with pytest.raises(RefusedError, match=r"it was told v1\.1\.0: .* and says asha/butterflies @ fffffff"):
+        opened(hosted).move(Order(hosted.target("v1.1.0"), 1))
+
+
+def test_a_folder_of_the_repository_is_not_served(hosted: Hosted) -> None:
+    with pytest.raises(RefusedError, match="models of the Hub only"):
+        opened(hosted).move(Order(Target("models/v1.0.0", "sha256:" + "0" * 64), 1))
+
+
+def test_the_token_is_sent_with_every_call_of_a_move(hosted: Hosted) -> None:
+    """The client's own objects forget it, and take the environment's."""
+    seen: list[str | None] = []
+    hosted.service.heard = seen.append
+    hosted.declare("v1.1.0")
+    hosted.reconcile()
+    assert set(seen) == {TOKEN}

@@ -1,0 +1,100 @@
+"""A Space with `lepinet serve` in it is moved, proved and put back, over the official client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from endpoints.conftest import start_over
+from endpoints.hosted import REPOSITORY, Hosted
+from hf_stand_in.replicas import TOKEN
+from hf_stand_in.spaces import Space
+from lepinet.endpoints import Order
+from lepinet.errors import OutsideError, RefusedError
+from lepinet.target import Target
+
+NAME = "asha/butterflies-api"
+
+
+@pytest.fixture
+def hosted(online: Hosted) -> Iterator[Hosted]:
+    """v1.0.0 is live in the Space."""
+    hosted = replace(online, endpoint=f"{{kind: space, repo_id: {NAME}}}")
+    hosted.hub.spaces[NAME] = Space(NAME, hosted.service.replicas, {TOKEN})
+    hosted.hub.spaces[NAME].start()
+    start_over(hosted)
+    yield hosted
+    hosted.hub.forget()
+
+
+@pytest.fixture
+def space(hosted: Hosted) -> Space:
+    return hosted.hub.spaces[NAME]
+
+
+def test_it_is_moved_by_one_variable(hosted: Hosted, space: Space) -> None:
+    """One, so that no restart between two writes serves a mixture."""
+    assert space.variables == {"LEPINET_MODEL": f"{REPOSITORY}@{hosted.revisions['v1.0.0']} v1.0.0"}
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 0, ended
+    assert space.variables == {"LEPINET_MODEL": f"{REPOSITORY}@{hosted.revisions['v1.1.0']} v1.1.0"}
+    assert hosted.row() == "v1.1.0"
+    assert "asked by LepiNet's /predict" in "\n".join(ended.told)
+    starts = space.starts
+    assert hosted.reconcile().said == "in step: v1.1.0 is live"
+    assert space.starts == starts
+
+
+def test_what_does_not_run_is_put_back(hosted: Hosted, space: Space) -> None:
+    space.broken = "v1.1.0"
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 3, ended
+    assert "the Space is RUNTIME_ERROR: Exit code: 137. Reason: out of memory" in ended.said
+    assert (hosted.row(), space.stage, hosted.statuses()[0]) == ("v1.0.0", "RUNNING", "failed")
+    assert "v1.0.0" in space.variables["LEPINET_MODEL"]
+
+
+def test_a_commit_that_is_gone_is_said_by_the_server_in_it(hosted: Hosted, space: Space) -> None:
+    del space
+    endpoint = hosted.workspace.endpoint("production")
+    assert endpoint is not None
+    target = Target(REPOSITORY, "0" * 40, "v9.0.0")
+    endpoint.move(Order(target, 1))
+    state = endpoint.observe()
+    while not state.failed:
+        state = endpoint.observe()
+    assert "has no commit 0000000" in state.detail
+
+
+def test_one_that_is_paused_is_started(hosted: Hosted, space: Space) -> None:
+    space.stage = "PAUSED"
+    assert hosted.reconcile().code == 0
+    assert (hosted.row(), space.stage) == ("v1.0.0", "RUNNING")
+
+
+def test_one_that_sleeps_is_left_asleep(hosted: Hosted, space: Space) -> None:
+    space.stage = "SLEEPING"
+    assert hosted.reconcile().said == "in step: v1.0.0 is live"
+    assert space.stage == "SLEEPING"
+
+
+def test_a_folder_of_the_repository_is_not_served(hosted: Hosted) -> None:
+    endpoint = hosted.workspace.endpoint("production")
+    assert endpoint is not None
+    with pytest.raises(RefusedError, match="models of the Hub only"):
+        endpoint.move(Order(Target("models/v1.0.0", "sha256:" + "0" * 64), 1))
+
+
+def test_a_token_without_rights_is_told(hosted: Hosted, space: Space) -> None:
+    space.writers.clear()
+    endpoint = hosted.workspace.endpoint("production")
+    assert endpoint is not None
+    with pytest.raises(OutsideError) as told:
+        endpoint.observe()
+    assert "the token may not manage it (HTTP 403: You need write access to this Space.)" in str(told.value)
+    assert f"let HF_TOKEN write the settings of {NAME}" in str(told.value)
+    assert TOKEN not in str(told.value)

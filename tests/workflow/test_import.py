@@ -1,0 +1,227 @@
+"""`lepinet import`: from the tables of a team that worked by hand to a models.yaml that holds, and ships at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from hf_stand_in.repository import files_of
+from hf_stand_in.server import StandIn, hub_online
+from lepinet.registry.embedded import EmbeddedServer
+from lepinet.registry.keeper import OWNER, SUPERUSER
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project
+from workflow.desk import TESTS, Desk, Ended
+
+NAME = "asha/butterflies"
+BY_HAND = """
+    drop table if exists public.model_versions;
+    create table public.model_versions (
+      id uuid primary key default gen_random_uuid(), version_name text, file_path text, training_image_count integer,
+      accuracy_score double precision, is_active boolean default false, created_at timestamptz default now()
+    );
+    grant usage on schema public to anon, authenticated, service_role;
+    grant all on public.model_versions to anon, authenticated, service_role;
+    insert into public.model_versions (version_name, file_path, accuracy_score, is_active, created_at) values
+      ('lepinet-model 2024: "first"', 'asha/butterflies', 92.3, false, '2024-12-10T10:00:00Z'),
+      ('v1.0.0', 'asha/butterflies', 0.89, true, '2025-03-01T10:00:00Z'),
+      ('v1.1.0', 'models/v1.1.0', 0.93, false, '2025-06-01T10:00:00Z'),
+      ('v0.9.0', 'asha/gone', null, false, '2024-11-01T10:00:00Z'),
+      ('v0.8.0', '/content/drive/models', null, false, '2024-10-01T10:00:00Z'),
+      (null, 'asha/butterflies', null, false, null);
+"""
+
+
+@dataclass(frozen=True)
+class Team:
+    """A repository without models.yaml, and the registry that its people kept by hand."""
+
+    desk: Desk
+    hub: StandIn
+    server: EmbeddedServer
+    supabase: str
+    key: str
+
+    def lepinet(self, *arguments: str, code: int = 0, **settings: str) -> Ended:
+        ours = {
+            "HF_ENDPOINT": self.hub.url,
+            "DATABASE_URL": self.server.url(),
+            "SUPABASE_URL": self.supabase,
+            "SUPABASE_SERVICE_KEY": self.key,
+        }
+        ended = self.desk.lepinet(*arguments, **(ours | settings))
+        assert ended.code == code, ended.out + ended.err
+        return ended
+
+    def sql(self, statement: str) -> None:
+        """As people did it in the SQL editor."""
+        with self.server.connect() as owner:
+            owner.execute(statement.encode())
+
+    def photos(self) -> None:
+        shutil.copytree(TESTS / "few_images", self.desk.folder / "tests" / "known_images")
+
+    @property
+    def written(self) -> bool:
+        return (self.desk.folder / "models.yaml").exists()
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    with hub_online(tmp_path_factory.mktemp("hub")) as online:
+        repository = online.create(NAME, {"README.md": b"soon"})
+        versions = (("v1.0.0", datetime(2024, 12, 9, tzinfo=UTC)), ("v1.1.0", datetime(2025, 2, 1, tzinfo=UTC)))
+        first = True
+        for version, at in versions:
+            files = files_of(TESTS / "models" / version) | ({"training_args.bin": b"\x80\x04N."} if first else {})
+            repository.commit(files, f"Train {version}", at=at)
+            first = False
+        for number in range(60):  # more than a page of the Hub's list
+            repository.commit({"README.md": b"%d" % number}, "Say more", at=datetime(2025, 9, 1, tzinfo=UTC))
+        yield online
+
+
+@pytest.fixture(scope="module")
+def team_once(hub: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    folder = tmp_path_factory.mktemp("team")
+    desk = Desk(folder / "repository", folder / "home")
+    desk.folder.mkdir()
+    desk.copy_model("v1.1.0", "v1.1.0")
+    desk.git("init", "--quiet", "--initial-branch=main")
+    desk.commit("Begin")
+    desk.git("tag", "begin")
+    with ExitStack() as stack:
+        server = stack.enter_context(EmbeddedServer(desk.workspace.data / "registry"))
+        server.connect().close()
+        project = Project(server.url(OWNER, "authenticator"), max_rows=2)
+        url = stack.enter_context(project_online(project))
+        yield Team(desk, hub, server, url, project.secret_key)
+
+
+@pytest.fixture
+def team(team_once: Team, hub: StandIn) -> Team:
+    hub.forget()
+    team_once.desk.begin_branch("begin")
+    team_once.desk.git("branch", "--force", "main", "begin")
+    with team_once.server.connect("postgres", SUPERUSER) as superuser:
+        superuser.execute(f"drop database {OWNER} with (force)".encode())
+        superuser.execute(f"create database {OWNER} owner {OWNER}".encode())
+    team_once.sql(BY_HAND)
+    return team_once
+
+
+@pytest.mark.parametrize("kind", ["supabase", "postgres", "embedded"])
+def test_what_people_kept_by_hand_becomes_a_models_yaml_that_passes_at_once(team: Team, kind: str) -> None:
+    team.photos()
+    done = team.lepinet("import", "--registry", kind, "--json").json
+    assert done["active"] == "v1.0.0"
+    old = 'lepinet-model 2024: "first"'
+    assert done["versions"] == [old, "v1.0.0", "v1.1.0"]
+    assert (done["legacy"], done["revision_guessed"]) == ([old], [old, "v1.0.0"])
+    assert {one["file_path"]: one["why"] for one in done["left_out"]} == {
+        "asha/gone": "the Hub has no model asha/gone for somebody without a token: it was deleted, or it is private",
+        "/content/drive/models": "its path is neither a folder of this repository nor a model on the Hub (org/name)",
+        NAME: "it has no name",
+    }
+    team.lepinet("validate")
+    manifest = team.desk.workspace.manifest
+    commits = {title: commit for commit, _, title in team.hub.repositories[NAME].commits("main")}
+    assert manifest.versions[old].revision == commits["Train v1.0.0"]
+    assert manifest.versions["v1.0.0"].revision == commits["Train v1.1.0"]
+    assert manifest.versions[old].accuracy_score is None, "92.3 is no share"
+    checked = team.lepinet("check", "--json").json
+    assert [one["candidate"]["name"] for one in checked["environments"]] == ["v1.0.0"]
+    assert [one["error"] for one in checked["registered"]] == [None, None]
+
+
+def test_limits_are_those_of_the_photos_and_the_active_model_and_say_why(team: Team) -> None:
+    team.photos()
+    team.lepinet("import")
+    gates = team.desk.manifest.partition("gates:\n")[2].partition("versions:")[0]
+    assert "  # 36 known images cannot even show 10 points, so a person decides;" in gates
+    assert "  non_inferiority_margin: 0.10\n" in gates
+    right = team.lepinet("test", "v1.0.0", "--json").json["accuracy"] * 36
+    assert f"  # v1.0.0 names {right:.0f} of 36 right, so " in gates
+    assert "  # pickles, Python or the like lie beside lepinet-model 2024" in gates
+    assert "  allow_code: true\n" in gates
+
+
+def test_without_photos_what_is_live_stays_live_by_decision(team: Team) -> None:
+    team.lepinet("import", "-e", "staging", "-e", "production")
+    production = team.desk.workspace.manifest.environments["production"]
+    assert production.override
+    assert production.override.version == production.active == "v1.0.0"
+    team.lepinet("check")
+
+
+def test_the_whole_way_from_tables_by_hand_to_a_deployment(team: Team) -> None:
+    team.photos()
+    team.lepinet("import", "--registry", "postgres")
+    team.desk.commit("Begin models.yaml with what is live")
+    team.desk.git("branch", "--force", "main", "HEAD")
+    settled = 'update public.model_versions set "version_name" = \'unknown-\' || id where "version_name" is null;'
+    assert settled in team.lepinet("db", "migrate", "--yes", code=1).err
+    team.sql(settled)
+    team.lepinet("db", "migrate", "--yes")
+    team.lepinet("reconcile")
+    with team.server.connect() as owner:
+        rows = owner.execute("select version_name, revision, is_active from public.model_versions").fetchall()
+    known = {name: (revision, active) for name, revision, active in rows}
+    assert known["v1.0.0"] == (team.desk.workspace.manifest.versions["v1.0.0"].revision, True)
+    assert known["v0.9.0"] == (None, False)
+    team.lepinet("status")
+    refused = team.lepinet("import", code=1)
+    assert "models.yaml is on main already" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("update public.model_versions set is_active = true where version_name like 'v1%'", "2 versions are active"),
+        ("update public.model_versions set version_name = 'v1.0.0' where file_path like 'models%'", "more than once"),
+        (
+            "update public.model_versions set file_path = 'asha/gone' where is_active",
+            "v1.0.0 is active, and models.yaml",
+        ),
+        ("delete from public.model_versions", "the registry has no versions"),
+        ("drop table public.model_versions", "are not there"),
+    ],
+)
+def test_what_cannot_be_told_in_a_models_yaml_writes_nothing(team: Team, statement: str, said: str) -> None:
+    team.sql(statement)
+    ended = team.lepinet("import", code=3 if "drop" in statement else 1)
+    assert said in ended.err
+    assert not team.written
+
+
+def test_a_hub_that_does_not_know_the_token_writes_nothing(team: Team) -> None:
+    assert "the Hub refuses the token" in team.lepinet("import", code=2, HF_TOKEN="hf_of_nobody").err  # noqa: S106
+    assert not team.written
+
+
+def test_a_models_yaml_that_is_there_is_written_over_only_when_that_is_asked(team: Team) -> None:
+    (team.desk.folder / "models.yaml").write_text("mine\n")
+    assert "there is a models.yaml already" in team.lepinet("import", code=1).err
+    assert team.desk.manifest == "mine\n"
+    team.lepinet("import", "--over")
+    team.lepinet("validate")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--registry", "mysql", "registry.kind is mysql"),
+        ("--endpoint", "{kind: local, prot: 1}", "has no key prot"),
+        ("--endpoint", "{kind", "--endpoint {kind"),
+        ("-e", "Production", "a name in environments is Production"),
+    ],
+)
+def test_an_option_that_models_yaml_does_not_take_is_explained(team: Team, option: str, value: str, said: str) -> None:
+    ended = team.lepinet("import", option, value, code=1 if option == "-e" else 2)
+    assert said in ended.err
+    assert not team.written
