@@ -297,7 +297,7 @@ class GitHub:
         folder = self.folder / "ours"
         if not folder.exists():
             shutil.copytree(ROOT / ".github", folder / ".github")
-            for name in ("pyproject.toml", "requirements-evaluate.lock"):
+            for name in ("pyproject.toml", "requirements-evaluate.lock", "requirements-transformers.lock"):
                 shutil.copy(ROOT / name, folder)
         return folder
 

@@ -94,6 +94,16 @@ def test_the_action_installs_versions_that_are_tested_here() -> None:
     assert "requirements-evaluate.lock" in ACTIONS[0].read_text()
 
 
+def test_the_action_installs_torch_as_the_extra_has_it_and_beside_the_same_versions() -> None:
+    evaluate, more = (locked(ROOT / name) for name in ("requirements-evaluate.lock", "requirements-transformers.lock"))
+    names = {name.partition("==")[0] for name in more}
+    assert {name for name in evaluate if name.partition("==")[0] in names} <= more, "run: make lock"
+    (torch,) = re.findall(r'"(torch==\S+)"', (ROOT / "pyproject.toml").read_text())
+    assert torch in ACTIONS[0].read_text()
+    assert {"transformers", "onnx"} <= names
+    assert "torch" not in names
+
+
 def test_the_hook_for_pre_commit_calls_a_command_that_there_is() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     assert (hook["entry"], hook["language"]) == ("lepinet validate", "python")

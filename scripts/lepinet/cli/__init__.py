@@ -34,6 +34,7 @@ COMMANDS = {
     "activate": ("change", "Make a version active in models.yaml."),
     "rollback": ("change", "Return to an earlier version; --now for an emergency."),
     "register": ("change", "Add a version to models.yaml."),
+    "export": ("export", "The ONNX file of a version that has none."),
     "retire": ("change", "Take versions out of models.yaml that may go."),
     "status": ("look", "What is live, and whether all agree."),
     "versions": ("look", "Every version, and where it is active."),

@@ -85,6 +85,8 @@ class Deployment:
         """Let the database say what the endpoint has proved, with the figures that it was decided on."""
         self.run.registry.activate(self.id, self.lease.claimant, _logs(self, aim, judgement, proof))
         self.run.tell(f"{self.environment}: {aim.version} is active")
+        if self.run.tag and (said := self.run.tag(aim)):
+            self.run.tell(f"{self.environment}: {said}")
 
     def fail(self, aim: Target, way_back: Target | None, failed: FailedError) -> Outcome:
         """Record the failure first, then put the endpoint back: a kill in between leaves something to go by."""

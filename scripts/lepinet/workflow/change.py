@@ -102,7 +102,7 @@ def checklist(
     target = workspace.manifest.target(version)
     return (
         Evidence("Database", f"says {_active(workspace, environment)} now; flips when reconcile has proved {version}"),
-        Evidence("Endpoint", f"{_served(workspace, environment)}; moves to {target}"),
+        Evidence("Endpoint", f"{_served(workspace, environment)}; {_reachable(workspace, target)}"),
         Evidence("Mobile app", "answers and GET /model name the version; an app that has one built in needs an update"),
         Evidence("Testing", _tested(workspace, version) if tested else "the check of the pull request runs it"),
         Evidence("Monitoring", "reconcile asks the live endpoint about all known images before it flips"),
@@ -218,6 +218,14 @@ def _served(workspace: Workspace, environment: str) -> str:
     except LepinetError as error:
         return f"cannot be asked ({error.what})"
     return f"serves {state.target}" if state and state.target else "serves nothing"
+
+
+def _reachable(workspace: Workspace, target: Target) -> str:
+    try:
+        workspace.seek(target)
+    except LepinetError as error:
+        return f"could not move to {target} now: {error.what}"
+    return f"moves to {target}"
 
 
 def _path(workspace: Workspace, version: str) -> str:

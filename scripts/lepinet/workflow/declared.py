@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from lepinet.changes import history, standing
 from lepinet.endpoints import EndpointState
-from lepinet.errors import RefusedError
+from lepinet.errors import LepinetError, RefusedError
 from lepinet.manifest.history import EverDeclared, ever_declared
 from lepinet.manifest.load import FILE
 from lepinet.reconcile.plan import Declared, Plan, make_plan
@@ -23,7 +23,8 @@ def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
         with workspace.registry(name) as registry:
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            yield plan_of(workspace, name, registry.snapshot(name, workspace.manifest.versions), state)
+            made = plan_of(workspace, name, registry.snapshot(name, workspace.manifest.versions), state)
+            yield replace(made, notes=(*made.notes, *_not_there(workspace, made)))
 
 
 def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: EndpointState | None) -> Plan:
@@ -45,6 +46,18 @@ def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: E
 def known_to_main(workspace: Workspace) -> EverDeclared:
     """As far as HEAD's first-parent line tells."""
     return ever_declared(history(workspace.git, "HEAD").states)
+
+
+def _not_there(workspace: Workspace, made: Plan) -> Iterator[str]:
+    """What the Hub does not give, of what the endpoint moves to and would return to: better known before than after."""
+    for target, what in ((made.aim if made.move else None, "it cannot move there"), (made.way_back, "no way back")):
+        try:
+            if target:
+                workspace.seek(target)
+        except RefusedError as error:
+            yield f"{what}: {error.what}"
+        except LepinetError as error:
+            yield f"whether {target} is still on the Hub is not known: {error.what}"
 
 
 def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Collection, Iterator, Sequence, Sized
 
 from lepinet.endpoints import Address
 from lepinet.errors import LepinetError, OutsideError
+from lepinet.files import inside
+from lepinet.model_files import file_names, needs_torch
 from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
@@ -30,6 +32,15 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
         yield from _registry(workspace, name)
         yield from _endpoint(workspace, name)
     yield from _github(workspace)
+    yield from packages(workspace)
+
+
+def packages(workspace: Workspace) -> Iterator[Need]:
+    """What has to be installed for the environments and the models; of models on the Hub the Hub is asked.
+
+    Raises:
+        LepinetError: models.yaml cannot be read.
+    """
     for extra in ("evaluate", *_extras(workspace)):
         gone = ", ".join(absent(extra))
         yield Need(
@@ -160,6 +171,21 @@ def _extras(workspace: Workspace) -> Iterator[str]:
         yield "embedded"
     if any(environment.endpoint.kind == "local" for environment in environments):
         yield "serve"
+    if any(_without_onnx(workspace, name) for name in workspace.manifest.versions):
+        yield "transformers"
+
+
+def _without_onnx(workspace: Workspace, version: str) -> bool:
+    """Whether it has safetensors alone; what cannot be looked at is told when it is needed."""
+    target = workspace.manifest.target(version)
+    try:
+        if target.on_hub:
+            names: Collection[str] = workspace.hub.listing(target.file_path, target.revision).names
+        else:
+            names = tuple(file_names(inside(workspace.root, target.file_path)))
+        return needs_torch(names, str(target))
+    except LepinetError:
+        return False
 
 
 def _many(things: Sized, name: str) -> str:

@@ -175,6 +175,16 @@ class Workspace:
         """As `model`, whatever the rule says: what was shipped is served, though the rule is stricter by now."""
         return self._kept(target).folder if target.on_hub else self._local(target)
 
+    def seek(self, target: Target) -> None:
+        """See that whoever needs the files of a target can get them from the Hub; what is kept here does not count.
+
+        Raises:
+            RefusedError: the Hub has not got them, or may not give them.
+            LepinetError: nobody can tell.
+        """
+        if target.on_hub:
+            self.hub.commit(target.file_path, target.revision)
+
     def _kept(self, target: Target) -> Kept:
         from lepinet.model_files import wanted_files  # noqa: PLC0415 -- see above
 
