@@ -216,6 +216,10 @@ class Repository:
         listed = self._run("status", *options, "--", *paths).split(b"\0")
         return tuple(os.fsdecode(entry[3:]) for entry in listed if entry)
 
+    def ignores(self, path: str) -> bool:
+        """Whether `git add --all` passes a file over, were it there."""
+        return self._try("check-ignore", "--quiet", "--no-index", "--", path).returncode == 0
+
     def file_changes(self, path: str, tip: str) -> tuple[FileChange, ...]:
         """The commits of the first-parent line that changed a file, oldest first; a merge counts as its outcome."""
         self.require_history()

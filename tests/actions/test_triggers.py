@@ -32,6 +32,8 @@ def event(
         (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), {"pr.yml", "reconcile.yml", "monitor.yml"}),
         (event("push"), {"ci.yml", "reconcile.yml"}),
         (event("push", ref="refs/heads/work"), set()),
+        (event("push", ref="refs/tags/v0.2.0"), {"release.yml"}),
+        (event("push", ref="refs/tags/nightly"), set()),
         (event("schedule", cron="23 */2 * * *"), {"reconcile.yml"}),
         (event("schedule", cron="41 */6 * * *"), {"monitor.yml"}),
     ],

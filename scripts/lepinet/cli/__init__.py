@@ -41,6 +41,7 @@ COMMANDS = {
     "monitor": ("monitor", "Whether the live endpoint still answers as when it was activated."),
     "unpin": ("reconcile", "Lift the pin of an emergency."),
     "serve": ("serve", "Answer photos with the active model, on this machine."),
+    "init": ("init", "What a repository needs, written beside what it has."),
     "import": ("import_", "A first models.yaml from a registry kept by hand."),
     "doctor": ("doctor", "What is missing in the set-up, and what mends it."),
     "db": ("db", "The registry's database."),

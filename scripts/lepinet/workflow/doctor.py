@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 
 from lepinet.endpoints import Address
 from lepinet.errors import LepinetError, OutsideError
@@ -10,7 +10,10 @@ from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
 from lepinet.report.needs import Need
+from lepinet.workflow import github_setup as there
+from lepinet.workflow.callers import missing
 from lepinet.workflow.extras import absent
+from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
 
 
@@ -26,6 +29,7 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
     for name in names:
         yield from _registry(workspace, name)
         yield from _endpoint(workspace, name)
+    yield from _github(workspace)
     for extra in ("evaluate", *_extras(workspace)):
         gone = ", ".join(absent(extra))
         yield Need(
@@ -78,6 +82,39 @@ def _migrated(registry: Registry, name: str) -> Need:
     if missing:
         return Need(f"{name}, migrations", f"{len(missing)} of them are to come", "lepinet db migrate")
     return Need(f"{name}, migrations", "current")
+
+
+def _github(workspace: Workspace) -> Iterator[Need]:
+    """What its workflows need there; nothing where origin is elsewhere."""
+    repository = repository_at(workspace.git.origin() or "")
+    if repository is None:
+        return
+    absent_here = missing(workspace.root)
+    yield Need(
+        "GitHub, workflows",
+        f"{', '.join(absent_here)} is not there" if absent_here else "there",
+        "lepinet init" if absent_here else None,
+    )
+    try:
+        with open_github(workspace, repository) as github:
+            made = github.environments()
+            yield Need("GitHub", f"{repository} answers")
+            for name, settings in there.environments(workspace).items():
+                lacking = there.of_environment(workspace, github, name, settings, made)
+                yield _on_github(f"environment {name}", [*lacking])
+            yield _on_github("rules of main", [*there.of_rules(workspace, github)])
+            yield _on_github("rights of workflows", [*there.of_rights(github)])
+    except LepinetError as error:
+        yield Need("GitHub", error.what, error.todo or "is it there, and may this token see it?")
+
+
+def _on_github(what: str, lacking: Sequence[there.Step | there.Left]) -> Need:
+    names = ", ".join(one.what for one in lacking)
+    return Need(
+        f"GitHub, {what}",
+        f"missing: {names}" if names else "as it should be",
+        "lepinet init --github" if names else None,
+    )
 
 
 def _endpoint(workspace: Workspace, name: str) -> Iterator[Need]:
