@@ -9,10 +9,11 @@ import pytest
 from actions.triggers import Event, environment_of, goes_on, legs, queue, secrets_of, starts, value_of, with_defaults
 from actions.workflow_files import ROOT, parsed
 
-NAMES = ("ci", "comment", "pr", "reconcile", "register", "rollback", "trusted-check")
+NAMES = ("ci", "comment", "monitor", "pr", "reconcile", "register", "rollback", "trusted-check")
 OURS = {f"{name}.yml": parsed(ROOT / ".github" / "workflows" / f"{name}.yml") for name in NAMES}
+CHECKS = {"pr.yml", "ci.yml"}
 QUEUE = "refs/heads/gh-readonly-queue/main/pr-1"
-BY_HAND = {"pr.yml", "reconcile.yml", "register.yml", "rollback.yml", "trusted-check.yml"}
+BY_HAND = {"monitor.yml", "pr.yml", "reconcile.yml", "register.yml", "rollback.yml", "trusted-check.yml"}
 
 
 def event(
@@ -25,16 +26,17 @@ def event(
 @pytest.mark.parametrize(
     ("happened", "started"),
     [
-        (event("pull_request", action="opened"), {"pr.yml", "ci.yml"}),
-        (event("pull_request", action="synchronize"), {"pr.yml", "ci.yml"}),
+        (event("pull_request", action="opened"), CHECKS),
+        (event("pull_request", action="synchronize"), CHECKS),
         (event("pull_request", action="labeled"), set()),
         (event("pull_request", action="closed"), set()),
-        (event("merge_group", action="checks_requested", ref=QUEUE), {"pr.yml", "ci.yml"}),
+        (event("merge_group", action="checks_requested", ref=QUEUE), CHECKS),
         (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), BY_HAND),
         (event("push"), {"ci.yml", "reconcile.yml"}),
         (event("push", ref="refs/heads/work"), set()),
         (event("schedule", schedule="23 */2 * * *"), {"reconcile.yml"}),
-        (event("schedule", schedule="41 * * * *"), {"register.yml"}),
+        (event("schedule", schedule="53 * * * *"), {"register.yml"}),
+        (event("schedule", schedule="41 */6 * * *"), {"monitor.yml"}),
         (
             event("workflow_run", action="completed", workflow_run={"name": "lepinet"}),
             {"comment.yml", "trusted-check.yml"},
