@@ -307,10 +307,16 @@ class Repository:
         """A commit on top of `parent` that undoes one of those below it; None where later ones stand in the way."""
         # What was there before, as if somebody had committed it right after, is merged.
         before = self._commit_tree(self.tree(f"{commit}^"), commit, "before")
-        merged = self._try("merge-tree", "--write-tree", self.resolve(parent), before)
-        if merged.returncode:
-            return None
-        return self._commit_tree(merged.stdout.split()[0].decode(), parent, message)
+        return self.merged_on(parent, before, message)
+
+    def merged_on(self, parent: str, other: str, message: str) -> str | None:
+        """A commit on top of `parent` with all that merging another one gives; None where they conflict."""
+        merged = self._try("merge-tree", "--write-tree", self.resolve(parent), self.resolve(other))
+        return None if merged.returncode else self._commit_tree(merged.stdout.split()[0].decode(), parent, message)
+
+    def fetch_commit(self, commit: str) -> None:
+        """Bring a commit of origin here, whatever branch it is on."""
+        self._run("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", commit)
 
     def files_changed_by(self, commit: str) -> tuple[FileState, ...]:
         """What a commit makes of the files that differ from its first parent's."""

@@ -36,6 +36,7 @@ _SECONDARY_PAUSE = 60.0
 """Seconds to wait after a secondary rate limit that names none."""
 
 State: TypeAlias = Literal["queued", "in_progress", "success", "failure", "error", "inactive"]
+Conclusion: TypeAlias = Literal["success", "neutral", "failure"]
 _Thing = TypeVar("_Thing", bound="_Answer")
 
 
@@ -70,6 +71,10 @@ class PullRequest(_Answer):
     auto_merge: Any = None
     """Present once it is armed."""
 
+    @property
+    def is_open(self) -> bool:
+        return self.state == "open"
+
 
 class Comment(_Answer):
     """On a pull request or an issue."""
@@ -95,6 +100,13 @@ class CheckRun(_Answer):
     """A check beside those of workflows."""
 
     id: int
+    conclusion: str | None = None
+
+
+class _CheckRuns(_Answer):
+    """The latest of each name."""
+
+    check_runs: tuple[CheckRun, ...]
 
 
 class _Error(_Answer):
@@ -290,21 +302,22 @@ class GitHub:
         """Run a workflow on a branch: GitHub starts none by itself for what a workflow's own token does."""
         self._send("POST", f"/actions/workflows/{workflow}/dispatches", {"ref": branch})
 
-    def neutral_check(self, name: str, commit: str, title: str, text: str) -> None:
-        """Say beside the checks of a commit that a person decides; once for each commit.
+    def check_run(self, name: str, commit: str, conclusion: Conclusion, title: str, text: str) -> None:
+        """Say something beside the checks of a commit, unless that was said last.
 
         Args:
             name: of the check.
             commit: all 40 digits.
+            conclusion: neutral leaves it to a person.
             title: one line.
             text: Markdown.
         """
         path = f"/commits/{commit}/check-runs?{httpx.QueryParams({'check_name': name})}"
-        found = _json(self._send("GET", path), path)
-        if isinstance(found, dict) and found.get("check_runs"):
+        found = self._read(self._send("GET", path), _CheckRuns, path).check_runs
+        if found and found[0].conclusion == conclusion:
             return
         said = {"title": title, "summary": text}
-        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": "neutral", "output": said}
+        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": conclusion, "output": said}
         self._made("/check-runs", CheckRun, wanted)
 
     def comment(self, number: int, key: str, text: str, author: str = BOT) -> Comment:
@@ -333,6 +346,11 @@ class GitHub:
         wanted = {"title": title, "body": f"{_mark(key)}\n{text}"}
         found = self._once(lambda: self._issue(key), Issue, "/issues", wanted | {"labels": [LABEL]})
         return self._make(found, Issue, f"/issues/{found.number}", wanted)
+
+    def report_once(self, key: str, title: str, text: str) -> Issue:
+        """The issue about something, opened once: one that somebody has closed is found too, and stays as it is."""
+        wanted = {"title": title, "body": f"{_mark(key)}\n{text}", "labels": [LABEL]}
+        return self._once(lambda: self._issue(key, "all"), Issue, "/issues", wanted)
 
     def all_clear(self, key: str, text: str) -> Issue | None:
         """Close the issue about a cause with a last word; None when there is none that is open."""
@@ -406,8 +424,8 @@ class GitHub:
         ours = (one for one in listed if one.user and one.user.login == author)
         return next((one for one in ours if one.body.startswith(_mark(key))), None)
 
-    def _issue(self, key: str) -> Issue | None:
-        listed = self._list("/issues", Issue, {"labels": LABEL, "state": "open"})
+    def _issue(self, key: str, state: str = "open") -> Issue | None:
+        listed = self._list("/issues", Issue, {"labels": LABEL, "state": state})
         ours = (one for one in listed if one.pull_request is None and (one.body or "").startswith(_mark(key)))
         return next(ours, None)
 

@@ -75,7 +75,11 @@ class GitHub:
     """Its API."""
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: CANARIES)
     """By environment."""
+    repository_secrets: Mapping[str, str] = field(default_factory=dict)
+    """Every job sees them: what a private repository has to do with where GitHub gives it no environments."""
     variables: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """What this machine has beside that, such as where the Hub is."""
     runner: str = "github-hosted"
     """Whose machine runs the jobs."""
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -213,12 +217,13 @@ class GitHub:
         outputs: dict[str, dict[str, str]] = {}
         legs_ran: list[tuple[str, list[dict[str, Any]]]] = []
         for name, job in jobs(content):
-            if not goes_on(job, results):
+            may, results[name] = goes_on(job, results), "skipped"
+            if not may:
                 continue
             for leg in legs(job, outputs):
                 contexts = {"matrix": leg, "vars": self.variables, "inputs": event.inputs}
                 alone = content | {"jobs": {name: _alone(job, leg, results, outputs)}}
-                given = {"GITHUB_TOKEN": TOKEN} | secrets_of(job, self.secrets, contexts)
+                given = {"GITHUB_TOKEN": TOKEN, **self.repository_secrets} | secrets_of(job, self.secrets, contexts)
                 self.there.permissions = job["permissions"]
                 lines = self.act(event, number, alone, given)
                 called = f"{name} ({environment_of(job, contexts)})" if leg else name
@@ -277,6 +282,7 @@ class GitHub:
             "STUB_ARTIFACTS": str(self.folder / "artifacts"),
             "STUB_CACHE": str(self.kept),
             "STUB_APP_TOKEN": TOKEN,
+            **self.environment,
         }
         actions = {OURS: self.ours()} | {_repository(pin): _stub(pin) for pin in PINS if _stub(pin).is_dir()}
         options = ["--json", "--pull=false", "--action-offline-mode", "--no-cache-server", "--no-skip-checkout"]

@@ -268,7 +268,7 @@ class StandIn:
         wanted = [
             issue
             for issue in self.issues
-            if issue["state"] == query.get("state", "open")
+            if query.get("state", "open") in {"all", issue["state"]}
             and set(named) <= set(issue["labels"])
             and query.get("creator", ME) == issue["user"]["login"]
         ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from lepinet.endpoints import EndpointState
+from lepinet.manifest.history import EverDeclared
 from lepinet.manifest.model import ModelVersion
 from lepinet.registry.records import NEWEST, DeploymentKind, DeploymentRow, DeploymentStatus, Failure, Snapshot
 from lepinet.target import Target
@@ -23,6 +24,8 @@ class Declared:
     """Every version of the manifest by name, all to be known to the registry."""
     conditions: str
     """Digest of the active version, its override, the gates, the known images and the endpoint's configuration."""
+    ever: EverDeclared = field(default_factory=EverDeclared)
+    """What main once had waits for nobody."""
 
     @property
     def version(self) -> str:
@@ -268,6 +271,8 @@ class _Seen:
         waiting = 0
         for row in self.snapshot.versions:
             version = self.declared.versions.get(row.version_name)
+            if version is None and self.declared.ever.has(row.version_name, row.file_path, row.revision):
+                continue
             if version is None:
                 waiting += 1
                 notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")

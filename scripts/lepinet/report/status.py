@@ -74,6 +74,7 @@ class KnownVersion:
     training_image_count: int | None
     accuracy_score: float | None
     created_at: datetime | None
+    notes: str | None
     active_in: tuple[str, ...]
 
 

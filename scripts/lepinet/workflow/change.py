@@ -89,25 +89,22 @@ def previous_version(workspace: Workspace, environment: str) -> str:
     return earlier
 
 
-def checklist(workspace: Workspace, environment: str, version: str, reason: str) -> tuple[Evidence, ...]:
-    """The old guide's six lines, each with what is known of it now; nothing is changed."""
-    from lepinet.workflow.evaluate import bench, evaluate  # noqa: PLC0415 -- an edit needs no model runtime
+def checklist(
+    workspace: Workspace, environment: str, version: str, reason: str, *, tested: bool = True
+) -> tuple[Evidence, ...]:
+    """The old guide's six lines, each with what is known of it now; nothing is changed.
 
+    `tested`: the model is run here; else the check of the pull request does it.
+    """
     if version not in workspace.manifest.versions:
         known = ", ".join(workspace.manifest.versions)
         raise UsageError(f"{FILE} has no version {version}", todo=f"it has {known}")
     target = workspace.manifest.target(version)
-    try:
-        results = evaluate(version, bench(workspace, None), endpoint=None)
-        right = sum(answer.correct for answer in results.answers().answers)
-        tested = f"{version} names {right} of {results.sample_size} known images right"
-    except LepinetError as error:
-        tested = f"not tested: {error.what}"
     return (
         Evidence("Database", f"says {_active(workspace, environment)} now; flips when reconcile has proved {version}"),
         Evidence("Endpoint", f"{_served(workspace, environment)}; moves to {target}"),
         Evidence("Mobile app", "answers and GET /model name the version; an app that has one built in needs an update"),
-        Evidence("Testing", tested),
+        Evidence("Testing", _tested(workspace, version) if tested else "the check of the pull request runs it"),
         Evidence("Monitoring", "reconcile asks the live endpoint about all known images before it flips"),
         Evidence("Documentation", f"the reason stands in the commit and in lepinet history: {reason}"),
     )
@@ -193,6 +190,17 @@ def _revision_of(workspace: Workspace, file_path: str) -> str:
             todo="of a model on the Hub, name a branch, a tag or a commit, such as --revision main",
         )
     return folder_revision(folder)
+
+
+def _tested(workspace: Workspace, version: str) -> str:
+    from lepinet.workflow.evaluate import bench, evaluate  # noqa: PLC0415 -- an edit needs no model runtime
+
+    try:
+        results = evaluate(version, bench(workspace, None), endpoint=None)
+    except LepinetError as error:
+        return f"not tested: {error.what}"
+    right = sum(answer.correct for answer in results.answers().answers)
+    return f"{version} names {right} of {results.sample_size} known images right"
 
 
 def _active(workspace: Workspace, environment: str) -> str:

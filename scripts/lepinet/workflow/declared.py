@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lepinet.changes import standing
+from lepinet.changes import history, standing
 from lepinet.endpoints import EndpointState
 from lepinet.errors import RefusedError
+from lepinet.manifest.history import EverDeclared, ever_declared
 from lepinet.manifest.load import FILE
 from lepinet.reconcile.plan import Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
@@ -41,6 +42,11 @@ def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: E
     return replace(made, stop=f"{older}. {made.stop}" if made.stop else older)
 
 
+def known_to_main(workspace: Workspace) -> EverDeclared:
+    """As far as HEAD's first-parent line tells."""
+    return ever_declared(history(workspace.git, "HEAD").states)
+
+
 def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
     """The environments that have an active version."""
     names = workspace.environments(environment)
@@ -50,7 +56,8 @@ def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
 def declared(workspace: Workspace, environment: str) -> Declared:
     manifest = workspace.manifest
     active = manifest.environments[environment].active or ""
-    return Declared(environment, manifest.target(active), manifest.versions, _conditions(workspace, environment))
+    conditions, known = _conditions(workspace, environment), known_to_main(workspace)
+    return Declared(environment, manifest.target(active), manifest.versions, conditions, known)
 
 
 def must_outlive_the_job(workspace: Workspace, environment: str) -> None:

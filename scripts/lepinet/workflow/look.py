@@ -48,6 +48,7 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
             training_image_count=version.training_image_count,
             accuracy_score=version.accuracy_score,
             created_at=version.created_at,
+            notes=version.notes,
             active_in=tuple(place for place, settings in manifest.environments.items() if settings.active == name),
         )
         for name, version in manifest.versions.items()
@@ -64,6 +65,7 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
                 training_image_count=row.training_image_count,
                 accuracy_score=row.accuracy_score,
                 created_at=row.created_at,
+                notes=row.notes,
                 active_in=(),
             )
             found[row.version_name] = _completed(found.get(row.version_name, logged), logged)
