@@ -75,6 +75,8 @@ class GitHub:
     """Its API."""
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: CANARIES)
     """By environment."""
+    repository_secrets: Mapping[str, str] = field(default_factory=dict)
+    """Every job sees them: what a private repository has to do with where GitHub gives it no environments."""
     variables: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     """What this machine has beside that, such as where the Hub is."""
@@ -221,7 +223,7 @@ class GitHub:
             for leg in legs(job, outputs):
                 contexts = {"matrix": leg, "vars": self.variables, "inputs": event.inputs}
                 alone = content | {"jobs": {name: _alone(job, leg, results, outputs)}}
-                given = {"GITHUB_TOKEN": TOKEN} | secrets_of(job, self.secrets, contexts)
+                given = {"GITHUB_TOKEN": TOKEN, **self.repository_secrets} | secrets_of(job, self.secrets, contexts)
                 self.there.permissions = job["permissions"]
                 lines = self.act(event, number, alone, given)
                 called = f"{name} ({environment_of(job, contexts)})" if leg else name

@@ -15,9 +15,8 @@ from github_stand_in.server import Failure
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn, hub_online
 
-REGISTER, CLOCK = "register.yml", "41 * * * *"
-DONE = {"environments": "success", "look (staging-monitoring)": "success", "look (production-monitoring)": "success"}
-DONE |= {"propose": "success"}
+REGISTER, CLOCK = "register.yml", "53 * * * *"
+DONE = {"look": "success", "propose": "success"}
 MODEL = Path(__file__).parents[1] / "models" / "v1.2.0"
 NAME = "asha/butterflies"
 CARD = """\
@@ -49,13 +48,13 @@ def hub(tmp_path: Path) -> Iterator[StandIn]:
 @pytest.fixture
 def live(live: Live, hub: StandIn) -> Live:
     """With keys that only read, and the Hub."""
-    live.secrets = {**live.secrets, **{f"{name}-monitoring": keys for name, keys in live.secrets.items()}}
+    live.secrets = {**live.secrets, "monitor": live.secrets["staging"]}
     live.environment["HF_ENDPOINT"] = hub.url
     return live
 
 
-def log(live: Live, name: str, path: str = NAME, *, environment: str = "staging", **also: object) -> None:
-    live.registry(environment).log_version(name, path, **also)  # type: ignore[arg-type]  # a test's own values
+def log(live: Live, name: str, path: str = NAME, **also: object) -> None:
+    live.registry("staging").log_version(name, path, **also)  # type: ignore[arg-type]  # a test's own values
 
 
 def registered(live: Live) -> Ran:
@@ -90,7 +89,7 @@ def test_a_logged_version_becomes_a_pull_request_whose_check_runs(live: Live, hu
 
 
 def test_a_name_that_is_no_version_gets_the_next_free_one(live: Live) -> None:
-    log(live, "butterflies final (2)", environment="production", notes="the good one")
+    log(live, "butterflies final (2)", notes="the good one")
     assert registered(live).jobs == DONE
     (pull,) = live.there.pulls
     assert pull["title"] == "Register v1.1.1"
@@ -143,7 +142,7 @@ def test_what_somebody_closed_is_not_proposed_again(live: Live) -> None:
 def test_nothing_that_is_logged_is_run_or_read_as_markup(live: Live) -> None:
     notes = "<img src=x> @acme/everybody\n::error::forged\n\x1b[31m \u202e $(touch pwned) [x](javascript:x)"
     log(live, "v1.2.0", notes=notes)
-    log(live, "v9; $(touch pwned) `touch pwned` </b>@acme/all", environment="production")
+    log(live, "v9; $(touch pwned) `touch pwned` </b>@acme/all")
     ran = registered(live)
     assert ran.jobs == DONE
     assert ran.annotations == ()

@@ -36,7 +36,7 @@ def event(
         (event("push", ref="refs/tags/v0.2.0"), {"release.yml"}),
         (event("push", ref="refs/tags/nightly"), set()),
         (event("schedule", schedule="23 */2 * * *"), {"reconcile.yml"}),
-        (event("schedule", schedule="41 * * * *"), {"register.yml"}),
+        (event("schedule", schedule="53 * * * *"), {"register.yml"}),
         (event("schedule", schedule="41 */6 * * *"), {"monitor.yml"}),
         (
             event("workflow_run", action="completed", workflow_run={"name": "lepinet"}),

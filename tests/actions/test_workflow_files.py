@@ -75,6 +75,18 @@ def test_the_check_runs_for_every_pull_request() -> None:
     assert all("if" not in job for _, job in jobs(workflow))
 
 
+@each_workflow
+def test_by_hand_nothing_with_rights_or_secrets_runs_but_on_main(file: Path) -> None:
+    """Another branch's workflow files, and its code, are whatever somebody pushed."""
+    workflow = parsed(file)
+    if "workflow_dispatch" not in workflow["on"]:
+        return
+    for name, job in jobs(workflow):
+        harmless = not secrets_in(job) and set(job["permissions"].values()) <= {"read"}
+        on_main = "github.ref_name == github.event.repository.default_branch" in job.get("if", "")
+        assert harmless or on_main or "needs" in job, name
+
+
 @each_file
 def test_no_expression_stands_inside_a_script(file: Path) -> None:
     assert not [step["run"] for step in steps(parsed(file)) if "${{" in step.get("run", "")]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import OUTSIDE, options
-from lepinet.cli.output import show, show_json
+from lepinet.cli.output import show
 from lepinet.workflow.workspace import open_workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -68,24 +68,17 @@ def take(*, commit: str, allow: str) -> int:
     return 0
 
 
-@github.command(epilog="Example: lepinet github environments")
-def environments() -> int:
-    """The names in models.yaml, in promotion order, as a list for a job's matrix."""
-    show_json(list(open_workspace().manifest.environments))
-    return 0
-
-
-@github.command(epilog="Example: lepinet github register staging.json production.json")
-@click.argument("files", nargs=-1, required=True, type=_file)
-def register(*, files: tuple[Path, ...]) -> int:
+@github.command(epilog="Example: lepinet github register versions.json")
+@click.argument("versions", type=_file)
+def register(*, versions: Path) -> int:
     """A pull request for each version that a trainer has logged and no models.yaml of main ever knew.
 
-    FILES are what `versions --json -e ENV` wrote. What cannot be registered is reported once, as an issue.
+    VERSIONS is what `versions --json` wrote. What cannot be registered is reported once, as an issue.
     """
     from lepinet.workflow.proposals import register_logged  # noqa: PLC0415 -- as above
 
     done = True
-    for one in register_logged(open_workspace(), files):
+    for one in register_logged(open_workspace(), versions):
         show(f"{one.name}: {one.sentence}")
         done = done and one.done
     return 0 if done else OUTSIDE

@@ -36,7 +36,7 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
         yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back)
 
 
-def versions(workspace: Workspace, environment: str | None = None) -> tuple[KnownVersion, ...]:
+def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
     """All of models.yaml in its order, then what trainers have logged beside it, oldest first."""
     manifest = workspace.manifest
     found = {
@@ -53,7 +53,7 @@ def versions(workspace: Workspace, environment: str | None = None) -> tuple[Know
         )
         for name, version in manifest.versions.items()
     }
-    for name in workspace.environments(environment):
+    for name in manifest.environments:
         with workspace.registry(name) as registry:
             rows = sorted(registry.versions(), key=_age)
         for row in rows:
