@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +23,7 @@ from endpoints.hosted import Hosted
 from lepinet.reconcile.run import Ending, Outcome
 from lepinet.workflow.declared import declared, plan
 from lepinet.workflow.deploy import Telling, emergency
+from reconcile.watch import Crash
 
 PAGE = Path(__file__).parents[2] / "docs" / "follows-registry.md"
 PATIENCE = 60
@@ -185,3 +188,28 @@ def test_an_emergency_stays_where_a_person_has_set_it(wrong: Backend) -> None:
     assert outcome.ending is Ending.REFUSED
     assert "The database stays on it, as a person pinned it" in outcome.sentence
     assert hosted.row() == "v1.1.0"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_at_every_call_of_the_registry(backend: Backend, *, before: bool) -> None:
+    """The next run ends with the new version in the database and behind the backend, or finds it done."""
+    hosted = replace(backend.hosted, registry="embedded")
+    start_over(hosted)
+    left: Counter[str] = Counter()
+    for at in count(1):
+        old = hosted.row()
+        new = "v1.1.0" if old == "v1.0.0" else "v1.0.0"
+        hosted.declare(new)
+        crash = Crash(at=at, before=before)
+        killed = hosted.watched(crash)
+        hosted.end_leases()
+        left[f"{'old' if hosted.row() == old else 'new'} · {hosted.statuses()[0]}"] += 1
+        again = hosted.reconcile()
+        assert again.code == 0, f"{crash.calls} {killed} {again}"
+        assert (hosted.row(), backend.answering(), hosted.statuses()[0]) == (new, new, "succeeded"), crash.calls
+        assert "started" not in hosted.statuses()
+        if crash.killed is None:
+            break
+    print(f"\n{len(crash.calls)} calls, each killed; registry · deployment: {dict(left)}")  # noqa: T201 -- figures
+    assert left["new · started"], "flipped and not proved"
