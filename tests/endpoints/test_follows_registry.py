@@ -150,7 +150,7 @@ def test_the_database_flips_and_then_the_backend_is_proved(backend: Backend) -> 
 def test_a_backend_that_answers_otherwise_is_flipped_back(wrong: Backend) -> None:
     hosted = wrong.hosted
     hosted.declare("v1.1.0")
-    ended = replace(hosted, timings=replace(hosted.timings, follow=1)).reconcile()
+    ended = replace(hosted, timings=replace(hosted.timings, follow=5)).reconcile()
     assert ended.code == 1, ended
     assert "production still serves v1.0.0; v1.1.0 was not activated" in ended.said
     assert "answers differ from the tested ones (allowed: 0)" in ended.said
@@ -182,7 +182,7 @@ def test_a_run_killed_after_the_flip_and_held_by_the_next_commit_is_undone(backe
 
 
 def test_an_emergency_stays_where_a_person_has_set_it(wrong: Backend) -> None:
-    hosted = replace(wrong.hosted, timings=replace(wrong.hosted.timings, follow=1))
+    hosted = replace(wrong.hosted, timings=replace(wrong.hosted.timings, follow=5))
     telling = Telling(lambda _: None, lambda _: lambda _, __: None)
     outcome: Outcome = emergency(hosted.workspace, "production", "v1.1.0", "v1.0.0 is on fire", telling)
     assert outcome.ending is Ending.REFUSED
