@@ -54,6 +54,8 @@ class _Paint:
 def _test(results: Results, paint: _Paint) -> Iterator[str]:
     size = results.sample_size
     yield paint.bold(f"{text(results.model.name)}: {wording.tested(results)}")
+    if strange := wording.strange(results):
+        yield text(strange, 600)
     yield from map(text, wording.cautions(results))
     yield from _rows(_figures_of(results))
     unknown = results.model.unknown_species or ()

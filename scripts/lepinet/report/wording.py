@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from lepinet.evaluation.answers import Score
 from lepinet.evaluation.counting import Why
 from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State, at_most, points
+from lepinet.evaluation.labels import LIST_NEEDED, strange_labels
 from lepinet.evaluation.results import Results, Summary, Unanswered
 from lepinet.report.documents import (
     CheckDocument,
@@ -111,6 +112,17 @@ def tested(results: Results) -> str:
 def cautions(summary: Summary | None) -> tuple[str, ...]:
     """What else lies in the model's repository, a sentence each."""
     return tuple(map(sentence, summary.model.cautions)) if summary else ()
+
+
+def strange(results: Results) -> str:
+    """That the model can name hardly any species of the photos, and the mend; empty where it can, or nobody knows."""
+    unknown = results.model.unknown_species
+    if unknown is None:
+        return ""
+    species = {result.expected_id for result in results.results}
+    nameable = len(species) - len(unknown)
+    said = strange_labels(results.model.name, nameable=nameable, species=len(species))
+    return sentence(f"{said}: {LIST_NEEDED}") if said else ""
 
 
 def unanswered(results: Results) -> tuple[Unanswered, ...]:

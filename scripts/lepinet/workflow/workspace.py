@@ -131,6 +131,13 @@ class Workspace:
 
         return read_species(self.root / self.manifest.species) if self.manifest.species else ()
 
+    @property
+    def species_of_answers(self) -> tuple[Species, ...]:
+        """What answers are named in: the list of species, else the species on the known images."""
+        if self.species:
+            return self.species
+        return self.known_images.species() if self.known_images else ()
+
     @cached_property
     def known_images(self) -> KnownImages | None:
         """The manifest's known images; None where the folder is not there yet."""
