@@ -53,6 +53,9 @@ class _Paint:
 
 def _test(results: Results, paint: _Paint) -> Iterator[str]:
     size = results.sample_size
+    if none := wording.none_answered(results):
+        yield text(none, 600)
+        return
     yield paint.bold(f"{text(results.model.name)}: {wording.tested(results)}")
     if strange := wording.strange(results):
         yield text(strange, 600)

@@ -125,6 +125,17 @@ def strange(results: Results) -> str:
     return sentence(f"{said}: {LIST_NEEDED}") if said else ""
 
 
+def none_answered(results: Results) -> str:
+    """That all photos met one and the same error, and what may be meant; empty where it is otherwise."""
+    errors = {one.error for one in unanswered(results)}
+    if len(errors) != 1 or len(unanswered(results)) != results.sample_size:
+        return ""
+    name, (error,) = results.model.name, errors
+    elsewhere = error.startswith(("HTTP 404", "HTTP 405")) and not name.endswith("/predict")
+    meant = f" Did you mean {name.rstrip('/')}/predict?" if elsewhere else ""
+    return f"{name}: none of {results.sample_size} photos was answered: {sentence(error)}{meant}"
+
+
 def unanswered(results: Results) -> tuple[Unanswered, ...]:
     return tuple(result for result in results.results if isinstance(result, Unanswered))
 

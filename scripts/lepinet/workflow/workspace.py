@@ -225,6 +225,11 @@ def workspace_here(*, needed: bool, fetching: Fetching = quietly) -> Workspace |
     try:
         workspace = open_workspace(fetching=fetching)
         workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
+    except UsageError as error:
+        if needed:
+            todo = "--known-images DIR, or run this where models.yaml is"
+            raise UsageError(f"which known images? {error.what}", todo=todo) from None
+        return None
     except LepinetError:
         if needed:
             raise
