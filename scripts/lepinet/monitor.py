@@ -168,10 +168,9 @@ def monitor(environment: str, look: Look, gates: Gates, earlier: MonitorRow | No
     figures = measure(look.live) if look.live else None
     proof = prove(look.live, look.tested, look.target) if look.live and look.target else None
     found = dict(_found(look, figures, proof, gates, earlier.usual_ms if earlier else None))
-    before = _runs(earlier)
-    looked_at = _looked_at(look, found)
-    runs = {cause: before.get(cause, 0) + (cause in found) for cause in Cause if cause not in looked_at - found.keys()}
-    stood = standing(earlier)
+    fine = frozenset(_told_of(look, found)) - found.keys()
+    before, stood = _runs(earlier), standing(earlier)
+    runs = {cause: before.get(cause, 0) + (cause in found) for cause in Cause if cause not in fine}
     return Monitored(
         environment=environment,
         looked=look.looked,
@@ -181,8 +180,8 @@ def monitor(environment: str, look: Look, gates: Gates, earlier: MonitorRow | No
             for cause in Cause
             if cause in found
         ),
-        fine=frozenset(looked_at - found.keys()),
-        over=tuple(cause for cause in stood if cause in looked_at - found.keys()),
+        fine=fine,
+        over=tuple(cause for cause in stood if cause in fine),
         figures=figures,
         kept=Kept(
             looked=look.looked,
@@ -206,18 +205,16 @@ def _runs(earlier: MonitorRow | None) -> Mapping[Cause, int]:
         return {}  # of a newer LepiNet, or a hand's: the next two runs tell again
 
 
-def _looked_at(look: Look, found: Collection[Cause]) -> set[Cause]:
-    """The causes of which this run can tell whether they are there."""
-    seen = set(found)
+def _told_of(look: Look, found: Collection[Cause]) -> Iterator[Cause]:
+    """The causes of which this run could tell whether they are there."""
     if look.plan is not None:
-        seen.add(Cause.DRIFT)
+        yield Cause.DRIFT
     if look.plan is not None and look.looked is not Looked.SILENT:
-        seen.add(Cause.BEHIND)
+        yield Cause.BEHIND
     if look.looked is Looked.ASLEEP:
-        seen.add(Cause.NO_ANSWER)
+        yield Cause.NO_ANSWER
     if look.looked is Looked.ASKED and Cause.NO_ANSWER not in found:
-        seen |= {Cause.NO_ANSWER, Cause.ANSWERS, Cause.ACCURACY, Cause.LATENCY}
-    return seen
+        yield from (Cause.NO_ANSWER, Cause.ANSWERS, Cause.ACCURACY, Cause.LATENCY)
 
 
 def _found(

@@ -276,6 +276,7 @@ class GitHub:
             "STUB_LEPINET": str(self.lepinet),
             "STUB_ARTIFACTS": str(self.folder / "artifacts"),
             "STUB_CACHE": str(self.kept),
+            "STUB_APP_TOKEN": TOKEN,
         }
         actions = {_OURS: self.ours()} | {_repository(pin): _stub(pin) for pin in PINS if _stub(pin).is_dir()}
         options = ["--json", "--pull=false", "--action-offline-mode", "--no-cache-server", "--no-skip-checkout"]

@@ -9,26 +9,31 @@ import pytest
 from actions.triggers import Event, secrets_of, starts
 from actions.workflow_files import WORKFLOWS, parsed
 
+CHECKS = {"pr.yml", "ci.yml"}
 OURS = {file.name: parsed(file) for file in WORKFLOWS}
 
 
-def event(name: str, *, action: str | None = None, ref: str = "refs/heads/main", base: str = "main") -> Event:
+def event(
+    name: str, *, action: str | None = None, ref: str = "refs/heads/main", base: str = "main", cron: str | None = None
+) -> Event:
     payload: dict[str, Any] = {"action": action} if action else {}
+    payload |= {"schedule": cron} if cron else {}
     return Event(name, payload | ({"pull_request": {"base": {"ref": base}}} if name == "pull_request" else {}), ref, "")
 
 
 @pytest.mark.parametrize(
     ("happened", "started"),
     [
-        (event("pull_request", action="opened"), {"pr.yml", "ci.yml"}),
-        (event("pull_request", action="synchronize"), {"pr.yml", "ci.yml"}),
+        (event("pull_request", action="opened"), CHECKS),
+        (event("pull_request", action="synchronize"), CHECKS),
         (event("pull_request", action="labeled"), set()),
         (event("pull_request", action="closed"), set()),
-        (event("merge_group", action="checks_requested", ref="refs/heads/gh-readonly-queue/main/pr-1"), set(OURS)),
-        (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), {"pr.yml"}),
-        (event("push"), {"ci.yml"}),
+        (event("merge_group", action="checks_requested", ref="refs/heads/gh-readonly-queue/main/pr-1"), CHECKS),
+        (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), {"pr.yml", "reconcile.yml", "monitor.yml"}),
+        (event("push"), {"ci.yml", "reconcile.yml"}),
         (event("push", ref="refs/heads/work"), set()),
-        (event("schedule"), set()),
+        (event("schedule", cron="23 */2 * * *"), {"reconcile.yml"}),
+        (event("schedule", cron="41 */6 * * *"), {"monitor.yml"}),
     ],
     ids=lambda value: f"{value.name} {value.payload.get('action', value.ref)}" if isinstance(value, Event) else "",
 )

@@ -21,7 +21,16 @@ with socket.socket(socket.AF_UNIX) as line:
     line.sendall(told)
     sys.exit(line.recv(1)[0])
 """
-_USED = ["cli.reconcile", "cli.look", "cli.check", "cli.change", "cli.github", "workflow.deploy", "workflow.announce"]
+_USED = [
+    "cli.reconcile",
+    "cli.look",
+    "cli.check",
+    "cli.change",
+    "cli.github",
+    "cli.monitor",
+    "workflow.deploy",
+    "workflow.announce",
+]
 _USED += ["registry.postgres", "report.page", "evaluation.predictors.onnx", "github"]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ from lepinet.timings import Timings
 from lepinet.workflow.database import migrate
 from lepinet.workflow.deploy import Options, Telling, reconcile_all
 from lepinet.workflow.workspace import Workspace, open_workspace
-from reconcile.world import LENIENT, PHOTOS, commit, git
+from reconcile.registry_wire import registry_wire
+from reconcile.watch import DEADLINE, Watch
+from reconcile.world import LENIENT, PHOTOS, STARTED, commit, git
 from serving.local_environment import KNOWN_IMAGES, TESTS
 from supabase_gateway.gateway import project_online
 from supabase_gateway.project import Project
@@ -79,6 +82,8 @@ class Hosted:
 
     folder: Path
     home: Path
+    data: Path
+    """What this machine keeps of the repository."""
     hub: StandIn
     service: Endpoints
     owner: Connection
@@ -129,15 +134,25 @@ class Hosted:
         return commit(self.folder, f"Activate {active}")
 
     def reconcile(self, **options: Any) -> Ended:
-        """A run in this process, with the exit code that the command line has for it."""
-        told: list[str] = []
-        telling = Telling(told.append, lambda _: lambda _, __: None)
-        try:
-            (outcome,) = reconcile_all(self.workspace, None, Options(**options), telling)
-        except LepinetError as error:
-            code = next(code for kind, code in cli.EXIT_CODES.items() if isinstance(error, kind))
-            return Ended(code, str(error), tuple(told))
-        return Ended(EXIT_CODES[outcome.ending], outcome.sentence, tuple(told))
+        """A run in this process."""
+        return _reconciled(self.workspace, Options(**options))
+
+    def watched(self, watch: Watch) -> Ended:
+        """A run in a process of its own, whose every call to registry and endpoint passes by a watch."""
+        said = self.home.parent / "said"
+        said.unlink(missing_ok=True)
+        process = STARTED.Process(target=_alone, args=(self.folder, self.variables, self.timings, said))
+        with registry_wire(self.data / "registry", self.home.parent / "wire", watch):
+            self.service.watch = watch
+            try:
+                process.start()
+                assert process.pid is not None
+                watch.follows(process.pid)
+                process.join(4 * DEADLINE)
+            finally:
+                self.service.watch = None
+        assert process.exitcode is not None, "it does not end"
+        return Ended(process.exitcode, said.read_text() if said.exists() else "", ())
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         cursor = self.owner.execute(query.encode())
@@ -164,6 +179,28 @@ class Hosted:
         """The versions that its replicas answer with."""
         names = {known: name for name, known in self.revisions.items()}
         return {names.get(replica.revision, replica.revision) for replica in self.managed.replicas}
+
+
+def _reconciled(workspace: Workspace, options: Options) -> Ended:
+    """A run, with the exit code that the command line has for it."""
+    told: list[str] = []
+    telling = Telling(told.append, lambda _: lambda _, __: None)
+    try:
+        (outcome,) = reconcile_all(workspace, None, options, telling)
+    except LepinetError as error:
+        code = next(code for kind, code in cli.EXIT_CODES.items() if isinstance(error, kind))
+        return Ended(code, str(error), tuple(told))
+    return Ended(EXIT_CODES[outcome.ending], outcome.sentence, tuple(told))
+
+
+def _alone(folder: Path, variables: dict[str, str], timings: Timings, said: Path) -> None:
+    """In the new process."""
+    os.environ.clear()
+    os.environ.update(variables)
+    found = open_workspace(folder, timings)
+    ended = _reconciled(Workspace(found.git, Settings(variables), timings), Options())
+    said.write_text(ended.said)
+    sys.exit(ended.code)
 
 
 def create(hosted: Hosted, version: str, **settings: Any) -> Endpoint:
@@ -219,12 +256,7 @@ def hosted_online(place: Path) -> Iterator[Hosted]:
         owner = stack.enter_context(server.connect())
         project = Project(server.url(user="authenticator"))
         project_url = stack.enter_context(project_online(project))
-        hosted = Hosted(repository, home, hub, service, owner, revisions, project, project_url)
+        hosted = Hosted(repository, home, data, hub, service, owner, revisions, project, project_url)
         hosted.declare(VERSIONS[0])
         tuple(migrate(hosted.workspace, None, lambda _: True))
         yield hosted
-
-
-def slowly(hosted: Hosted, **timings: Any) -> Hosted:
-    """With other limits."""
-    return replace(hosted, timings=replace(hosted.timings, **timings))

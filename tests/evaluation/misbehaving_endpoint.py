@@ -27,8 +27,10 @@ class Request:
     """By the monotonic clock."""
     path: str
     authorization: str | None
+    headers: Message
+    body: bytes
     parts: list[Message]
-    """Of its multipart form."""
+    """Of its multipart form; none where it is another kind of request."""
 
     @property
     def photo(self) -> bytes:
@@ -48,7 +50,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         form = BytesParser(policy=HTTP).parsebytes(head + body)
-        request = Request(time.monotonic(), self.path, self.headers["Authorization"], list(form.iter_parts()))
+        parts: list[Message] = list(form.iter_parts()) if form.is_multipart() else []
+        request = Request(time.monotonic(), self.path, self.headers["Authorization"], self.headers, body, parts)
         with self.endpoint.asked(request) as deed, contextlib.suppress(ConnectionError):
             deed(self)
 

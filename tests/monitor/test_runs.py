@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from github_stand_in.server import TOKEN, Failure, StandIn, stand_in
+from lepinet.registry.embedded import EmbeddedServer
 from monitor.chat import SECRET, Chat, chat
 from reconcile.endpoint_wire import Alter, as_it_is, endpoint_wire
 from reconcile.watch import Watch
 from reconcile.world import Ended, World, git
+from supabase_gateway.gateway import project_online
+from supabase_gateway.project import Project, User
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,25 @@ def test_no_answer_alarms_at_once(team: Team, alter: Alter, why: str) -> None:
     assert why in team.github.issues[0]["body"]
 
 
+def test_signed_in_as_a_monitor_it_reads_and_logs_and_holds_no_key(team: Team) -> None:
+    user = User("monitor@example.org", "correct horse", {"role": "monitor"})
+    signed_in = replace(team, world=replace(team.world, registry="supabase"))
+    signed_in.merge()
+    with EmbeddedServer(team.world.data / "registry") as server:
+        project = Project(server.url(user="authenticator"), users=(user,))
+        with project_online(project) as url:
+            run = signed_in.run(
+                SUPABASE_URL=url,
+                SUPABASE_PUBLISHABLE_KEY=project.publishable_key,
+                SUPABASE_USER_EMAIL=user.email,
+                SUPABASE_USER_PASSWORD=user.password,
+            )
+    git(team.world.folder, "reset", "--quiet", "--hard", "HEAD~1")
+    assert run.code == 0, run
+    assert run.out.rstrip().endswith("as when activated")
+    assert [kept["looked"] for kept in team.logged()] == ["asked"]
+
+
 def test_a_running_deployment_is_named_and_left_alone(team: Team) -> None:
     with team.world.claimed() as (registry, claimant):
         watch = Watch()
@@ -234,6 +256,38 @@ def test_who_cannot_be_told_keeps_nobody_else_from_it(team: Team) -> None:
     assert "the webhook did not take the message: HTTP 404" in over.err
 
 
+def test_what_lives_on_one_machine_is_not_watched_from_githubs(team: Team) -> None:
+    run = team.run(RUNNER_ENVIRONMENT="github-hosted")
+    assert run.code == 0
+    assert "not watched: production has registry: embedded and endpoint: local" in run.err
+    assert team.run("-e", "production", RUNNER_ENVIRONMENT="github-hosted").code == 1
+    assert team.logged() == []
+
+
+def test_an_environment_that_cannot_be_looked_at_keeps_no_other_from_it(team: Team) -> None:
+    file = team.world.folder / "models.yaml"
+    staging = "environments:\n  staging: {active: v1.0.0, registry: postgres, endpoint: none}\n"
+    file.write_text(file.read_text().replace("environments:\n", staging))
+    run = team.run(DATABASE_URL="")
+    git(team.world.folder, "checkout", "--quiet", "models.yaml")
+    assert run.code == 2
+    assert "not watched: staging: no DATABASE_URL" in run.err
+    assert run.out.startswith("production: tested the whole sample: ")
+
+
+def test_what_is_not_live_yet_is_not_asked(team: Team) -> None:
+    team.world.sql("update public.environments set active_version_id = null")
+    team.world.sql("update public.model_versions set is_active = false where is_active")
+    run = team.run(alter=is_another_program)
+    team.world.sql(
+        "update public.environments set active_version_id ="
+        " (select id from public.model_versions where version_name = 'v1.1.0')"
+    )
+    assert run.code == 0, run
+    assert run.out == "production: nothing to ask: nothing is live yet\n"
+    assert team.logged() == []
+
+
 def test_from_a_laptop_without_a_token_no_issue_is_opened(team: Team) -> None:
     run = team.run(alter=is_another_program, GITHUB_TOKEN="", LEPINET_WEBHOOK_URL="")
     assert run.code == 1
@@ -291,3 +345,21 @@ def test_an_endpoint_that_does_not_answer_is_no_reason_to_go_back(team: Team, al
     team.merge(auto_rollback=True)
     assert team.run(alter=alter).code == 1
     assert team.github.pulls == []
+
+
+def test_a_deployment_that_has_succeeded_is_told_to_the_chat(team: Team) -> None:
+    team.merge("v1.0.0")
+    shipped = team.world.run("reconcile", LEPINET_WEBHOOK_URL=team.chat.slack)
+    assert shipped.code == 0, shipped
+    (told,) = team.chat.texts
+    assert told.startswith("production: v1.0.0: models/v1.0.0 @ ")
+    assert told.endswith(" is live · asha · Activate v1.0.0")
+    assert team.world.run("reconcile", LEPINET_WEBHOOK_URL=team.chat.slack).code == 0
+    assert len(team.chat.posted) == 1, "nothing was deployed"
+
+    team.merge()
+    team.chat.answers = [(404, {})]
+    shipped = team.world.run("reconcile", LEPINET_WEBHOOK_URL=team.chat.slack)
+    assert shipped.code == 0, "that the chat is gone takes nothing back"
+    assert "the chat was not told: the webhook did not take the message: HTTP 404" in shipped.err
+    assert SECRET not in shipped.out + shipped.err

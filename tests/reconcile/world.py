@@ -55,9 +55,9 @@ gates: {gates}
 versions:
 """
 LENIENT = {"min_accuracy": None, "min_top3_accuracy": None, "max_negative_flips": None}
-_STARTED = multiprocessing.get_context("forkserver")
+STARTED = multiprocessing.get_context("forkserver")
 # Half of a command's time goes into imports: a run is the fork of a process that has done them, and calls `main`.
-_STARTED.set_forkserver_preload(
+STARTED.set_forkserver_preload(
     [
         "lepinet.cli.reconcile",
         "lepinet.cli.change",
@@ -146,7 +146,7 @@ class World:
 
     def start(self, *arguments: str, folder: Path | None = None, **settings: str) -> Running:
         said = self.home.parent / "said"
-        process = _STARTED.Process(
+        process = STARTED.Process(
             target=_command, args=(arguments, str(folder or self.folder), self.variables | settings, str(said))
         )
         process.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,21 @@ def test_a_failed_migration_leaves_nothing_and_is_named(server: EmbeddedServer, 
         assert connection.execute("select to_regclass('public.model_versions')").fetchone() == (None,)
         connection.execute("drop domain public.deployment_events")
         assert len(migrate.apply(connection)) == len(migrate.migrations())
+
+
+def test_a_live_table_that_somebody_holds_is_waited_for_a_few_seconds(
+    server: EmbeddedServer, empty_database: str
+) -> None:
+    """A migration that waits for one reader makes all others wait behind it."""
+    with server.connect(empty_database) as owner, server.connect(empty_database) as reader:
+        owner.execute("create table public.model_versions (id uuid primary key, version_name text, file_path text)")
+        with reader.transaction():
+            reader.execute("lock table public.model_versions in access share mode")
+            begun = time.monotonic()
+            with pytest.raises(OutsideError, match="locked for too long"):
+                migrate.apply(owner)
+            assert time.monotonic() - begun < 20
+        assert owner.execute("select to_regnamespace('lepinet')").fetchone() == (None,)
 
 
 def test_an_owner_who_may_not_is_told_who_may(server: EmbeddedServer, superuser: Rows) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lepinet.errors import UsageError
-from lepinet.registry.project import Project
+from lepinet.registry.project import Project, User
 
 REFERENCE = "abcdefghijklmnopqrst"
 URL = f"https://{REFERENCE}.supabase.co"
@@ -68,6 +68,21 @@ def test_a_key_that_cannot_be_right_is_refused(key: str, what: str) -> None:
     with pytest.raises(UsageError, match=what) as refused:
         Project(URL, key)
     assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "user", "says"),
+    [
+        (SECRET, None, "the secret key"),
+        (token(role="service_role"), None, "the service_role key, of the old kind"),
+        ("sb_publishable_1", User("asha@example.org", "geheim"), "asha@example.org, who signs in"),
+        (token(role="anon"), User(token=token(role="authenticated")), "a user's token"),
+    ],
+)
+def test_a_project_says_what_kind_of_key_it_has(key: str, user: User | None, says: str) -> None:
+    project = Project(URL, key, user)
+    assert project.opened_by == says
+    assert "geheim" not in f"{project!r} {project}"
 
 
 def test_an_old_key_says_when_it_ended() -> None:

@@ -25,7 +25,7 @@ def monitor(*, environment: str | None, as_json: bool) -> int:
     workspace = open_workspace()
     runs: list[tuple[Monitored, Told]] = []
     try:
-        for run in monitor_all(workspace, environment, Progress):
+        for run in monitor_all(workspace, environment, Progress, say):
             told = tell(workspace, run)
             runs.append((run, told))
             _say(run, told, as_json=as_json)

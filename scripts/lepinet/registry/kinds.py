@@ -55,6 +55,19 @@ def open_registry(
             assert_never(kind.kind)
 
 
+def opened_by(kind: RegistrySettings, environment: str, settings: Settings) -> str:
+    """What lets this machine in, in words; arguments and errors as `open_registry`."""
+    match kind.kind:
+        case "postgres":
+            return "DATABASE_URL"
+        case "embedded":
+            return "this machine's user"
+        case "supabase":
+            return _project(kind, settings, environment).opened_by
+        case _:
+            assert_never(kind.kind)
+
+
 def old_rows(
     kind: RegistrySettings, folder: Callable[[], Path], settings: Settings, timings: Timings
 ) -> tuple[OldRow, ...]:

@@ -20,10 +20,10 @@ _FILE: Final = re.compile(r"(?P<version>\d{14})_(?P<name>.+)\.sql")
 _LOCK: Final = 0x6C6570696E6574
 """The advisory lock's number, one for each database: `lepinet` in ASCII."""
 _PREPARE: Final = """
-    create schema if not exists supabase_migrations;
-    create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
-    alter table supabase_migrations.schema_migrations
-      add column if not exists statements text[], add column if not exists name text;
+create schema if not exists supabase_migrations;
+create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
+alter table supabase_migrations.schema_migrations
+  add column if not exists statements text[], add column if not exists name text;
 """
 _RECORD: Final = """
 insert into supabase_migrations.schema_migrations (version, name) values ({}, {}) on conflict (version) do nothing;

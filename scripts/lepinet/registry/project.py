@@ -82,6 +82,13 @@ class Project:
         return (self.user.token if self.user else "") or self.key
 
     @property
+    def opened_by(self) -> str:
+        """The kind of key, in words."""
+        if self.user:
+            return f"{self.user.email}, who signs in" if self.user.password else "a user's token"
+        return "the secret key" if self.key.startswith("sb_secret_") else "the service_role key, of the old kind"
+
+    @property
     def key_setting(self) -> str:
         """Where the key stands."""
         return _USERS_KEY if self.user else _SERVICE_KEY

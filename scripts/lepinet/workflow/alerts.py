@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lepinet.changes import standing
-from lepinet.errors import LepinetError, RefusedError
+from lepinet.errors import LepinetError
 from lepinet.github import BOT, GitHub
 from lepinet.monitor import Cause, Finding, Monitored
 from lepinet.report import monitoring as text
@@ -18,7 +18,8 @@ from lepinet.workflow.workspace import Workspace
 
 _OF_THE_MODEL = frozenset({Cause.ANSWERS, Cause.ACCURACY})
 """The version before helps against these, and a person is not needed to tell what is right."""
-_NOBODY_KNOWS = frozenset({Cause.DRIFT, Cause.BEHIND})
+_IN_STEP = frozenset({Cause.DRIFT, Cause.BEHIND})
+"""Looked at and in order, these say that the active version is the one that main declares."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,13 @@ def send(workspace: Workspace, environment: str, message: Message) -> None:
         Webhook(url, workspace.timings).send(message)
 
 
+def log_url(workspace: Workspace) -> str | None:
+    """Of this run, in GitHub Actions."""
+    environ = workspace.settings.environ
+    server, repository, run = (environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+    return f"{server}/{repository}/actions/runs/{run}" if server and repository and run else None
+
+
 @contextmanager
 def _failing_into(failed: list[str]) -> Iterator[None]:
     try:
@@ -95,7 +103,7 @@ def _way_back(workspace: Workspace, github: GitHub, run: Monitored) -> str | Non
     """What became of the pull request that returns to the version before; None where it is not asked for."""
     about = [finding for finding in run.alarms if _is_of_the_model(finding)]
     wanted = workspace.manifest.environments[run.environment].auto_rollback
-    if not about or not wanted or any(finding.cause in _NOBODY_KNOWS for finding in run.findings):
+    if not about or not wanted or not run.fine >= _IN_STEP:
         return None
     activation = standing(workspace.git, "HEAD").activations[run.environment]
     if len(activation.stack) < 2:
@@ -127,7 +135,7 @@ def _waits(github: GitHub, branch: str, back: str) -> str | None:
     else:
         try:
             github.merge_when_ready(opened)
-        except RefusedError as error:
+        except LepinetError as error:
             why = error.what
         else:
             return f"the way back to {back} is merged by GitHub once its checks pass: {opened.html_url}"
@@ -140,11 +148,3 @@ def _is_of_the_model(finding: Finding) -> bool:
 
 def _key(run: Monitored, cause: Cause) -> str:
     return f"monitor-{run.environment}-{cause}"
-
-
-def log_url(workspace: Workspace) -> str | None:
-    """Of this run, in GitHub Actions."""
-    environ = workspace.settings.environ
-    named = [environ.get(name) for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
-    server, repository, run = named
-    return f"{server}/{repository}/actions/runs/{run}" if all(named) else None

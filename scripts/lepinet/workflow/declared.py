@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from lepinet.changes import standing
 from lepinet.endpoints import EndpointState
+from lepinet.errors import RefusedError
+from lepinet.manifest.load import FILE
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
 from lepinet.workflow.workspace import Workspace
@@ -64,6 +66,26 @@ def declared(workspace: Workspace, environment: str) -> Declared:
     manifest = workspace.manifest
     active = manifest.environments[environment].active or ""
     return Declared(environment, manifest.target(active), manifest.versions, _conditions(workspace, environment))
+
+
+def must_outlive_the_job(workspace: Workspace, environment: str) -> None:
+    """A machine of GitHub's is thrown away after each job, and with it what lives on it.
+
+    Raises:
+        RefusedError: the environment lives on one machine, and this is a job on one of GitHub's.
+    """
+    if workspace.settings.environ.get("RUNNER_ENVIRONMENT") != "github-hosted":
+        return
+    wanted = workspace.manifest.environments[environment]
+    of_one_machine = ["registry: embedded"] if wanted.registry.kind == "embedded" else []
+    of_one_machine += ["endpoint: local"] if wanted.endpoint.kind == "local" else []
+    if of_one_machine:
+        raise RefusedError(
+            f"{environment} has {' and '.join(of_one_machine)}: that lives on one machine, and GitHub's runner is gone "
+            "after the job",
+            where=FILE,
+            todo="take kinds that others can reach, or run this on a runner of your own",
+        )
 
 
 def _conditions(workspace: Workspace, environment: str) -> str:

@@ -27,7 +27,7 @@ from lepinet.report.escape import for_terminal
 from lepinet.target import Target
 from lepinet.webhook import Message
 from lepinet.workflow.alerts import log_url, send
-from lepinet.workflow.declared import declared, declaring
+from lepinet.workflow.declared import declared, declaring, must_outlive_the_job
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
@@ -152,22 +152,6 @@ def _must_be_main(workspace: Workspace, commit: str) -> None:
         )
 
 
-def _must_outlive_the_job(workspace: Workspace, environment: str) -> None:
-    """A machine of GitHub's is thrown away after each job, and with it what lives on it."""
-    if workspace.settings.environ.get("RUNNER_ENVIRONMENT") != "github-hosted":
-        return
-    declared = workspace.manifest.environments[environment]
-    of_one_machine = ["registry: embedded"] if declared.registry.kind == "embedded" else []
-    of_one_machine += ["endpoint: local"] if declared.endpoint.kind == "local" else []
-    if of_one_machine:
-        raise RefusedError(
-            f"{environment} has {' and '.join(of_one_machine)}: that lives on one machine, and GitHub's runner is gone "
-            "after the job",
-            where=FILE,
-            todo="take kinds that others can reach, or run this on a runner of your own",
-        )
-
-
 def _lines(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n")
 
@@ -184,7 +168,7 @@ def _run(
     workspace: Workspace, environment: str, commit: str, options: Options, *, telling: Telling, offline: Offline
 ) -> Iterator[Run]:
     git = workspace.git
-    _must_outlive_the_job(workspace, environment)
+    must_outlive_the_job(workspace, environment)
 
     def ask(registry: Registry, address: Address, target: Target) -> Proof:
         with something_to_ask(workspace.known_images) as known:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sized
 
-from lepinet.errors import LepinetError
+from lepinet.endpoints import Address
+from lepinet.errors import LepinetError, OutsideError
 from lepinet.evaluation.labels import LIST_NEEDED, OWN_LABELS, ModelLabels, SpeciesNames, strange_labels
 from lepinet.model_files import read_model_files
 from lepinet.registry import Registry
+from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
 from lepinet.report.needs import Need
 from lepinet.workflow.extras import absent
@@ -28,6 +30,7 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
         yield from _labels(workspace, version)
     for name in names:
         yield from _registry(workspace, name)
+        yield from _endpoint(workspace, name)
     for extra in ("evaluate", *_extras(workspace)):
         gone = ", ".join(absent(extra))
         yield Need(
@@ -97,7 +100,8 @@ def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Ne
             f"it belongs to another repository (first commit {first[:7]})",
             "check which database this environment's settings are for",
         )
-    return Need(what, f"answers; active is {snapshot.environment.active or 'no version yet'}")
+    by = opened_by(workspace.manifest.environments[name].registry, name, workspace.settings)
+    return Need(what, f"opened by {by}; active is {snapshot.environment.active or 'no version yet'}")
 
 
 def _migrated(registry: Registry, name: str) -> Need:
@@ -106,6 +110,43 @@ def _migrated(registry: Registry, name: str) -> Need:
     if missing:
         return Need(f"{name}, migrations", f"{len(missing)} of them are to come", "lepinet db migrate")
     return Need(f"{name}, migrations", "current")
+
+
+def _endpoint(workspace: Workspace, name: str) -> Iterator[Need]:
+    """Of those that live elsewhere; `lepinet serve` says by itself what it lacks."""
+    kind = workspace.manifest.environments[name].endpoint.kind
+    if kind in {"local", "none"}:
+        return
+    what = f"{name}, endpoint ({kind})"
+    try:
+        endpoint = workspace.endpoint(name)
+        assert endpoint is not None  # noqa: S101 -- only `none` is none
+        state = endpoint.observe()
+        if state.follows_registry and (address := endpoint.address()):
+            yield Need(what, _answering(workspace, address))
+            return
+    except LepinetError as error:
+        where = f"{error.where}: " if error.where else ""
+        yield Need(what, f"{where}{error.what}", error.todo or "docs/huggingface.md has the set-up")
+        return
+    said = f"{state.detail or 'answers'}; set to {state.target or 'no model'}"
+    yield Need(what, said, None if state.ready else f"lepinet reconcile -e {name}")
+
+
+def _answering(workspace: Workspace, address: Address) -> str:
+    """How it answers one photo.
+
+    Raises:
+        OutsideError: it does not.
+    """
+    from lepinet.evaluation.run import answers_of_endpoint  # noqa: PLC0415 -- only this kind is asked about a photo
+    from lepinet.workflow.evaluate import something_to_ask  # noqa: PLC0415 -- as above
+
+    with something_to_ask(workspace.known_images) as known:
+        live = answers_of_endpoint(address.url, known.sample(1), timings=workspace.timings)
+    if error := live.answers[0].error:
+        raise OutsideError(f"it does not answer a photo: {error}", where=address.url)
+    return f"answers by {live.model.contract}"
 
 
 def _extras(workspace: Workspace) -> Iterator[str]:

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from lepinet.endpoints import Endpoint, EndpointState
-from lepinet.errors import OutsideError
+from lepinet.endpoints import Endpoint, EndpointState, Progress
+from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.run import answers_of_endpoint
@@ -18,22 +18,43 @@ from lepinet.reconcile.plan import Plan, make_plan
 from lepinet.registry import Registry
 from lepinet.registry.records import PerformanceLog, Snapshot
 from lepinet.target import Target
-from lepinet.workflow.declared import declared, declaring
+from lepinet.workflow.declared import declared, declaring, must_outlive_the_job
 from lepinet.workflow.workspace import Workspace
 
 CountedFor = Callable[[str], Callable[[int, int], None]]
 """Makes the progress of work that is called so."""
 
 
-def monitor_all(workspace: Workspace, environment: str | None, counted: CountedFor) -> Iterator[Monitored]:
+def monitor_all(
+    workspace: Workspace, environment: str | None, counted: CountedFor, tell: Progress
+) -> Iterator[Monitored]:
     """Look at each environment that has an active version, and log what was seen.
 
+    One that lives on another machine is told and left out, unless it was asked for by name. What is wrong with one does
+    not keep the next one from being watched.
+
     Raises:
-        OutsideError: the registry cannot be asked, so nobody knows what should be live.
+        LepinetError: one could not be looked at, for its registry does not answer or a setting is missing; in the end.
     """
+    failed: list[LepinetError] = []
     for name in declaring(workspace, environment):
-        with workspace.registry(name) as registry:
-            yield _monitored(workspace, name, registry, counted)
+        try:
+            must_outlive_the_job(workspace, name)
+        except RefusedError as elsewhere:
+            if environment:
+                raise
+            tell(f"not watched: {elsewhere.what}")
+            continue
+        try:
+            with workspace.registry(name) as registry:
+                run = _monitored(workspace, name, registry, counted)
+        except LepinetError as error:
+            tell(f"not watched: {name}: {error.what}")
+            failed.append(error)
+        else:
+            yield run
+    if failed:
+        raise failed[0]
 
 
 def _monitored(workspace: Workspace, environment: str, registry: Registry, counted: CountedFor) -> Monitored:
@@ -72,6 +93,8 @@ class _Looking:
         """What is there now; where a deployment began meanwhile, that alone."""
         if holder := self.snapshot.environment.claimant:
             return Look(Looked.DEPLOYING, holder)
+        if self.snapshot.environment.active is None:
+            return Look(Looked.NOTHING, "nothing is live yet")
         look = self._look()
         after = self.registry.snapshot(self.environment)
         if after.environment.claimant or _newest(after) != _newest(self.snapshot):
@@ -87,8 +110,6 @@ class _Looking:
         except OutsideError as error:
             return Look(Looked.SILENT, error.what)
         plan = self._plan(state)
-        if self.snapshot.environment.active is None:
-            return Look(Looked.NOTHING, "nothing is live yet", plan)
         if state.asleep:
             return Look(Looked.ASLEEP, plan=plan)
         if not state.ready:
@@ -97,19 +118,20 @@ class _Looking:
 
     def _ask(self, endpoint: Endpoint, state: EndpointState, plan: Plan | None) -> Look:
         known = self.workspace.known_images
+        if known is None:
+            return Look(Looked.NOTHING, "there are no known images", plan)
         target = state.target or self._named(self.snapshot.environment.active)
-        try:
-            address = endpoint.address()
-        except OutsideError as error:
-            return Look(Looked.SILENT, error.what, plan)
-        if address is None or known is None or target is None:
-            return Look(Looked.NOTHING, "it cannot be asked, or there are no known images", plan)
+        if target is None:
+            return Look(Looked.NOTHING, "nobody knows which files should answer", plan)
         photos, tested = self._photos(known, target)
         whole = whole_is_due(self.snapshot.monitored)
         some = photos.sample(WHOLE if whole else A_FEW)
-        if not len(some):
+        if not some.images:
             return Look(Looked.NOTHING, "no known image can be read", plan)
         try:
+            address = endpoint.address()
+            if address is None:
+                return Look(Looked.NOTHING, "this kind of endpoint cannot be asked", plan)
             live = answers_of_endpoint(
                 address.url,
                 some,

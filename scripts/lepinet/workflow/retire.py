@@ -17,6 +17,9 @@ from lepinet.workflow.propose import Proposal, repository_at
 from lepinet.workflow.to_main import Edited
 from lepinet.workflow.workspace import Workspace
 
+_SUBJECT = 60
+"""Characters of names that a commit's first line has room for."""
+
 
 @dataclass(frozen=True)
 class Retired:
@@ -54,10 +57,11 @@ def retire(workspace: Workspace, now: datetime, *, local: bool = False) -> Retir
     stay = [manifest.target(name) for name in manifest.versions if name not in going]
     gone = [manifest.target(name) for name in going]
     unnamed = tuple(target for target in gone if not any(target.same_files(other) for other in stay))
+    named = ", ".join(going)
     wanted = Proposal(
         edit=partial(edit.retire, names=going),
-        sentence=f"{FILE} no longer has {', '.join(going)}",
+        sentence=f"{FILE} no longer has {named}",
         branch="retire",
-        message=f"Retire {', '.join(going)}",
+        message=f"Retire {named}" if len(named) <= _SUBJECT else f"Retire {len(going)} versions",
     )
     return Retired(going, unnamed, brought(workspace, wanted, local=local))
