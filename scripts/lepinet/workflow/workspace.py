@@ -225,10 +225,10 @@ def workspace_here(*, needed: bool, fetching: Fetching = quietly) -> Workspace |
     try:
         workspace = open_workspace(fetching=fetching)
         workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
-    except UsageError as error:
+    except UsageError:
         if needed:
-            todo = "--known-images DIR, or run this where models.yaml is"
-            raise UsageError(f"which known images? {error.what}", todo=todo) from None
+            what = f"which known images? there is no {FILE} around {Path.cwd()}"
+            raise UsageError(what, todo=f"--known-images DIR, or run this where {FILE} is") from None
         return None
     except LepinetError:
         if needed:
