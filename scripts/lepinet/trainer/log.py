@@ -144,5 +144,5 @@ def _notices(version: TrainedVersion, row: VersionRow, *, is_active: bool) -> li
             f"Once it is registered there: lepinet activate {name}"
         )
     if unfit := version.unfit_for_models_yaml():
-        notices.append(f"models.yaml will not take {name} as it is: {unfit}.\n  {version.register_command()}")
+        notices.append(f"models.yaml will not take {name} as it is: {unfit}.")
     return notices
