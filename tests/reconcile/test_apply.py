@@ -363,7 +363,7 @@ class TestStopped:
         watch = Happening(call="begin_deployment", does=lambda _: live.sql(emergency))
         stopped = live.watched(watch, "reconcile")
         assert stopped.code == 1, stopped
-        assert "production: pinned to v1.0.0: wings look wrong" in stopped.out
+        assert "production is pinned to v1.0.0: wings look wrong" in stopped.out
         assert ORDER not in watch.afterwards
         assert deployments(live)[1] == ("v1.1.0", "superseded", None)
 
