@@ -12,7 +12,7 @@ from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError
 from lepinet.manifest.history import EverDeclared, ever_declared
 from lepinet.manifest.load import FILE
-from lepinet.reconcile.plan import Declared, Plan, make_plan
+from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
 from lepinet.workflow.workspace import Workspace
 
@@ -23,8 +23,22 @@ def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
         with workspace.registry(name) as registry:
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            made = plan_of(workspace, name, registry.snapshot(name, workspace.manifest.versions), state)
-            yield replace(made, notes=(*made.notes, *_not_there(workspace, made)))
+            snapshot = registry.snapshot(name, workspace.manifest.versions)
+            made = plan_of(workspace, name, snapshot, state)
+            notes = [unmerged(workspace)] if made.steps() else []
+            if made.action is Action.DEPLOY and made.aim.version not in snapshot.succeeded:
+                notes.append(f"before that reconcile judges {made.aim.version}, which this does not: lepinet check")
+            yield replace(made, notes=(*filter(None, notes), *made.notes, *_not_there(workspace, made)))
+
+
+def unmerged(workspace: Workspace) -> str | None:
+    """Why reconcile would refuse this checkout's models.yaml; None where it is main's."""
+    git = workspace.git
+    if git.dirty():
+        return "not committed yet: reconcile takes what main has, and refuses a working tree with changes"
+    if not git.on_first_parent_line("HEAD", git.main()):
+        return "not merged yet: reconcile takes what main has"
+    return None
 
 
 def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: EndpointState | None) -> Plan:
@@ -109,9 +123,12 @@ def _conditions(workspace: Workspace, environment: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def unpin(workspace: Workspace, environment: str, reason: str) -> Snapshot:
+def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
+    """Lift an emergency's pin; the version that it held, None where there was none."""
     with workspace.registry(environment) as registry:
-        return registry.unpin(environment, reason, repository=workspace.git.first_commit())
+        pinned = registry.snapshot(environment).environment.pinned
+        registry.unpin(environment, reason, repository=workspace.git.first_commit())
+    return pinned
 
 
 def earlier_version(workspace: Workspace, environment: str) -> str | None:

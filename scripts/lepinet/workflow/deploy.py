@@ -80,7 +80,7 @@ def reconcile_all(
     for name in declaring(workspace, environment):
         activation = stands.activations[name]
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
-        said = " ".join(workspace.git.message(activation.state.commit.id).split())
+        said = _words_of(workspace.git.message(activation.state.commit.id))
         because = replace(options, reason=options.reason or shorten(said, _REASON, placeholder=" …"))
         with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
@@ -88,6 +88,12 @@ def reconcile_all(
             outcome = reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
         _tell_chat(workspace, outcome, run, telling)
         yield outcome
+
+
+def _words_of(message: str) -> str:
+    """A commit's message on one line; of a revert the subject, for the rest only names the reverted commit."""
+    subject, _, body = message.partition("\n\n")
+    return " ".join((subject if body.startswith("This reverts commit") else message).split())
 
 
 def judge(workspace: Workspace, environment: str | None, counted: CountedFor) -> Handover:

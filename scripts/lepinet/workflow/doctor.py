@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Sequence, Sized
 
 from lepinet.endpoints import Address
 from lepinet.errors import LepinetError, OutsideError
+from lepinet.evaluation.labels import LIST_NEEDED, OWN_LABELS, ModelLabels, SpeciesNames, strange_labels
 from lepinet.files import inside
-from lepinet.model_files import file_names, needs_torch
+from lepinet.model_files import file_names, needs_torch, read_model_files
 from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
@@ -28,6 +29,9 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
         return
     yield Need("models.yaml", f"{_many(manifest.environments, 'environment')}, {_many(manifest.versions, 'version')}")
     yield _photos(workspace)
+    yield _species(workspace)
+    for version in sorted({active for name in names if (active := manifest.environments[name].active)}):
+        yield from _labels(workspace, version)
     for name in names:
         yield from _registry(workspace, name)
         yield from _endpoint(workspace, name)
@@ -60,6 +64,33 @@ def _photos(workspace: Workspace) -> Need:
         return Need("known images", "there are none", f"put photos whose species is certain into {folder}")
     species = {image.expected_id for image in known.images}
     return Need("known images", f"{_many(known, 'photo')} of {len(species)} species in {folder}")
+
+
+def _species(workspace: Workspace) -> Need:
+    try:
+        named = workspace.species_of_answers
+    except LepinetError as error:
+        return Need("species", str(error), error.todo or "lepinet validate")
+    if not named:
+        return Need("species", OWN_LABELS, LIST_NEEDED)
+    return Need("species", f"{len(named)}, {workspace.manifest.species or 'those on the known images'}")
+
+
+def _labels(workspace: Workspace, version: str) -> Iterator[Need]:
+    """Only what is wrong; of a model on the Hub, which may have to be fetched for it, `test` and `check` tell."""
+    target = workspace.manifest.target(version)
+    try:
+        known = workspace.known_images
+        if not known or target.on_hub:
+            return
+        shown = {one.id for one in known.species()}
+        labels = ModelLabels(
+            read_model_files(workspace.files(target)).labels, SpeciesNames(workspace.species_of_answers)
+        )
+        if strange := strange_labels(version, nameable=len(labels.nameable & shown), species=len(shown)):
+            yield Need(f"labels of {version}", strange, LIST_NEEDED)
+    except LepinetError as error:
+        yield Need(f"labels of {version}", str(error), error.todo or f"lepinet test {version}")
 
 
 def _registry(workspace: Workspace, name: str) -> Iterator[Need]:

@@ -131,6 +131,13 @@ class Workspace:
 
         return read_species(self.root / self.manifest.species) if self.manifest.species else ()
 
+    @property
+    def species_of_answers(self) -> tuple[Species, ...]:
+        """What answers are named in: the list of species, else the species on the known images."""
+        if self.species:
+            return self.species
+        return self.known_images.species() if self.known_images else ()
+
     @cached_property
     def known_images(self) -> KnownImages | None:
         """The manifest's known images; None where the folder is not there yet."""
@@ -228,6 +235,11 @@ def workspace_here(*, needed: bool, fetching: Fetching = quietly) -> Workspace |
     try:
         workspace = open_workspace(fetching=fetching)
         workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
+    except UsageError:
+        if needed:
+            what = f"which known images? there is no {FILE} around {Path.cwd()}"
+            raise UsageError(what, todo=f"--known-images DIR, or run this where {FILE} is") from None
+        return None
     except LepinetError:
         if needed:
             raise
