@@ -188,6 +188,8 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
         lines.append(f"{when}  {row.environment}  {row.version}  {came_of_it}{kind} · {row.actor}{commit}{because}")
         if row.error:
             lines.append(f"    {row.error}")
+        if row.unreadable:
+            lines.append(f"    unreadable, written by hand: {', '.join(row.unreadable)} of deployment {row.id}")
         if steps:
             lines += [f"    {event.at.astimezone():%H:%M:%S} {event.step}: {event.text}" for event in row.events]
     return "\n".join(map(shown, lines)) or "no deployment to show"
