@@ -49,7 +49,7 @@ def _know_more(part: EnvironmentCheck, known_images: str) -> Iterator[Choice]:
         return
     wanted = f"whose species is certain, some of each, into {known_images}"
     if part.test and part.test.sample_size < SMOKE_TEST:
-        yield Choice("Know more", f"Photos {wanted}; a few hundred would tell.", _ADD)
+        yield Choice("Know more", f"Photos {wanted}; a few hundred would show it.", _ADD)
     asked = [
         (needed, size)
         for reason in part.verdict.reasons

@@ -79,7 +79,8 @@ def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) 
         return f"none of the known images that count shows a species that {old} can name"
     if size < SMOKE_TEST:
         known = f"{size} known image{'s' if size > 1 else ''}"
-        return f"a smoke test of {known} shows that {new} answers; whether it is as good as {old}, a few hundred would"
+        enough = "only a few hundred would show whether it is as good as"
+        return f"a smoke test of {known} shows that {new} answers; {enough} {old}"
     if worst < margin:
         return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
     bound = at_most(worst, margin)

@@ -24,4 +24,4 @@ def told(tries: int) -> str:
     if tries == 1:
         return ""
     others = f"{tries - 1} other versions were" if tries > 2 else "another version was"
-    return f"; {others} tried on these photos before: one of many passes by luck, so more is asked of it"
+    return f"; {others} tried on these photos before: among many one passes by luck, so more is asked of it"
