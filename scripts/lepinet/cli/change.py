@@ -67,13 +67,17 @@ def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> i
     from lepinet.reconcile.run import Ending  # noqa: PLC0415 -- as above
     from lepinet.workflow.deploy import Telling, emergency  # noqa: PLC0415 -- as above
 
-    outcome = emergency(open_workspace(fetching=fetching), environment, version, reason, Telling(say, Progress))
+    workspace = open_workspace(fetching=fetching)
+    outcome = emergency(workspace, environment, version, reason, Telling(say, Progress))
     if as_json:
         show_json(outcome_json(outcome))
     else:
         click.echo(f"{environment}: {outcome.sentence}")
         if outcome.ending is Ending.DONE:
-            click.echo(f"Make git agree: lepinet rollback {version} -e {environment} --reason …")
+            if workspace.manifest.environments[environment].active == version:
+                click.echo("Git declares it already: the pin ends with the next reconcile.")
+            else:
+                click.echo(f"Make git agree: lepinet rollback {version} -e {environment} --reason …")
     return EXIT_CODES.get(outcome.ending, NO)
 
 
