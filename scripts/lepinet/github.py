@@ -9,7 +9,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,7 @@ BOT = "github-actions[bot]"
 """Who writes with a workflow's own token."""
 LABEL = "lepinet"
 _VERSION = "2022-11-28"
+_CHECKS = "required_status_checks"
 _LARGEST = 16 << 20
 _PART_ENDS = "<!-- /lepinet -->"
 _ARM = "mutation($id: ID!) { enablePullRequestAutoMerge(input: {pullRequestId: $id}) { clientMutationId } }"
@@ -136,6 +137,51 @@ class DeploymentStatus(_Answer):
 
     state: str
     description: str = ""
+
+
+class _Named(_Answer):
+    name: str
+
+
+class _BranchPolicy(_Answer):
+    protected_branches: bool
+
+
+class Environment(_Named):
+    """Of jobs, with what they are told."""
+
+    deployment_branch_policy: _BranchPolicy | None = None
+    """Which branches' jobs may use it; None: all of them may."""
+    protection_rules: tuple[Any, ...] = ()
+    """Such as who must agree."""
+
+
+class _Environments(_Answer):
+    environments: tuple[Environment, ...] = ()
+
+
+class _Branches(_Answer):
+    branch_policies: tuple[_Named, ...] = ()
+
+
+class _Secrets(_Answer):
+    secrets: tuple[_Named, ...] = ()
+
+
+class _Variables(_Answer):
+    variables: tuple[_Named, ...] = ()
+
+
+class WorkflowRights(_Answer):
+    """What the workflows' own token may do in this repository."""
+
+    can_approve_pull_request_reviews: bool
+    """And open pull requests: GitHub has one switch for both."""
+
+
+class _Rule(_Answer):
+    type: str
+    parameters: Any = None
 
 
 @dataclass(frozen=True)
@@ -348,6 +394,31 @@ class GitHub:
 
         self._once(find, DeploymentStatus, path, {"state": state, "description": said, "log_url": log_url})
 
+    def environments(self) -> dict[str, Environment]:
+        """Those that have been made, by name; at most a hundred of them."""
+        path = "/environments?per_page=100"
+        return {one.name: one for one in self._read(self._send("GET", path), _Environments, path).environments}
+
+    def deploying_branches(self, environment: str) -> frozenset[str]:
+        """Patterns of the branches whose jobs may use an environment that names such."""
+        path = f"/environments/{environment}/deployment-branch-policies?per_page=100"
+        return _names(self._read(self._send("GET", path), _Branches, path).branch_policies)
+
+    def settings(self, environment: str) -> frozenset[str]:
+        """Names of an environment's secrets and variables; what they are GitHub tells nobody, or everybody."""
+        secrets, variables = (f"/environments/{environment}/{kind}?per_page=30" for kind in ("secrets", "variables"))
+        known = _names(self._read(self._send("GET", secrets), _Secrets, secrets).secrets)
+        return known | _names(self._read(self._send("GET", variables), _Variables, variables).variables)
+
+    def required_checks(self, branch: str) -> frozenset[str]:
+        """What must have passed before a change comes to a branch, by the repository's rules."""
+        rules = [rule for rule in self._list(f"/rules/branches/{branch}", _Rule) if rule.type == _CHECKS]
+        return frozenset(check["context"] for rule in rules for check in rule.parameters[_CHECKS])
+
+    def workflow_rights(self) -> WorkflowRights:
+        path = "/actions/permissions/workflow"
+        return self._read(self._send("GET", path), WorkflowRights, path)
+
     def _comment(self, number: int, key: str, author: str) -> Comment | None:
         listed = self._list(f"/issues/{number}/comments", Comment)
         ours = (one for one in listed if one.user and one.user.login == author)
@@ -462,6 +533,10 @@ class GitHub:
 
     def _silent(self, path: str, reason: str) -> OutsideError:
         return OutsideError(f"GitHub does not answer: {reason}", where=f"{self.repository}{path}", todo="run it again")
+
+
+def _names(named: Iterable[_Named]) -> frozenset[str]:
+    return frozenset(one.name for one in named)
 
 
 def _mark(key: str) -> str:

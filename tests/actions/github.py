@@ -27,7 +27,7 @@ PINS = [line.partition(" ")[0] for line in (STUBS.parent / "pins.txt").read_text
 CANARIES = {name: {"DATABASE_URL": f"canary-of-{name}"} for name in ("staging", "production")}
 CRON = "23 */2 * * *"
 _NOBODY = "http://127.0.0.1:9"
-_OURS = f"lepinet/lepinet@{'0' * 40}"
+OURS = f"lepinet/lepinet@{'0' * 40}"
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ class GitHub:
             "STUB_APP_TOKEN": TOKEN,
             **self.environment,
         }
-        actions = {_OURS: self.ours()} | {_repository(pin): _stub(pin) for pin in PINS if _stub(pin).is_dir()}
+        actions = {OURS: self.ours()} | {_repository(pin): _stub(pin) for pin in PINS if _stub(pin).is_dir()}
         options = ["--json", "--pull=false", "--action-offline-mode", "--no-cache-server", "--no-skip-checkout"]
         options += ["-P", "ubuntu-latest=-self-hosted", "--action-cache-path", str(place / "cache")]
         options += ["--secret-file", "secrets", "-W", "workflow.yml", "-e", "event.json"]
@@ -299,7 +299,7 @@ class GitHub:
         folder = self.folder / "ours"
         if not folder.exists():
             shutil.copytree(ROOT / ".github", folder / ".github")
-            for name in ("pyproject.toml", "requirements-evaluate.lock"):
+            for name in ("pyproject.toml", "requirements-evaluate.lock", "requirements-transformers.lock"):
                 shutil.copy(ROOT / name, folder)
         return folder
 
@@ -324,7 +324,7 @@ def _alone(job: Any, leg: Mapping[str, str], results: Mapping[str, str], outputs
     told = json.dumps(kept)
     for what, value in known.items():
         told = told.replace(what, json.dumps("'" + value.replace("'", "''") + "'")[1:-1])
-    owner, _, commit = _OURS.partition("@")
+    owner, _, commit = OURS.partition("@")
     return json.loads(re.sub(r'"\$/([^"]+)"', rf'"{owner}/\1@{commit}"', told))
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from actions.triggers import Event, environment_of, goes_on, legs, queue, secrets_of, starts, value_of, with_defaults
-from actions.workflow_files import ROOT, parsed
+from actions.workflow_files import WORKFLOWS, parsed
 
-NAMES = ("ci", "comment", "monitor", "pr", "reconcile", "register", "rollback", "trusted-check")
-OURS = {f"{name}.yml": parsed(ROOT / ".github" / "workflows" / f"{name}.yml") for name in NAMES}
 CHECKS = {"pr.yml", "ci.yml"}
+OURS = {file.name: parsed(file) for file in WORKFLOWS}
 QUEUE = "refs/heads/gh-readonly-queue/main/pr-1"
 BY_HAND = {"monitor.yml", "pr.yml", "reconcile.yml", "register.yml", "rollback.yml", "trusted-check.yml"}
 
@@ -34,6 +33,8 @@ def event(
         (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), BY_HAND),
         (event("push"), {"ci.yml", "reconcile.yml"}),
         (event("push", ref="refs/heads/work"), set()),
+        (event("push", ref="refs/tags/v0.2.0"), {"release.yml"}),
+        (event("push", ref="refs/tags/nightly"), set()),
         (event("schedule", schedule="23 */2 * * *"), {"reconcile.yml"}),
         (event("schedule", schedule="53 * * * *"), {"register.yml"}),
         (event("schedule", schedule="41 */6 * * *"), {"monitor.yml"}),

@@ -83,6 +83,23 @@ def test_the_pin_does_not_wait_for_an_endpoint_that_does_not_run(live: World, tm
     assert serves(live, "v1.0.0")
 
 
+def test_a_deployment_that_nobody_can_read_stops_runs_and_holds_up_no_emergency(live: World) -> None:
+    ((row,),) = live.sql("""
+        update public.model_deployments set way_back = '{"version": "v1.0.0"}', verdict = '[1]'
+          where number = (select max(number) from public.model_deployments) returning id::text
+    """)
+    for command in ("plan", "reconcile"):
+        stopped = live.run(command)
+        assert stopped.code == 3, stopped
+        assert row in stopped.err
+    told = live.run("history")
+    assert told.code == 0, told
+    assert f"unreadable, written by hand: verdict, way_back of deployment {row}" in told.out
+    done = live.run(*NOW)
+    assert done.code == 0, done
+    assert serves(live, "v1.0.0")
+
+
 def test_an_emergency_whose_proof_fails_says_that_the_pin_stays(live: World) -> None:
     def answers_otherwise(path: str, answer: bytes) -> bytes:
         said = json.loads(answer)

@@ -20,7 +20,7 @@ _FILL: Final = """
     insert into public.model_deployments
         (id, environment, kind, version_id, generation, commit_sha, actor, status, begun_at, ended_at)
       select gen_random_uuid(), environment, 'merge', id, 1, 'c', 'asha', 'succeeded', created_at, created_at
-      from public.model_versions, unnest(array['staging', 'production']) environment;
+      from public.model_versions, unnest(array['staging', 'production']) environment order by created_at;
     insert into public.deployment_events (id, deployment_id, step, text)
       select gen_random_uuid(), id, step, 'it'
       from public.model_deployments, unnest(array['move', 'prove', 'flip']) step;

@@ -269,3 +269,18 @@ def test_history_is_read_page_by_page(registry: Registry, deploy: Deployments) -
     assert [row.version for row in registry.history("production", page=2)] == ["v1.2.0", "v1.0.0"]
     only: list[UUID] = [row.id for row in registry.history("staging", version_name="v1.0.0")]
     assert only == [row.id for row in whole if (row.environment, row.version) == ("staging", "v1.0.0")]
+
+
+def test_a_clock_that_ran_ahead_hides_no_later_deployment(registry: Registry, deploy: Deployments, owner: Rows) -> None:
+    for version in ("v1.0.0", "v1.1.0"):
+        deploy(version)
+    owner.execute("""
+        update public.model_deployments set begun_at = begun_at + interval '1 day',
+          flipped_at = flipped_at + interval '1 day', ended_at = ended_at + interval '1 day'
+    """)
+    for version in ("v1.2.0", "v1.3.0"):
+        deploy(version)
+    assert [row.version for row in registry.snapshot("production").deployments] == ["v1.3.0"]
+    first, *others = registry.history("production")
+    assert [row.version for row in (first, *others)] == ["v1.3.0", "v1.2.0", "v1.1.0", "v1.0.0"]
+    assert registry.history("production", before=first.id) == tuple(others)

@@ -36,7 +36,8 @@ def emergency(registry: Registry, version: str, deployment: UUID | None = None, 
         "lease_seconds": 60,
         "way_back": None,
     }
-    return registry.begin_emergency(deployment or uuid4(), "production", version_name=version, **(said | changes))
+    registry.begin_emergency(deployment or uuid4(), "production", version_name=version, **(said | changes))
+    return registry.snapshot("production")
 
 
 @pytest.fixture

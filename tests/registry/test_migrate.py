@@ -128,6 +128,32 @@ def test_rights_do_not_depend_on_the_age_of_the_supabase_project(
         assert old.execute(ACCESS.encode()).fetchall() == new.execute(ACCESS.encode()).fetchall()
 
 
+def test_deployments_that_are_there_are_counted_in_the_order_of_their_clock(
+    server: EmbeddedServer, empty_database: str
+) -> None:
+    with server.connect(empty_database) as connection:
+        migrate.apply(connection)
+        connection.execute("alter table public.model_deployments drop column number")
+        connection.execute("delete from supabase_migrations.schema_migrations where name = 'counted_deployments'")
+        migrate.bind(connection, "a" * 40, ["production"])
+        connection.execute("""
+            insert into public.model_versions (version_name, file_path) values ('v1.0.0', 'm');
+            insert into public.model_deployments (id, environment, kind, version_id, actor, status, begun_at)
+              select gen_random_uuid(), 'production', 'merge', v.id, 'day ' || day, 'succeeded',
+                timestamptz '2026-11-01' + day * interval '1 day'
+              from public.model_versions v, unnest(array[2, 3, 1]) day;
+        """)
+        migrate.apply(connection)
+        told = connection.execute("select public.deployment_history() -> 0 ->> 'actor'").fetchone()
+        connection.execute("""
+            insert into public.model_deployments (id, environment, kind, version_id, actor, status, begun_at)
+              select gen_random_uuid(), 'production', 'merge', v.id, 'later', 'succeeded', '2026-10-01'
+              from public.model_versions v;
+        """)
+        assert told == ("day 3",)
+        assert connection.execute("select public.deployment_history() -> 0 ->> 'actor'").fetchone() == ("later",)
+
+
 def test_a_failed_migration_leaves_nothing_and_is_named(server: EmbeddedServer, empty_database: str) -> None:
     with server.connect(empty_database) as connection:
         connection.execute("create domain public.deployment_events as text")

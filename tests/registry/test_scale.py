@@ -95,7 +95,7 @@ def explaining(server: EmbeddedServer, filled: str) -> Iterator[Rows]:
             set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
             set auto_explain.log_format = 'json'; set auto_explain.log_level = 'notice';
             create temporary table past as
-              select id from public.model_deployments order by begun_at offset 5000 limit 1;
+              select id from public.model_deployments order by number offset 5000 limit 1;
             grant select on past to service_role;
         """)
         with connection.transaction(force_rollback=True):

@@ -166,6 +166,8 @@ def show_edited(edited: Edited, *, as_json: bool, checklist: dict[str, str] | No
         show(f"{edited.pull_request}: when it is merged, {edited.sentence}")
         return
     show(edited.sentence)
+    if not edited.next_steps:
+        return
     click.echo("Next, from a branch of its own to main (lepinet check says what would come of it):")
     for step in edited.next_steps:
         click.echo(f"  {step}")

@@ -18,6 +18,7 @@ from lepinet.registry.records import (
     PerformanceLog,
     Record,
     Snapshot,
+    Standing,
     VersionRow,
 )
 from lepinet.target import Target
@@ -51,6 +52,10 @@ class Registry:
     def snapshot(self, environment: str, versions: Collection[str] = ()) -> Snapshot:
         """All that a plan needs of one environment, in one round trip; `versions` are the names it asks about."""
         return _read(Snapshot, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
+
+    def standing(self, environment: str, versions: Collection[str] = ()) -> Standing:
+        """As `snapshot`, whatever stands in the deployments."""
+        return _read(Standing, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
 
     def versions(self) -> Iterator[VersionRow]:
         """Every version's row, by name; asked for page by page."""
@@ -247,7 +252,7 @@ class Registry:
         claimant_label: str,
         lease_seconds: float,
         way_back: Target | None,
-    ) -> Snapshot:
+    ) -> None:
         """Take the environment from whoever has it and pin it to the version; nothing has moved yet.
 
         `way_back` is what the endpoint serves; None leaves it to the registry: the active version.
@@ -256,22 +261,19 @@ class Registry:
             RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository, 404 when the
                 registry does not know the version.
         """
-        return _read(
-            Claim,
-            self._call(
-                "begin_emergency",
-                id=str(deployment),
-                environment=environment,
-                repository=repository,
-                version_name=version_name,
-                reason=reason,
-                actor=actor,
-                claimant=str(claimant),
-                claimant_label=claimant_label,
-                lease_seconds=lease_seconds,
-                way_back=_files(way_back),
-            ),
-        ).snapshot
+        self._call(
+            "begin_emergency",
+            id=str(deployment),
+            environment=environment,
+            repository=repository,
+            version_name=version_name,
+            reason=reason,
+            actor=actor,
+            claimant=str(claimant),
+            claimant_label=claimant_label,
+            lease_seconds=lease_seconds,
+            way_back=_files(way_back),
+        )
 
     def unpin(self, environment: str, reason: str, *, repository: str) -> Snapshot:
         """Lift the pin, if there is one.
@@ -306,10 +308,23 @@ def _read(kind: type[R], answer: Any) -> R:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
+        row = f" (row {found})" if (found := _row(answer, first["loc"])) else ""
         raise OutsideError(
-            f"the registry holds what this LepiNet cannot read: {place}: {first['msg']}",
+            f"the registry holds what this LepiNet cannot read: {place}: {first['msg']}{row}",
             todo="was a row changed by hand? Put it right in the SQL editor; a newer LepiNet may read it too.",
         ) from None
+
+
+def _row(answer: Any, place: Sequence[str | int]) -> str | None:
+    """The id of the innermost row at a place of an answer."""
+    found = None
+    for part in (*place, None):
+        found = answer.get("id", found) if isinstance(answer, dict) else found
+        try:
+            answer = answer[part]
+        except (KeyError, IndexError, TypeError):
+            break
+    return found
 
 
 def _files(target: Target | None) -> dict[str, Any] | None:

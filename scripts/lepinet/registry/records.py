@@ -7,7 +7,15 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from lepinet.target import Target
 
@@ -168,12 +176,17 @@ class MonitorRow(Record):
     details: Data = None
 
 
-class Snapshot(Record):
-    """All that a plan needs of one environment, read in one transaction."""
+class Standing(Record):
+    """What an emergency has to know; no deployments, since nothing that stands in one may hold it up."""
 
     environment: EnvironmentRow
     versions: tuple[VersionRow, ...]
     """Oldest first: those that were asked about or that the environment names, and the `NEWEST` of all others."""
+
+
+class Snapshot(Standing):
+    """All that a plan needs of one environment, read in one transaction."""
+
     deployments: tuple[DeploymentRow, ...]
     """Newest first: those begun since the last success but one, and every unfinished one."""
     succeeded: frozenset[str]
@@ -207,7 +220,22 @@ class DeploymentEvent(Record):
 class PastDeployment(DeploymentRow):
     """A deployment with its steps, for `history`."""
 
+    way_back: Annotated[FilesRow | None, WrapValidator(_or_none)]
+    verdict: Data
     events: tuple[DeploymentEvent, ...]
+    unreadable: tuple[str, ...] = ()
+    """Columns that nobody can read, since a hand wrote them; they count as not said."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unreadable(cls, row: Any) -> Any:
+        """Readers of the past go on; a run that would act on such a row stops at it."""
+        try:
+            DeploymentRow.model_validate(row)
+        except ValidationError as error:
+            columns = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+            return {**row, "unreadable": sorted(columns)} if isinstance(row, dict) else row
+        return row
 
 
 class PerformanceLog(Record):

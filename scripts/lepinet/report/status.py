@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from lepinet.endpoints import EndpointState
 from lepinet.monitor import MISSED, Cause, missed, standing
-from lepinet.reconcile.plan import Plan
+from lepinet.reconcile.plan import Action, Plan
 from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, MonitorRow, PastDeployment, Snapshot
 from lepinet.report.escape import columns_for_terminal as shown
 from lepinet.report.monitoring import TITLES
@@ -29,6 +29,8 @@ class EnvironmentStatus:
     """Why something could not be asked."""
     way_back: str | None = None
     """The version that `lepinet rollback` returns to."""
+    unmerged: str | None = None
+    """Why reconcile would not take what is declared here."""
 
     @property
     def live(self) -> DeploymentRow | None:
@@ -76,6 +78,8 @@ class KnownVersion:
     created_at: datetime | None
     notes: str | None
     active_in: tuple[str, ...]
+    differences: tuple[str, ...] = ()
+    """Figures that models.yaml and a registry say differently, a sentence each."""
 
 
 def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
@@ -135,7 +139,11 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
         lines = [f"git {_name(one.declared)} · database {active} · {served}  {state}"]
     if one.plan and one.plan.stop:
         lines.append(one.plan.stop)
-    if one.way_back:
+    if one.plan and one.plan.register and one.plan.action is Action.NOTHING:
+        lines.append(f"missing in the database: {', '.join(one.plan.register)}")
+    if one.unmerged:
+        lines.append(one.unmerged)
+    if one.way_back and one.way_back != active:
         lines.append(f"way back: {one.way_back} · lepinet rollback {one.way_back} -e {one.environment} --reason …")
     return lines
 
@@ -164,7 +172,8 @@ def versions(known: Sequence[KnownVersion]) -> str:
         )
         for one in known
     ]
-    return table(rows)
+    differences = (shown(f"{one.name}: {difference}") for one in known for difference in one.differences)
+    return "\n".join((table(rows), *differences))
 
 
 def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
@@ -179,6 +188,8 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
         lines.append(f"{when}  {row.environment}  {row.version}  {came_of_it}{kind} · {row.actor}{commit}{because}")
         if row.error:
             lines.append(f"    {row.error}")
+        if row.unreadable:
+            lines.append(f"    unreadable, written by hand: {', '.join(row.unreadable)} of deployment {row.id}")
         if steps:
             lines += [f"    {event.at.astimezone():%H:%M:%S} {event.step}: {event.text}" for event in row.events]
     return "\n".join(map(shown, lines)) or "no deployment to show"
