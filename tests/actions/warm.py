@@ -42,7 +42,8 @@ def write_command(file: Path, address: Path) -> None:
 
 
 def serve(address: Path) -> None:
-    """Fork for each command, until the process is ended."""
+    """Fork for each command, until the process is ended, or who started it is gone."""
+    parent = os.getppid()
     for name in _USED:
         with suppress(ModuleNotFoundError):
             import_module(f"lepinet.{name}")
@@ -50,9 +51,14 @@ def serve(address: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(address))
         listening.listen()
+        listening.settimeout(5)
         print("ready", flush=True)  # noqa: T201 -- to who started this
-        while True:
-            line, _ = listening.accept()
+        while os.getppid() == parent:
+            try:
+                line, _ = listening.accept()
+            except TimeoutError:
+                continue
+            line.setblocking(True)  # noqa: FBT003 -- positional only
             if os.fork() == 0:
                 listening.close()
                 _command(line)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from github_stand_in.server import ME, TOKEN, Failure, StandIn, stand_in
 from lepinet.errors import OutsideError, RefusedError
-from lepinet.github import GitHub
+from lepinet.github import GitHub, NewFile
 from lepinet.timings import Timings
 
 QUICK = replace(Timings(), retry=0.01, retries=2, github=5, request=5)
@@ -88,6 +91,52 @@ def test_a_comment_is_found_behind_many_others(github: GitHub, there: StandIn) -
     github.comment(number, "check", "fine to ship")
     assert len(there.comments) == 121
     assert there.requests.count(f"GET /repos/acme/butterflies/issues/{number}/comments") == 4
+
+
+def test_what_is_added_to_a_comment_stands_above_it_once(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    github.comment(number, "check", "fine to ship")
+    for text in ("on its way", "live", "live"):
+        github.amend(number, "check", "became-production", text)
+    github.amend(number, "check", "became-staging", "live there too")
+    (comment,) = there.comments
+    said = re.sub(r"<!--.*?-->", "", comment["body"]).split()
+    assert " ".join(said) == "live there too live fine to ship"
+    assert sum(request.startswith("PATCH") for request in there.requests) == 3
+
+
+def test_what_is_added_where_there_is_no_comment_makes_one(github: GitHub, there: StandIn) -> None:
+    github.amend(opened(github), "check", "became-production", "live")
+    assert [one["body"].startswith("<!-- lepinet:check -->\n") for one in there.comments] == [True]
+
+
+def test_what_was_reported_once_is_not_reported_again(github: GitHub, there: StandIn) -> None:
+    first = github.report_once("row-1", "v1.3.0 cannot be registered", "no such repository")
+    there.issues[0]["state"] = "closed"
+    assert github.report_once("row-1", "v1.3.0 cannot be registered", "still not").number == first.number
+    assert [issue["state"] for issue in there.issues] == ["closed"]
+
+
+def test_a_check_says_again_only_what_is_new(github: GitHub, there: StandIn) -> None:
+    for conclusion in ("neutral", "neutral", "success"):
+        github.check_run("lepinet verdict", COMMIT, conclusion, "undecided", "a person decides")
+    assert [one["conclusion"] for one in there.checks] == ["neutral", "success"]
+
+
+def test_a_commit_of_the_api_is_the_one_that_was_meant(github: GitHub, there: StandIn, tmp_path: Path) -> None:
+    there.origin = tmp_path / "origin.git"
+    subprocess.run(["git", "init", "--quiet", "--bare", str(there.origin)], check=True)
+    kept = there.git("hash-object", "-w", "--stdin", given=b"kept\n")
+    tree = there.git("mktree", given=f"100644 blob {kept}\tgone\n100644 blob {kept}\tstays\n".encode())
+    parent = there.git("commit-tree", tree, given=b"Begin")
+    new = there.git("hash-object", "--stdin", given=b"new\n")
+    files = [NewFile("gone", "100644", None, None), NewFile("folder/new", "100644", new, b"new\n")]
+    for message in ("Once", "Again"):
+        commit = github.put_branch("work/one", (parent, tree), files, message)
+        assert there.git("rev-parse", "work/one") == commit
+    assert there.git("ls-tree", "-r", "--name-only", commit).split() == ["folder/new", "stays"]
+    assert there.git("show", f"{commit}:folder/new") == "new"
+    assert there.git("log", "--format=%s", commit).split() == ["Again", "Begin"]
 
 
 def test_a_cause_has_one_issue_until_it_is_over(github: GitHub, there: StandIn) -> None:
