@@ -99,6 +99,21 @@ class Registry:
             ),
         )
 
+    def restore_version(self, environment: str, claimant: UUID, files: Target) -> None:
+        """Give the row of a named version back the files that models.yaml says it is; the history notes both.
+
+        Raises:
+            RegistryRefusal: as `renew`; 404 when the registry does not know the version.
+        """
+        self._call(
+            "restore_model_version",
+            environment=environment,
+            claimant=str(claimant),
+            version_name=files.version,
+            file_path=files.file_path,
+            revision=files.revision,
+        )
+
     def active_version(self, environment: str | None = None) -> VersionRow | None:
         """The environment's active version; without one, that of the row with `is_active`. None when there is none."""
         row = self._call("active_version", environment=environment)
