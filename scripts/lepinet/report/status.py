@@ -38,7 +38,14 @@ class EnvironmentStatus:
 
     @property
     def in_step(self) -> bool:
-        return self.trouble is None and (self.plan is None or (self.plan.empty and self.plan.stop is None))
+        if self.trouble is not None or self.superseded:
+            return False
+        return self.plan is None or (self.plan.empty and self.plan.stop is None)
+
+    @property
+    def superseded(self) -> str | None:
+        """Why this checkout cannot tell: it is older than what was reconciled last."""
+        return self.plan.superseded if self.plan else None
 
     @property
     def monitored(self) -> MonitorRow | None:
@@ -84,9 +91,12 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
     waiting = {note for one in environments if one.plan for note in one.plan.notes if note.startswith("waiting: ")}
     blocks += [shown(f"{'waiting':<{width}}{note.removeprefix('waiting: ')}") for note in sorted(waiting)]
     needed = [one.environment for one in environments if one.needs_a_person]
+    older = [one.environment for one in environments if one.superseded]
     open_ = [one.environment for one in environments if not one.in_step and not one.needs_a_person]
     if needed:
         blocks.append(f"{', '.join(needed)}: a person is needed.")
+    elif older:
+        blocks.append(f"This checkout is too old to tell: {', '.join(older)}. Next: git pull")
     elif open_:
         blocks.append(f"Not in step yet: {', '.join(open_)}. Next: lepinet reconcile")
     else:
@@ -126,6 +136,8 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
         served = "endpoint follows it"
     if one.declared is None:
         lines = [f"git declares no version · database {active} · {served}"]
+    elif one.superseded:
+        lines = [f"git here {_name(one.declared)} · database {active} · {served}", one.superseded]
     elif one.in_step:
         same = "git = database" + (" = endpoint" if endpoint else "")
         lines = [f"{same}  {one.declared}  in step"]

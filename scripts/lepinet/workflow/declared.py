@@ -11,7 +11,7 @@ from lepinet.changes import standing
 from lepinet.endpoints import EndpointState
 from lepinet.errors import RefusedError
 from lepinet.manifest.load import FILE
-from lepinet.reconcile.plan import Declared, Plan, make_plan
+from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
 from lepinet.workflow.workspace import Workspace
 
@@ -33,12 +33,12 @@ def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: E
         return made
     if workspace.git.on_first_parent_line("HEAD", recorded):
         older = f"this checkout is older than {recorded[:7]}, which was reconciled last: git pull"
-    else:
-        older = (
-            f"{recorded[:7]}, which was reconciled last, is not in this checkout's history: git pull; "
-            f"was main rewritten: lepinet reconcile -e {environment} --accept-history REASON"
-        )
-    return replace(made, stop=f"{older}. {made.stop}" if made.stop else older)
+        return Plan(environment, Action.NOTHING, made.aim, superseded=older)
+    unknown = (
+        f"{recorded[:7]}, which was reconciled last, is not in this checkout's history: git pull; "
+        f"was main rewritten: lepinet reconcile -e {environment} --accept-history REASON"
+    )
+    return replace(made, stop=f"{unknown}. {made.stop}" if made.stop else unknown)
 
 
 def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
