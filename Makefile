@@ -71,11 +71,9 @@ lock:
 	$(COMPILE) --extra all --group dev -o requirements.lock
 	$(COMPILE) --extra evaluate --group build --constraints requirements.lock -o requirements-evaluate.lock
 	$(COMPILE) --extra serve --constraints requirements.lock -o requirements-serve.lock
-	for extra in transformers train; do \
-		$(COMPILE) $(WITHOUT_TORCH) --extra $$extra -o requirements-$$extra.lock && \
-		sed -i.bak '1i # The extra `'$$extra'` without torch, which is installed after it:\n#   pip install --no-deps --index-url https://download.pytorch.org/whl/cpu torch==2.13.0' requirements-$$extra.lock && \
-		rm requirements-$$extra.lock.bak; \
-	done
+	$(COMPILE) $(WITHOUT_TORCH) --extra transformers --constraints requirements.lock -o requirements-transformers.lock
+	sed -i.bak '1i # The extra `transformers` without torch, which is installed after it:\n#   pip install --no-deps --index-url https://download.pytorch.org/whl/cpu torch==2.13.0' requirements-transformers.lock
+	rm requirements-transformers.lock.bak
 
 # Our answers beside those of the transformers pipeline, live, and the tests that need torch: 1 GB of packages in a
 # virtual environment of their own, which finds what else tests need in the other one.

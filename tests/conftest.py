@@ -15,6 +15,8 @@ from hypothesis import settings
 
 # Who is signed in to the Hub on this machine does not sign in to the tests' own; read when its client is imported.
 os.environ["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"  # noqa: S105 -- no secret
+# The stand-in takes large files by Git LFS, as the Hub does beside its own protocol.
+os.environ["HF_HUB_DISABLE_XET"] = "1"
 
 # A busy machine is no counterexample.
 settings.register_profile("lepinet", deadline=None)

@@ -101,6 +101,8 @@ class Repository:
         """
         answer = self._try("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") if _is_ref(ref) else None
         if answer is None or answer.returncode:
+            if self._try("rev-parse", "--verify", "--quiet", "HEAD").returncode:
+                raise _nothing_committed()
             raise UsageError(f"git knows no commit {ref!r} here", todo="see git branch --all, or fetch it: git fetch")
         return answer.stdout.decode().strip()
 
@@ -148,6 +150,8 @@ class Repository:
         for name in candidates:
             if self._try("show-ref", "--verify", "--quiet", name).returncode == 0:
                 return name
+        if self._try("rev-parse", "--verify", "--quiet", "HEAD").returncode:
+            raise _nothing_committed()
         raise UsageError(
             "there is no branch main or master, and origin does not say which one is its default",
             todo="git remote set-head origin --auto",
@@ -215,6 +219,10 @@ class Repository:
         options = ["--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none", *ignored]
         listed = self._run("status", *options, "--", *paths).split(b"\0")
         return tuple(os.fsdecode(entry[3:]) for entry in listed if entry)
+
+    def ignores(self, path: str) -> bool:
+        """Whether `git add --all` passes a file over, were it there."""
+        return self._try("check-ignore", "--quiet", "--no-index", "--", path).returncode == 0
 
     def file_changes(self, path: str, tip: str) -> tuple[FileChange, ...]:
         """The commits of the first-parent line that changed a file, oldest first; a merge counts as its outcome."""
@@ -303,10 +311,16 @@ class Repository:
         """A commit on top of `parent` that undoes one of those below it; None where later ones stand in the way."""
         # What was there before, as if somebody had committed it right after, is merged.
         before = self._commit_tree(self.tree(f"{commit}^"), commit, "before")
-        merged = self._try("merge-tree", "--write-tree", self.resolve(parent), before)
-        if merged.returncode:
-            return None
-        return self._commit_tree(merged.stdout.split()[0].decode(), parent, message)
+        return self.merged_on(parent, before, message)
+
+    def merged_on(self, parent: str, other: str, message: str) -> str | None:
+        """A commit on top of `parent` with all that merging another one gives; None where they conflict."""
+        merged = self._try("merge-tree", "--write-tree", self.resolve(parent), self.resolve(other))
+        return None if merged.returncode else self._commit_tree(merged.stdout.split()[0].decode(), parent, message)
+
+    def fetch_commit(self, commit: str) -> None:
+        """Bring a commit of origin here, whatever branch it is on."""
+        self._run("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", commit)
 
     def files_changed_by(self, commit: str) -> tuple[FileState, ...]:
         """What a commit makes of the files that differ from its first parent's."""
@@ -390,6 +404,10 @@ def _commit(line: str) -> Commit:
 def _is_ref(text: str) -> bool:
     """Nothing that git would take for an option."""
     return bool(text) and not text.startswith("-") and "\0" not in text
+
+
+def _nothing_committed() -> UsageError:
+    return UsageError("nothing is committed yet", todo="git add . && git commit")
 
 
 def _last_line(stderr: bytes) -> str:

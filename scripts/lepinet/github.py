@@ -9,7 +9,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,7 @@ BOT = "github-actions[bot]"
 """Who writes with a workflow's own token."""
 LABEL = "lepinet"
 _VERSION = "2022-11-28"
+_CHECKS = "required_status_checks"
 _LARGEST = 16 << 20
 _PART_ENDS = "<!-- /lepinet -->"
 _ARM = "mutation($id: ID!) { enablePullRequestAutoMerge(input: {pullRequestId: $id}) { clientMutationId } }"
@@ -35,6 +36,7 @@ _SECONDARY_PAUSE = 60.0
 """Seconds to wait after a secondary rate limit that names none."""
 
 State: TypeAlias = Literal["queued", "in_progress", "success", "failure", "error", "inactive"]
+Conclusion: TypeAlias = Literal["success", "neutral", "failure"]
 _Thing = TypeVar("_Thing", bound="_Answer")
 
 
@@ -69,6 +71,10 @@ class PullRequest(_Answer):
     auto_merge: Any = None
     """Present once it is armed."""
 
+    @property
+    def is_open(self) -> bool:
+        return self.state == "open"
+
 
 class Comment(_Answer):
     """On a pull request or an issue."""
@@ -94,6 +100,13 @@ class CheckRun(_Answer):
     """A check beside those of workflows."""
 
     id: int
+    conclusion: str | None = None
+
+
+class _CheckRuns(_Answer):
+    """The latest of each name."""
+
+    check_runs: tuple[CheckRun, ...]
 
 
 class _Error(_Answer):
@@ -124,6 +137,51 @@ class DeploymentStatus(_Answer):
 
     state: str
     description: str = ""
+
+
+class _Named(_Answer):
+    name: str
+
+
+class _BranchPolicy(_Answer):
+    protected_branches: bool
+
+
+class Environment(_Named):
+    """Of jobs, with what they are told."""
+
+    deployment_branch_policy: _BranchPolicy | None = None
+    """Which branches' jobs may use it; None: all of them may."""
+    protection_rules: tuple[Any, ...] = ()
+    """Such as who must agree."""
+
+
+class _Environments(_Answer):
+    environments: tuple[Environment, ...] = ()
+
+
+class _Branches(_Answer):
+    branch_policies: tuple[_Named, ...] = ()
+
+
+class _Secrets(_Answer):
+    secrets: tuple[_Named, ...] = ()
+
+
+class _Variables(_Answer):
+    variables: tuple[_Named, ...] = ()
+
+
+class WorkflowRights(_Answer):
+    """What the workflows' own token may do in this repository."""
+
+    can_approve_pull_request_reviews: bool
+    """And open pull requests: GitHub has one switch for both."""
+
+
+class _Rule(_Answer):
+    type: str
+    parameters: Any = None
 
 
 @dataclass(frozen=True)
@@ -244,21 +302,22 @@ class GitHub:
         """Run a workflow on a branch: GitHub starts none by itself for what a workflow's own token does."""
         self._send("POST", f"/actions/workflows/{workflow}/dispatches", {"ref": branch})
 
-    def neutral_check(self, name: str, commit: str, title: str, text: str) -> None:
-        """Say beside the checks of a commit that a person decides; once for each commit.
+    def check_run(self, name: str, commit: str, conclusion: Conclusion, title: str, text: str) -> None:
+        """Say something beside the checks of a commit, unless that was said last.
 
         Args:
             name: of the check.
             commit: all 40 digits.
+            conclusion: neutral leaves it to a person.
             title: one line.
             text: Markdown.
         """
         path = f"/commits/{commit}/check-runs?{httpx.QueryParams({'check_name': name})}"
-        found = _json(self._send("GET", path), path)
-        if isinstance(found, dict) and found.get("check_runs"):
+        found = self._read(self._send("GET", path), _CheckRuns, path).check_runs
+        if found and found[0].conclusion == conclusion:
             return
         said = {"title": title, "summary": text}
-        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": "neutral", "output": said}
+        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": conclusion, "output": said}
         self._made("/check-runs", CheckRun, wanted)
 
     def comment(self, number: int, key: str, text: str, author: str = BOT) -> Comment:
@@ -287,6 +346,11 @@ class GitHub:
         wanted = {"title": title, "body": f"{_mark(key)}\n{text}"}
         found = self._once(lambda: self._issue(key), Issue, "/issues", wanted | {"labels": [LABEL]})
         return self._make(found, Issue, f"/issues/{found.number}", wanted)
+
+    def report_once(self, key: str, title: str, text: str) -> Issue:
+        """The issue about something, opened once: one that somebody has closed is found too, and stays as it is."""
+        wanted = {"title": title, "body": f"{_mark(key)}\n{text}", "labels": [LABEL]}
+        return self._once(lambda: self._issue(key, "all"), Issue, "/issues", wanted)
 
     def all_clear(self, key: str, text: str) -> Issue | None:
         """Close the issue about a cause with a last word; None when there is none that is open."""
@@ -330,13 +394,38 @@ class GitHub:
 
         self._once(find, DeploymentStatus, path, {"state": state, "description": said, "log_url": log_url})
 
+    def environments(self) -> dict[str, Environment]:
+        """Those that have been made, by name; at most a hundred of them."""
+        path = "/environments?per_page=100"
+        return {one.name: one for one in self._read(self._send("GET", path), _Environments, path).environments}
+
+    def deploying_branches(self, environment: str) -> frozenset[str]:
+        """Patterns of the branches whose jobs may use an environment that names such."""
+        path = f"/environments/{environment}/deployment-branch-policies?per_page=100"
+        return _names(self._read(self._send("GET", path), _Branches, path).branch_policies)
+
+    def settings(self, environment: str) -> frozenset[str]:
+        """Names of an environment's secrets and variables; what they are GitHub tells nobody, or everybody."""
+        secrets, variables = (f"/environments/{environment}/{kind}?per_page=30" for kind in ("secrets", "variables"))
+        known = _names(self._read(self._send("GET", secrets), _Secrets, secrets).secrets)
+        return known | _names(self._read(self._send("GET", variables), _Variables, variables).variables)
+
+    def required_checks(self, branch: str) -> frozenset[str]:
+        """What must have passed before a change comes to a branch, by the repository's rules."""
+        rules = [rule for rule in self._list(f"/rules/branches/{branch}", _Rule) if rule.type == _CHECKS]
+        return frozenset(check["context"] for rule in rules for check in rule.parameters[_CHECKS])
+
+    def workflow_rights(self) -> WorkflowRights:
+        path = "/actions/permissions/workflow"
+        return self._read(self._send("GET", path), WorkflowRights, path)
+
     def _comment(self, number: int, key: str, author: str) -> Comment | None:
         listed = self._list(f"/issues/{number}/comments", Comment)
         ours = (one for one in listed if one.user and one.user.login == author)
         return next((one for one in ours if one.body.startswith(_mark(key))), None)
 
-    def _issue(self, key: str) -> Issue | None:
-        listed = self._list("/issues", Issue, {"labels": LABEL, "state": "open"})
+    def _issue(self, key: str, state: str = "open") -> Issue | None:
+        listed = self._list("/issues", Issue, {"labels": LABEL, "state": state})
         ours = (one for one in listed if one.pull_request is None and (one.body or "").startswith(_mark(key)))
         return next(ours, None)
 
@@ -444,6 +533,10 @@ class GitHub:
 
     def _silent(self, path: str, reason: str) -> OutsideError:
         return OutsideError(f"GitHub does not answer: {reason}", where=f"{self.repository}{path}", todo="run it again")
+
+
+def _names(named: Iterable[_Named]) -> frozenset[str]:
+    return frozenset(one.name for one in named)
 
 
 def _mark(key: str) -> str:

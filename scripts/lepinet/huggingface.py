@@ -28,7 +28,9 @@ BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 -- the H
 _LONGEST_PAUSE = 300.0
 """Seconds; requests are counted in windows of five minutes."""
 _LARGEST_ANSWER = 4 << 20
-"""Bytes of an answer that is JSON."""
+"""Bytes of an answer about an endpoint."""
+_MANAGED = re.compile("/endpoint/|/api/spaces/")
+"""Paths of calls about endpoints; models come from others, and may take their time."""
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -178,8 +180,8 @@ def _pause(response: httpx2.Response) -> float | None:
 
 def _limited_client(seconds: float) -> httpx2.Client:
     def limit(response: httpx2.Response) -> None:
-        # A time limit of the client holds for each read; JSON that comes in drops would never meet it.
-        if response.headers.get("Content-Type", "").startswith("application/json"):
+        # A time limit of the client holds for each read; an answer that comes in drops would never meet it.
+        if _MANAGED.search(response.request.url.path):
             assert isinstance(response.stream, httpx2.SyncByteStream)  # noqa: S101 -- of a client that does not await
             response.stream = _Limited(response.stream, time.monotonic() + seconds)
 

@@ -21,10 +21,12 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 _CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
 TRAINING = "training_fingerprints.txt"
 """In a model's folder: what its training photos look like, as `lepinet fingerprint` writes it."""
-_ONNX_NAMES = ("onnx/model.onnx", "model.onnx")
+ONNX = "onnx/model.onnx"
+"""Where exporters put it."""
+_ONNX_NAMES = (ONNX, "model.onnx")
 _SAFETENSORS = "model.safetensors"
 _TIMM = (
-    f"A timm model: export the module with torch.onnx.export to {_ONNX_NAMES[0]}, and write its labels into {_CONFIG}"
+    f"A timm model: export the module with torch.onnx.export to {ONNX}, and write its labels into {_CONFIG}"
     f" (id2label) and its size, crop, mean and std into {_PREPROCESSOR} (ViTImageProcessor)."
 )
 
@@ -98,6 +100,15 @@ def needed_files(names: Collection[str], where: str) -> tuple[str, str, str]:
     return _CONFIG, _PREPROCESSOR, weights
 
 
+def needs_torch(names: Collection[str], where: str) -> bool:
+    """Whether a model with these files is run by transformers and torch.
+
+    Raises:
+        RefusedError: as `needed_files`.
+    """
+    return needed_files(names, where)[-1] == _SAFETENSORS
+
+
 def wanted_files(names: Collection[str], where: str) -> tuple[str, ...]:
     """What is fetched of a repository: the needed files, and what tells of the training photos.
 
@@ -143,21 +154,19 @@ def _todo(names: Collection[str]) -> str:
     """What makes weights that LepiNet reads of those that are there: one sentence for each way to save a model."""
     suffixes = {PurePosixPath(name).suffix for name in names}
     if other := next((name for name in sorted(names) if name.endswith(".onnx")), None):
-        return f"Call {other} {_ONNX_NAMES[0]}."
+        return f"Call {other} {ONNX}."
     if other := next((name for name in sorted(names) if name.endswith(".safetensors")), None):
         return f"{other} is a part, or has another name: save the model in one file, with `save_pretrained`."
     if suffixes & {".keras", ".h5", ".pb"}:
-        return (
-            f"A Keras model: save it as SavedModel and convert it with tf2onnx (--inputs-as-nchw) to {_ONNX_NAMES[0]}."
-        )
+        return f"A Keras model: save it as SavedModel and convert it with tf2onnx (--inputs-as-nchw) to {ONNX}."
     if suffixes & {".pkl", ".pickle"}:
-        return f"A fastai learner: export the PyTorch module `learn.model` with torch.onnx.export to {_ONNX_NAMES[0]}."
+        return f"A fastai learner: export the PyTorch module `learn.model` with torch.onnx.export to {ONNX}."
     if ".bin" in suffixes:
         return (
             "Only a pickle (.bin) holds the weights: load it where you trust it, and save it with `save_pretrained`,"
             " which writes safetensors."
         )
-    return f"Save the model with `save_pretrained`, or export it to {_ONNX_NAMES[0]}."
+    return f"Save the model with `save_pretrained`, or export it to {ONNX}."
 
 
 def _labels(config: dict[str, Any], where: Path) -> tuple[str, ...]:

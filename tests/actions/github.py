@@ -27,7 +27,7 @@ PINS = [line.partition(" ")[0] for line in (STUBS.parent / "pins.txt").read_text
 CANARIES = {name: {"DATABASE_URL": f"canary-of-{name}"} for name in ("staging", "production")}
 CRON = "23 */2 * * *"
 _NOBODY = "http://127.0.0.1:9"
-_OURS = f"lepinet/lepinet@{'0' * 40}"
+OURS = f"lepinet/lepinet@{'0' * 40}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,11 @@ class GitHub:
     """Its API."""
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: CANARIES)
     """By environment."""
+    repository_secrets: Mapping[str, str] = field(default_factory=dict)
+    """Every job sees them: what a private repository has to do with where GitHub gives it no environments."""
     variables: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """What this machine has beside that, such as where the Hub is."""
     runner: str = "github-hosted"
     """Whose machine runs the jobs."""
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -213,12 +217,13 @@ class GitHub:
         outputs: dict[str, dict[str, str]] = {}
         legs_ran: list[tuple[str, list[dict[str, Any]]]] = []
         for name, job in jobs(content):
-            if not goes_on(job, results):
+            may, results[name] = goes_on(job, results), "skipped"
+            if not may:
                 continue
             for leg in legs(job, outputs):
                 contexts = {"matrix": leg, "vars": self.variables, "inputs": event.inputs}
                 alone = content | {"jobs": {name: _alone(job, leg, results, outputs)}}
-                given = {"GITHUB_TOKEN": TOKEN} | secrets_of(job, self.secrets, contexts)
+                given = {"GITHUB_TOKEN": TOKEN, **self.repository_secrets} | secrets_of(job, self.secrets, contexts)
                 self.there.permissions = job["permissions"]
                 lines = self.act(event, number, alone, given)
                 called = f"{name} ({environment_of(job, contexts)})" if leg else name
@@ -277,8 +282,9 @@ class GitHub:
             "STUB_ARTIFACTS": str(self.folder / "artifacts"),
             "STUB_CACHE": str(self.kept),
             "STUB_APP_TOKEN": TOKEN,
+            **self.environment,
         }
-        actions = {_OURS: self.ours()} | {_repository(pin): _stub(pin) for pin in PINS if _stub(pin).is_dir()}
+        actions = {OURS: self.ours()} | {_repository(pin): _stub(pin) for pin in PINS if _stub(pin).is_dir()}
         options = ["--json", "--pull=false", "--action-offline-mode", "--no-cache-server", "--no-skip-checkout"]
         options += ["-P", "ubuntu-latest=-self-hosted", "--action-cache-path", str(place / "cache")]
         options += ["--secret-file", "secrets", "-W", "workflow.yml", "-e", "event.json"]
@@ -293,7 +299,7 @@ class GitHub:
         folder = self.folder / "ours"
         if not folder.exists():
             shutil.copytree(ROOT / ".github", folder / ".github")
-            for name in ("pyproject.toml", "requirements-evaluate.lock"):
+            for name in ("pyproject.toml", "requirements-evaluate.lock", "requirements-transformers.lock"):
                 shutil.copy(ROOT / name, folder)
         return folder
 
@@ -318,7 +324,7 @@ def _alone(job: Any, leg: Mapping[str, str], results: Mapping[str, str], outputs
     told = json.dumps(kept)
     for what, value in known.items():
         told = told.replace(what, json.dumps("'" + value.replace("'", "''") + "'")[1:-1])
-    owner, _, commit = _OURS.partition("@")
+    owner, _, commit = OURS.partition("@")
     return json.loads(re.sub(r'"\$/([^"]+)"', rf'"{owner}/\1@{commit}"', told))
 
 

@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from actions.github import CANARIES, GitHub, Ran
 from github_stand_in.server import TOKEN
 
@@ -27,6 +29,21 @@ def test_a_new_version_that_loads_and_answers_passes(github: GitHub) -> None:
     assert "<testsuites" in ran.report("junit.xml")
     assert json.loads(ran.report("report.json"))["registered"][0]["test"]["sample_size"] == 12
     assert ran.annotations == ()
+
+
+@pytest.mark.parametrize("without", [None, "onnx"])
+def test_packages_for_models_without_onnx_are_installed_only_where_there_is_one(
+    github: GitHub, without: str | None
+) -> None:
+    folder = github.desk.copy_model("v1.2.0", "v1.2.0")
+    if without:
+        shutil.rmtree(folder / without)
+    github.desk.declare("v1.2.0")
+    github.desk.commit("Register v1.2.0")
+    log = github.run("pr.yml", github.pull_request()).log
+    assert "uv installs requirements-evaluate.lock" in log
+    assert ("uv installs requirements-transformers.lock" in log) == bool(without)
+    assert ("uv installs torch==2.13.0" in log) == bool(without)
 
 
 def test_a_rollback_passes(github: GitHub) -> None:

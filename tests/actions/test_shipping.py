@@ -163,7 +163,7 @@ def test_a_pin_stops_the_run_until_it_is_lifted(live: Live) -> None:
     live.activate("v1.1.0")
     ran = live.run(SHIP, live.push_main())
     assert ran.jobs == BOTH | {"reconcile (production)": "failure"}
-    assert "roduction is pinned to v1.0.0: wrong names" in ran.summary
+    assert "inned to v1.0.0: wrong names" in ran.summary
     unpin = live.dispatched("main", SHIP, environment="production", action="unpin", reason="names are right again")
     assert live.run(SHIP, unpin).jobs == {"judge": "success", "reconcile (production)": "success"}
     assert live.active("production") == "v1.1.0"
@@ -265,3 +265,41 @@ def test_private_models_are_judged_with_a_token_that_reads_the_hub_and_nothing_e
     assert ran.jobs == BOTH
     assert "HF_TOKEN=seen-the-hub" in ran.log
     assert "application_name" not in ran.log
+
+
+def test_where_github_gives_no_environments_the_repositorys_secrets_do(live: Live) -> None:
+    """As in a private repository on GitHub Free."""
+    live.repository_secrets = live.secrets["staging"]
+    before, live.secrets = live.active("staging"), {"staging": live.secrets["staging"]}
+    live.activate("v1.0.0", "staging")
+    live.push_main()
+    asked = live.dispatched("main", SHIP, environment="staging")
+    live.secrets = {}
+    ran = live.run(SHIP, asked)
+    assert ran.jobs == {"judge": "success", "reconcile (staging)": "success"}
+    live.secrets = {"staging": dict(live.repository_secrets)}
+    assert (before, live.active("staging")) == ("v1.1.0", "v1.0.0")
+
+
+def test_nothing_that_somebody_wrote_is_run_or_forges_what_github_shows(live: Live) -> None:
+    forged = "##[error]forged ::error::forged <img src=x> @acme/all [x](javascript:x) `$(touch pwned)`"
+    (live.folder / "message").write_text(f"{forged}\n\n::stop-commands::x\n{'x' * 1_000_000}")
+    live.desk.alter("versions:\n", "gates: {min_accuracy: 1}\nversions:\n")
+    live.desk.commit("Be strict")
+    live.desk.begin_branch()
+    live.desk.git("branch", "--move", "$(touch${IFS}pwned);`touch${IFS}pwned`")
+    live.desk.set_active("production", "v1.1.0")
+    live.desk.commit(f"{forged}\n\n::stop-commands::x\n::set-output name=environments::[]")
+    live.desk.git("switch", "--quiet", "main")
+    live.desk.git("merge", "--quiet", "--no-ff", "--file", str(live.folder / "message"), "@{-1}")
+    live.run(SHIP, live.push_main())
+    reason = f"{forged}\n::error::forged\n\x1b[31m\u202e"
+    again = live.dispatched("main", SHIP, environment="production", action="retry", reason=reason)
+    ran = live.run(SHIP, again)
+    assert ran.jobs == {"judge": "success", "reconcile (production)": "failure"}
+    assert ran.annotations == ()
+    (revert,) = live.there.pulls
+    assert revert["title"].startswith('Revert "')
+    shown = [ran.summary, revert["body"], *(one["body"] for one in live.there.comments)]
+    assert not [text for text in ("<img", "@acme", "[x](") if text in "".join(shown).replace("\\<", "")]
+    assert not list(live.folder.rglob("pwned"))

@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
-from actions.triggers import Event, secrets_of, starts
+from actions.triggers import Event, environment_of, goes_on, legs, queue, secrets_of, starts, value_of, with_defaults
 from actions.workflow_files import WORKFLOWS, parsed
 
 CHECKS = {"pr.yml", "ci.yml"}
 OURS = {file.name: parsed(file) for file in WORKFLOWS}
+QUEUE = "refs/heads/gh-readonly-queue/main/pr-1"
+BY_HAND = {"monitor.yml", "pr.yml", "reconcile.yml", "register.yml", "rollback.yml", "trusted-check.yml"}
 
 
 def event(
-    name: str, *, action: str | None = None, ref: str = "refs/heads/main", base: str = "main", cron: str | None = None
+    name: str, *, action: str | None = None, ref: str = "refs/heads/main", base: str = "main", **also: Any
 ) -> Event:
-    payload: dict[str, Any] = {"action": action} if action else {}
-    payload |= {"schedule": cron} if cron else {}
+    payload: dict[str, Any] = also | ({"action": action} if action else {})
     return Event(name, payload | ({"pull_request": {"base": {"ref": base}}} if name == "pull_request" else {}), ref, "")
 
 
@@ -28,12 +29,21 @@ def event(
         (event("pull_request", action="synchronize"), CHECKS),
         (event("pull_request", action="labeled"), set()),
         (event("pull_request", action="closed"), set()),
-        (event("merge_group", action="checks_requested", ref="refs/heads/gh-readonly-queue/main/pr-1"), CHECKS),
-        (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), {"pr.yml", "reconcile.yml", "monitor.yml"}),
+        (event("merge_group", action="checks_requested", ref=QUEUE), CHECKS),
+        (event("workflow_dispatch", ref="refs/heads/register-v1.2.0"), BY_HAND),
         (event("push"), {"ci.yml", "reconcile.yml"}),
         (event("push", ref="refs/heads/work"), set()),
-        (event("schedule", cron="23 */2 * * *"), {"reconcile.yml"}),
-        (event("schedule", cron="41 */6 * * *"), {"monitor.yml"}),
+        (event("push", ref="refs/tags/v0.2.0"), {"release.yml"}),
+        (event("push", ref="refs/tags/nightly"), set()),
+        (event("schedule", schedule="23 */2 * * *"), {"reconcile.yml"}),
+        (event("schedule", schedule="53 * * * *"), {"register.yml"}),
+        (event("schedule", schedule="41 */6 * * *"), {"monitor.yml"}),
+        (
+            event("workflow_run", action="completed", workflow_run={"name": "lepinet"}),
+            {"comment.yml", "trusted-check.yml"},
+        ),
+        (event("workflow_run", action="completed", workflow_run={"name": "ci"}), set()),
+        (event("workflow_run", action="requested", workflow_run={"name": "lepinet"}), set()),
     ],
     ids=lambda value: f"{value.name} {value.payload.get('action', value.ref)}" if isinstance(value, Event) else "",
 )
@@ -57,3 +67,39 @@ def test_a_job_gets_the_secrets_of_the_environment_that_it_names() -> None:
     assert secrets_of({"environment": "production"}, environments) == {"KEY": "canary-of-production"}
     assert secrets_of({"environment": {"name": "staging"}}, environments) == {"KEY": "canary-of-staging"}
     assert secrets_of({}, environments) == {}
+    assert secrets_of({"environment": "made by being named"}, environments) == {}
+
+
+def test_an_environment_may_be_named_by_what_is_known_when_the_job_begins() -> None:
+    known = {"matrix": {"environment": "staging"}, "inputs": {"environment": "production"}, "vars": {}}
+    assert environment_of({"environment": {"name": "${{ matrix.environment }}"}}, known) == "staging"
+    emergency = "${{ format('{0}-emergency', inputs.environment) }}"
+    assert environment_of({"environment": {"name": emergency}}, known) == "production-emergency"
+    assert environment_of({"environment": "${{ vars.HUB }}"}, known) is None, "an empty name is none"
+
+
+def test_a_matrix_runs_in_the_order_of_its_values() -> None:
+    job = {"strategy": {"matrix": {"environment": "${{ fromJSON(needs.judge.outputs.names) }}"}}}
+    assert list(legs(job, {"judge": {"names": '["b", "a"]'}})) == [{"environment": "b"}, {"environment": "a"}]
+    assert list(legs({}, {})) == [{}]
+
+
+def test_a_job_waits_for_the_success_of_those_it_needs_unless_it_says_otherwise() -> None:
+    assert goes_on({"needs": "judge"}, {"judge": "success"})
+    assert not goes_on({"needs": ["judge"]}, {"judge": "failure"})
+    assert not goes_on({"needs": "judge", "if": "github.ref == 'x'"}, {"judge": "skipped"})
+    assert goes_on({"needs": "judge", "if": "${{ !cancelled() }}"}, {"judge": "failure"})
+
+
+def test_of_those_that_wait_the_newest_of_each_group_goes_on() -> None:
+    assert queue(["a", "b", "c"], {0: "ship", 1: "ship", 2: "back"}) == ["b", "c"]
+    assert value_of("lepinet-${{ github.run_id }}", {"github": {"run_id": "7"}}) == "lepinet-7"
+
+
+def test_who_runs_a_workflow_by_hand_gets_its_defaults_and_only_its_choices() -> None:
+    chosen = with_defaults(OURS["reconcile.yml"], {"environment": "staging"})
+    assert chosen == {"environment": "staging", "action": "finish", "reason": ""}
+    with pytest.raises(AssertionError):
+        with_defaults(OURS["reconcile.yml"], {"action": "$(touch pwned)"})
+    with pytest.raises(AssertionError, match="reason"):
+        with_defaults(OURS["rollback.yml"], {"environment": "production"})

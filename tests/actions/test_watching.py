@@ -87,6 +87,7 @@ def watched(hosted: Hosted, lepinet: Path, tmp_path: Path) -> Iterator[Watched]:
             lepinet=lepinet,
             there=there,
             secrets=secrets,
+            variables={"LEPINET_MONITOR": "on"},
             runner="self-hosted",
         )
         yield Watched(github, hosted, channel)
@@ -166,7 +167,7 @@ def test_the_way_back_is_a_pull_request(watched: Watched, *, app: bool) -> None:
     desk.commit("Go back when the answers are wrong")
     watched.github.push_main()
     if app:
-        watched.github.variables = {"LEPINET_APP_ID": "41"}
+        watched.github.variables["LEPINET_APP_ID"] = "41"
         watched.github.secrets = {
             **watched.github.secrets,
             "monitor": {**watched.github.secrets["monitor"], "LEPINET_APP_PRIVATE_KEY": "key-of-41"},
@@ -191,6 +192,11 @@ def test_by_hand_it_runs_on_main_alone(watched: Watched) -> None:
     assert set(ran.jobs) == {"monitor"}
     watched.github.desk.git("switch", "--quiet", "--create", "work")
     assert watched.github.run("monitor.yml", watched.github.dispatched("work", "monitor.yml")).jobs == {}
+
+
+def test_it_is_off_until_somebody_switches_it_on(watched: Watched) -> None:
+    watched.github.variables.clear()
+    assert watched.run().jobs == {}
 
 
 def test_the_job_has_no_key_of_an_environment_that_it_watches(watched: Watched) -> None:

@@ -47,6 +47,8 @@ def test_nothing_is_permitted_but_what_a_job_names(file: Path) -> None:
 def test_no_job_without_an_environment_sees_a_secret(file: Path) -> None:
     workflow = parsed(file)
     outside = {key: value for key, value in workflow.items() if key != "jobs"}
+    # Names that a caller may give; what stands behind them only jobs see.
+    (outside["on"].get("workflow_call") or {}).pop("secrets", None)
     assert not secrets_in(outside)
     for name, job in jobs(workflow):
         assert "environment" in job or not secrets_in(job), name
@@ -73,6 +75,18 @@ def test_the_check_runs_for_every_pull_request() -> None:
     assert all("if" not in job for _, job in jobs(workflow))
 
 
+@each_workflow
+def test_by_hand_nothing_with_rights_or_secrets_runs_but_on_main(file: Path) -> None:
+    """Another branch's workflow files, and its code, are whatever somebody pushed."""
+    workflow = parsed(file)
+    if "workflow_dispatch" not in workflow["on"]:
+        return
+    for name, job in jobs(workflow):
+        harmless = not secrets_in(job) and set(job["permissions"].values()) <= {"read"}
+        on_main = "github.ref_name == github.event.repository.default_branch" in job.get("if", "")
+        assert harmless or on_main or "needs" in job, name
+
+
 @each_file
 def test_no_expression_stands_inside_a_script(file: Path) -> None:
     assert not [step["run"] for step in steps(parsed(file)) if "${{" in step.get("run", "")]
@@ -92,11 +106,30 @@ def test_the_action_installs_versions_that_are_tested_here() -> None:
     assert "requirements-evaluate.lock" in ACTIONS[0].read_text()
 
 
+def test_the_action_installs_torch_as_the_extra_has_it_and_beside_the_same_versions() -> None:
+    evaluate, more = (locked(ROOT / name) for name in ("requirements-evaluate.lock", "requirements-transformers.lock"))
+    names = {name.partition("==")[0] for name in more}
+    assert {name for name in evaluate if name.partition("==")[0] in names} <= more, "run: make lock"
+    (torch,) = re.findall(r'"(torch==\S+)"', (ROOT / "pyproject.toml").read_text())
+    assert torch in ACTIONS[0].read_text()
+    assert {"transformers", "onnx"} <= names
+    assert "torch" not in names
+
+
 def test_the_hook_for_pre_commit_calls_a_command_that_there_is() -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     assert (hook["entry"], hook["language"]) == ("lepinet validate", "python")
     assert re.search(hook["files"], "models.yaml")
     assert not re.search(hook["files"], "tests/models.yaml")
+
+
+@each_workflow
+def test_a_caller_can_give_every_secret_that_a_job_asks_for(file: Path) -> None:
+    """Of its environment a called job has those alone that its caller names: actions/runner, issue 1490."""
+    workflow = parsed(file)
+    asked = {name for _, job in jobs(workflow) for name in secrets_in(job)}
+    called = workflow["on"].get("workflow_call", {}) or {}
+    assert "workflow_call" not in workflow["on"] or set(called.get("secrets", {})) == asked
 
 
 def secrets_in(value: Any) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 _ACTIVITY = {"pull_request": ("opened", "synchronize", "reopened"), "merge_group": ("checks_requested",)}
 """What starts a workflow that names no types; other events have none, or are started by all of theirs."""
-_KNOWN = {"types", "branches", "inputs", "workflows"}
+_KNOWN = {"types", "branches", "inputs", "workflows", "tags"}
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _FORMAT = re.compile(r"format\('([^']*)', ([\w.-]+)\)")
 
@@ -48,6 +48,9 @@ def starts(workflow: Any, event: Event) -> bool:
         return False
     if event.name == "workflow_run" and event.payload["workflow_run"]["name"] not in wanted["workflows"]:
         return False
+    if event.name == "push" and wanted.keys() & {"branches", "tags"}:
+        kind, name = ("tags", "refs/tags/") if event.ref.startswith("refs/tags/") else ("branches", "refs/heads/")
+        return any(fnmatchcase(event.ref.removeprefix(name), pattern) for pattern in wanted.get(kind, ()))
     branch = event.payload["pull_request"]["base"]["ref"] if event.name == "pull_request" else event.ref
     patterns = wanted.get("branches")
     return patterns is None or any(fnmatchcase(branch.removeprefix("refs/heads/"), pattern) for pattern in patterns)

@@ -217,6 +217,16 @@ def test_an_endpoint_that_does_not_run_is_an_outside_failure(repository: Path) -
     assert "start it: lepinet serve -e production" in done.stderr
 
 
+def test_what_is_tested_without_known_images_asks_for_them(tmp_path: Path) -> None:
+    for arguments in (["test", "nosuch"], ["compare", "--old", "nosuch", "--new", "nosuch"]):
+        done = lepinet(*arguments, folder=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr == (
+            f"which known images? there is no models.yaml around {tmp_path}\n"
+            "--known-images DIR, or run this where models.yaml is\n"
+        )
+
+
 def test_compare_needs_no_configuration(tmp_path: Path) -> None:
     arguments = ["compare", "--old", str(MODELS / "v1.0.0"), "--new", str(MODELS / "v1.0.0")]
     done = lepinet(*arguments, "--known-images", str(FEW), "--json", folder=tmp_path)

@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,9 +20,12 @@ import pytest
 
 from endpoints.conftest import start_over
 from endpoints.hosted import Hosted
+from lepinet.monitor import Looked
 from lepinet.reconcile.run import Ending, Outcome
 from lepinet.workflow.declared import declared, plan
 from lepinet.workflow.deploy import Telling, emergency
+from lepinet.workflow.monitor import monitor_all
+from reconcile.watch import Crash
 
 PAGE = Path(__file__).parents[2] / "docs" / "follows-registry.md"
 PATIENCE = 60
@@ -147,7 +152,7 @@ def test_the_database_flips_and_then_the_backend_is_proved(backend: Backend) -> 
 def test_a_backend_that_answers_otherwise_is_flipped_back(wrong: Backend) -> None:
     hosted = wrong.hosted
     hosted.declare("v1.1.0")
-    ended = replace(hosted, timings=replace(hosted.timings, follow=1)).reconcile()
+    ended = replace(hosted, timings=replace(hosted.timings, follow=5)).reconcile()
     assert ended.code == 1, ended
     assert "production still serves v1.0.0; v1.1.0 was not activated" in ended.said
     assert "answers differ from the tested ones (allowed: 0)" in ended.said
@@ -179,9 +184,40 @@ def test_a_run_killed_after_the_flip_and_held_by_the_next_commit_is_undone(backe
 
 
 def test_an_emergency_stays_where_a_person_has_set_it(wrong: Backend) -> None:
-    hosted = replace(wrong.hosted, timings=replace(wrong.hosted.timings, follow=1))
+    hosted = replace(wrong.hosted, timings=replace(wrong.hosted.timings, follow=5))
     telling = Telling(lambda _: None, lambda _: lambda _, __: None)
     outcome: Outcome = emergency(hosted.workspace, "production", "v1.1.0", "v1.0.0 is on fire", telling)
     assert outcome.ending is Ending.REFUSED
     assert "The database stays on it, as a person pinned it" in outcome.sentence
     assert hosted.row() == "v1.1.0"
+
+
+def test_the_monitor_holds_it_against_the_active_version(backend: Backend) -> None:
+    (seen,) = monitor_all(backend.hosted.workspace, None, lambda _: lambda _, __: None, print)
+    assert (seen.looked, seen.findings) == (Looked.ASKED, ())
+    assert seen.sentence.endswith("as when activated")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_at_every_call_of_the_registry(backend: Backend, *, before: bool) -> None:
+    """The next run ends with the new version in the database and behind the backend, or finds it done."""
+    hosted = replace(backend.hosted, registry="embedded")
+    start_over(hosted)
+    left: Counter[str] = Counter()
+    for at in count(1):
+        old = hosted.row()
+        new = "v1.1.0" if old == "v1.0.0" else "v1.0.0"
+        hosted.declare(new)
+        crash = Crash(at=at, before=before)
+        killed = hosted.watched(crash)
+        hosted.end_leases()
+        left[f"{'old' if hosted.row() == old else 'new'} · {hosted.statuses()[0]}"] += 1
+        again = hosted.reconcile()
+        assert again.code == 0, f"{crash.calls} {killed} {again}"
+        assert (hosted.row(), backend.answering(), hosted.statuses()[0]) == (new, new, "succeeded"), crash.calls
+        assert "started" not in hosted.statuses()
+        if crash.killed is None:
+            break
+    print(f"\n{len(crash.calls)} calls, each killed; registry · deployment: {dict(left)}")  # noqa: T201 -- figures
+    assert left["new · started"], "flipped and not proved"

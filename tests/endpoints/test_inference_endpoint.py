@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -129,6 +131,15 @@ def test_what_cannot_be_started_is_put_back_with_the_services_words(hosted: Host
     assert live(hosted) == ("v1.0.0", "v1.0.0", {"v1.0.0"})
 
 
+def test_what_the_sql_editor_pinned_and_is_not_proved_leaves_the_endpoint_where_it_was(hosted: Hosted) -> None:
+    hosted.managed.keeps = hosted.revisions["v1.0.0"]
+    hosted.sql("select public.emergency_activate('v1.1.0', 'v1.0.0 is on fire')")
+    ended = hosted.reconcile()
+    assert ended.code == 1, ended
+    assert "The endpoint is back on v1.0.0" in ended.said
+    assert (hosted.row(), hosted.told_to_serve()) == ("v1.1.0", "v1.0.0")
+
+
 def test_a_paused_one_is_resumed(hosted: Hosted) -> None:
     HfApi().pause_inference_endpoint(NAME, namespace=NAMESPACE, token=TOKEN)
     hosted.declare("v1.1.0")
@@ -228,3 +239,28 @@ def test_the_token_is_sent_with_every_call_of_a_move(hosted: Hosted) -> None:
     hosted.declare("v1.1.0")
     hosted.reconcile()
     assert set(seen) == {TOKEN}
+
+
+def test_test_asks_an_address_with_the_token_that_is_meant_for_it(hosted: Hosted) -> None:
+    """And with no other: behind an address that somebody names may be anybody."""
+    seen: list[str | None] = []
+    hosted.service.heard = seen.append
+    url = hosted.managed.url
+    refused = ask_with_test(hosted, url)
+    assert "HTTP 401" in refused.stdout + refused.stderr
+    assert set(seen) == {None}
+    told = ask_with_test(hosted, url, LEPINET_ENDPOINT_TOKEN=TOKEN)
+    assert told.returncode == 0, told.stderr
+    assert "asked by the Hub's image-classification" in told.stdout
+    assert TOKEN not in told.stdout + told.stderr
+
+
+def ask_with_test(hosted: Hosted, url: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from lepinet.cli import main; main()", "test", "--endpoint", url],
+        cwd=hosted.folder,
+        env=hosted.variables | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

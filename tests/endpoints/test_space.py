@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from endpoints.conftest import start_over
 from endpoints.hosted import REPOSITORY, Hosted
+from endpoints.test_fault_matrix import ALWAYS, EVERYWHERE
 from hf_stand_in.replicas import TOKEN
 from hf_stand_in.spaces import Space
 from lepinet.endpoints import Order
@@ -98,3 +100,40 @@ def test_a_token_without_rights_is_told(hosted: Hosted, space: Space) -> None:
     assert "the token may not manage it (HTTP 403: You need write access to this Space.)" in str(told.value)
     assert f"let HF_TOKEN write the settings of {NAME}" in str(told.value)
     assert TOKEN not in str(told.value)
+
+
+CALLS = {"look": f"^/api/spaces/{NAME}$", "variables": "^/api/spaces/.*/variables$"}
+CALLS |= {"write": "^POST .*/variables$", "restart": "^POST .*/restart$"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_meets_every_fault(hosted: Hosted, space: Space, call: str) -> None:
+    """Once, or from then on; in the end registry, variable and server agree."""
+    timings = replace(hosted.timings, request=1, move=5, managing=6)
+    hurried = replace(hosted, timings=timings)
+    found: Counter[str] = Counter()
+    for name, fault in EVERYWHERE.items():
+        for times in (1, ALWAYS):
+            if (hurried.row(), version_of(space)) != ("v1.0.0", "v1.0.0"):
+                hosted.declare("v1.0.0")
+                assert hosted.reconcile().code == 0
+            hurried.declare("v1.1.0")
+            hurried.hub.order(fault, on=CALLS[call], times=times)
+            ended = hurried.reconcile()
+            hurried.hub.forget()
+            last = hosted.reconcile() if ended.code == 4 else ended
+            end = {hurried.row(), version_of(space)}
+            why = f"{call}, {name}, {times} times: {ended}, {last}, {end}"
+            assert TOKEN not in why
+            assert last.code in {0, 1, 3}, why
+            assert end == ({"v1.1.0"} if last.code == 0 else {"v1.0.0"}), why
+            found[f"{ended.code}{'' if last is ended else f', then {last.code}'}"] += 1
+    print(f"\n{call}: {found.total()} cells; exit codes: {dict(found)}")  # noqa: T201 -- the figures are told in notes
+
+
+def version_of(space: Space) -> str:
+    """What it is told to serve, seen to be what its server was started with."""
+    space.look()
+    assert space.answers == space.wanted
+    return space.wanted_model.rpartition(" ")[2]

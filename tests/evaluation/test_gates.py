@@ -55,6 +55,21 @@ def test_shown_not_worse_is_promoted() -> None:
     assert {one.state for one in found.gates} == {State.PASSED, State.NOT_MEASURED}
 
 
+def test_a_model_whose_labels_are_other_words_for_the_species_is_told_so_first() -> None:
+    table = {name: Counts(negative=20) for name in ("Blue Tiger", "Common Crow")}
+    old, new = two_models(table, new_names=())
+    told = "v2.0.0 has a label for 0 of the 2 species on the known images: models.yaml needs `species: species.csv`"
+    for found in (
+        judge(old, new, Terms(Gates())),
+        judge(None, new, Terms(Gates())),
+        judge_without_baseline("v1.0.0", new, Gates()),
+    ):
+        assert found.answer is Decision.HOLD
+        assert found.sentence.startswith(told)
+    knows_one = two_models(table, new_names=["Blue Tiger"])[1]
+    assert "strange_labels" not in codes(judge(old, knows_one, Terms(Gates())))
+
+
 def test_inside_the_margin_says_how_much_worse_at_most() -> None:
     found = verdict({"Blue Tiger": Counts(149)})
     assert found.answer is Decision.PROMOTE

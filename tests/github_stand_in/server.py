@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from github_stand_in.contract import filled, operation
+from github_stand_in.settings import Settings
 
 TOKEN = "ghs_canary0123456789canary0123456789abcd"  # noqa: S105 -- of the stand-in, to be looked for where it must not be
 ME = "github-actions[bot]"
@@ -61,6 +62,7 @@ class StandIn:
     comments: list[Any] = field(default_factory=list)
     deployments: list[Any] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
+    settings: Settings = field(default_factory=Settings)
     checks: list[Any] = field(default_factory=list)
     dispatches: list[tuple[str, str]] = field(default_factory=list)
     """Workflows that were started by hand, each with its branch."""
@@ -115,6 +117,7 @@ class StandIn:
             ("POST", "/deployments"): self._deploy,
             ("GET", r"/deployments/(\d+)/statuses"): lambda ids, *_: (200, self._statuses(ids[0])),
             ("POST", r"/deployments/(\d+)/statuses"): self._set_status,
+            **self.settings.acts(),
             ("GET", r"/commits/(\w+)/pulls"): self._pulls_of_commit,
             ("GET", r"/commits/(\w+)/check-runs"): self._list_checks,
             ("POST", "/check-runs"): self._check,
@@ -265,7 +268,7 @@ class StandIn:
         wanted = [
             issue
             for issue in self.issues
-            if issue["state"] == query.get("state", "open")
+            if query.get("state", "open") in {"all", issue["state"]}
             and set(named) <= set(issue["labels"])
             and query.get("creator", ME) == issue["user"]["login"]
         ]
@@ -362,7 +365,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_PATCH = do_GET  # noqa: N815 -- the names that http.server calls
+    do_POST = do_PATCH = do_PUT = do_GET  # noqa: N815 -- the names that http.server calls
 
     def _answer(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any, dict[str, str]]:
         github = self.server.github

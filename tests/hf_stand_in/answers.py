@@ -53,7 +53,7 @@ class RefusedError(Exception):
     def __init__(self, status: int, message: str, code: str | None = None) -> None:
         super().__init__(message)
         headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **_WINDOW}
-        self.reply = replace(_json({"error": message}, status), headers=headers)
+        self.reply = replace(json_reply({"error": message}, status), headers=headers)
 
 
 def answer(asked: Asked, repositories: Mapping[str, Repository], storage: str) -> Reply:
@@ -88,7 +88,7 @@ def _answer(asked: Asked, repositories: Mapping[str, Repository], storage: str) 
     for pattern, route in _ROUTES:
         if found := pattern.fullmatch(asked.path):
             name, *rest = (unquote(part or "") for part in found.groups())
-            repository = _visible(name, asked, repositories)
+            repository = found_by(name, asked, repositories)
             if repository.moved_to is None:
                 return route(repository, asked, *rest, storage)
             place = asked.path.replace(name, repository.moved_to, 1)
@@ -97,7 +97,7 @@ def _answer(asked: Asked, repositories: Mapping[str, Repository], storage: str) 
     raise RefusedError(HTTPStatus.NOT_FOUND, "Sorry, we can't find the page you are looking for.")
 
 
-def _visible(name: str, asked: Asked, repositories: Mapping[str, Repository]) -> Repository:
+def found_by(name: str, asked: Asked, repositories: Mapping[str, Repository]) -> Repository:
     """What is private does not exist for those who may not read it."""
     repository = repositories.get(name)
     if repository is None or (repository.private and asked.token not in repository.readers):
@@ -116,7 +116,7 @@ def _open(repository: Repository, asked: Asked) -> None:
         raise RefusedError(status, f"Access to model {repository.name} is restricted.", "GatedRepo")
 
 
-def _commit(repository: Repository, revision: str) -> str:
+def needed_commit(repository: Repository, revision: str) -> str:
     commit = repository.resolve(revision)
     if commit is None:
         raise RefusedError(HTTPStatus.NOT_FOUND, f"Invalid rev id: {revision}", "RevisionNotFound")
@@ -127,11 +127,11 @@ def _whoami(asked: Asked) -> Reply:
     if asked.token is None:
         raise RefusedError(HTTPStatus.UNAUTHORIZED, "Invalid username or password.")
     access = {"displayName": "ci", "role": "fineGrained", "createdAt": DATE}
-    return _json({"type": "user", "id": "0" * 24, "name": "asha", "orgs": [], "auth": {"accessToken": access}})
+    return json_reply({"type": "user", "id": "0" * 24, "name": "asha", "orgs": [], "auth": {"accessToken": access}})
 
 
 def _info(repository: Repository, asked: Asked, revision: str, _: str) -> Reply:
-    commit = _commit(repository, revision or "main")
+    commit = needed_commit(repository, revision or "main")
     value: dict[str, Any] = {
         "_id": "0" * 24,
         "id": repository.name,
@@ -150,7 +150,7 @@ def _info(repository: Repository, asked: Asked, revision: str, _: str) -> Reply:
     }
     if "securityStatus" in asked.query and repository.security is not None:
         value["securityRepoStatus"] = repository.security
-    return _json(value)
+    return json_reply(value)
 
 
 def _sibling(file: StoredFile, blobs: bool) -> dict[str, Any]:  # noqa: FBT001 -- as the query has it
@@ -165,18 +165,18 @@ def _sibling(file: StoredFile, blobs: bool) -> dict[str, Any]:  # noqa: FBT001 -
 def _tree(repository: Repository, asked: Asked, revision: str, _: str) -> Reply:
     _open(repository, asked)
     entries: list[dict[str, Any]] = []
-    for file in repository.files(_commit(repository, revision)):
+    for file in repository.files(needed_commit(repository, revision)):
         entry: dict[str, Any] = {"type": "file", "oid": file.blob_id, "size": file.size, "path": file.name}
         if file.sha256:
             entry["lfs"] = {"oid": file.sha256, "size": file.size, "pointerSize": file.pointer_size}
         entries.append(entry)
-    return _json(entries)
+    return json_reply(entries)
 
 
 def _commits(repository: Repository, asked: Asked, revision: str, storage: str) -> Reply:
     del storage
     _open(repository, asked)
-    _commit(repository, revision)
+    needed_commit(repository, revision)
     page, size = int(asked.query.get("p", 0)), int(asked.query.get("limit", _COMMITS))
     found = repository.commits(revision)
     here = [
@@ -189,7 +189,7 @@ def _commits(repository: Repository, asked: Asked, revision: str, storage: str) 
         }
         for commit, at, title in found[page * size : (page + 1) * size]
     ]
-    reply = _json(here)
+    reply = json_reply(here)
     if len(found) <= (page + 1) * size:
         return reply
     following = f"{asked.url}{asked.path}?p={page + 1}&limit={size}"
@@ -201,12 +201,12 @@ def _refs(repository: Repository, _: Asked, __: str) -> Reply:
         found = repository.references(kind).items()
         return [{"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": commit} for name, commit in found]
 
-    return _json({"branches": listed("heads"), "tags": listed("tags"), "converts": []})
+    return json_reply({"branches": listed("heads"), "tags": listed("tags"), "converts": []})
 
 
 def _file(repository: Repository, asked: Asked, revision: str, name: str, storage: str) -> Reply:
     _open(repository, asked)
-    commit = _commit(repository, revision)
+    commit = needed_commit(repository, revision)
     file = next((file for file in repository.files(commit) if file.name == name), None)
     if file is None:
         raise RefusedError(HTTPStatus.NOT_FOUND, "Entry not found", "EntryNotFound")
@@ -228,7 +228,7 @@ def _part(content: bytes, start: int) -> Reply:
     return Reply(HTTPStatus.PARTIAL_CONTENT, content[start:], headers)
 
 
-def _json(value: Any, status: int = HTTPStatus.OK) -> Reply:
+def json_reply(value: Any, status: int = HTTPStatus.OK) -> Reply:
     return Reply(status, json.dumps(value).encode(), {"Content-Type": "application/json; charset=utf-8", **_WINDOW})
 
 

@@ -59,6 +59,10 @@ class Repository:
     """Its new name; the old one redirects."""
     readers: set[str] = field(default_factory=set)
     """Tokens that may read it, where it is private or gated."""
+    writers: set[str] = field(default_factory=set)
+    """Tokens that may change it."""
+    uploaded: dict[str, bytes] = field(default_factory=dict)
+    """Large files that came for a commit to come, by their SHA-256."""
     security: Mapping[str, object] | None = field(default_factory=lambda: CLEAN)
     """What the Hub's scan says; None as a mirror answers that knows of none."""
     large: dict[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -72,9 +76,23 @@ class Repository:
         self, files: Mapping[str, bytes | None], message: str = "Upload", branch: str = "main", at: datetime = WHEN
     ) -> str:
         """Add, change or (None) take away files. Returns the commit's id."""
-        parent = self.resolve(branch)
+        return self._commit(files, message, f"refs/heads/{branch}", self.resolve(branch), at)
+
+    def propose(self, files: Mapping[str, bytes], message: str) -> tuple[int, str]:
+        """A pull request on top of main: its number, and the id of its commit."""
+        number = len(self.references("pr")) + 1
+        return number, self._commit(files, message, f"refs/pr/{number}", self.resolve("main"), WHEN)
+
+    def merge(self, number: int) -> str:
+        """Main becomes what the pull request is, if nothing else came in between."""
+        self.git("update-ref", "refs/heads/main", f"refs/pr/{number}")
+        return self._need("main")
+
+    def _commit(
+        self, files: Mapping[str, bytes | None], message: str, reference: str, parent: str | None, at: datetime
+    ) -> str:
         author = f"asha <asha@example.org> {int(at.timestamp())} +0000"
-        stream = [f"commit refs/heads/{branch}\ncommitter {author}\n".encode(), _data(message.encode())]
+        stream = [f"commit {reference}\ncommitter {author}\n".encode(), _data(message.encode())]
         stream += [f"from {parent}\n".encode()] if parent else []
         for name, content in files.items():
             quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
@@ -83,7 +101,7 @@ class Repository:
             else:
                 stream += [f"M 100644 inline {quoted}\n".encode(), _data(self._kept(name, content))]
         self.git("fast-import", "--quiet", "--force", standard_input=b"".join(stream))
-        return self._need(branch)
+        return self._need(reference)
 
     def tag(self, name: str, revision: str, *, annotated: bool = False) -> None:
         self.git("tag", *(["--annotate", "--message", name] if annotated else []), name, revision)

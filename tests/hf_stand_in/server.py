@@ -20,6 +20,7 @@ from hf_stand_in.answers import Asked, Reply, answer, stored
 from hf_stand_in.faults import Fault
 from hf_stand_in.repository import WHEN, Repository
 from hf_stand_in.spaces import SPACES, Space, answer_of_space
+from hf_stand_in.writing import change, keep
 
 PATIENCE = 20
 """Seconds that a test waits for a request."""
@@ -152,19 +153,28 @@ class Handler(Sender):
     do_HEAD = do_GET  # noqa: N815 -- as above
 
     def do_POST(self) -> None:  # as above
-        """A change of a Space, or a token for who is vouched for."""
-        asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        if self.path.startswith(SPACES):
-            self._change_space(asked)
+        """A change of a model or a Space, or a token for who is vouched for."""
+        asked, body = self._asked(), self._body()
+        if asked.path.startswith(SPACES):
+            parsed = json.loads(body or b"{}")
+            reply: Reply | None = answer_of_space("POST", asked.path, asked.token, parsed, self.stand_in.spaces)
         else:
-            self._vouch(asked)
-
-    def _change_space(self, body: dict[str, Any]) -> None:
-        asked = self._asked()
+            reply = change(asked, body, self.stand_in.repositories, self.stand_in.storage)
+        if reply is None:
+            self._vouch(json.loads(body))
+            return
+        self.stand_in.note(Request(time.monotonic(), self.path, asked.token, 0), storage=False)
         fault = self.stand_in.ordered(self.path)
-        reply = answer_of_space("POST", asked.path, asked.token, body, self.stand_in.spaces)
         with contextlib.suppress(ConnectionError):
             (fault or Handler.send)(self, reply)
+
+    def do_PUT(self) -> None:  # as above
+        reply = keep(self.path, self._body(), self.stand_in.repositories)
+        with contextlib.suppress(ConnectionError):
+            (self.stand_in.ordered(self.path) or Handler.send)(self, reply)
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _vouch(self, asked: dict[str, Any]) -> None:
         """As https://huggingface.co/changelog/trusted-publishers has it."""

@@ -164,3 +164,57 @@ def test_any_slip_of_the_keyboard_gets_an_answer_within_the_file(fullest: str, d
         assert 1 <= problem.line <= len(lines)
         assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
         assert problem.source_line in ("", lines[problem.line - 1])
+
+
+HOSTED = {
+    "inference-endpoint": "{kind: inference-endpoint, namespace: asha, name: butterflies}",
+    "space": "{kind: space, repo_id: asha/butterflies}",
+    "follows-registry": "{kind: follows-registry, predict_url: 'https://api.example.org/predict'}",
+}
+
+
+LOCAL = "\n      kind: local\n      port: 8002"
+"""How the fullest file has production's, whose version is on the Hub."""
+
+
+@pytest.mark.parametrize("endpoint", HOSTED.values(), ids=HOSTED)
+def test_an_endpoint_may_be_elsewhere(fullest: str, endpoint: str) -> None:
+    manifest = load(fullest.replace(LOCAL, f" {endpoint}"))
+    assert f"kind: {manifest.environments['production'].endpoint.kind}" in endpoint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("{kind: inference-endpoint, namespace: asha}", "production.endpoint has no name, and needs one"),
+        ("{kind: inference-endpoint, namespace: asha, name: Butterflies}", "small letters, digits and hyphens"),
+        (f"{{kind: inference-endpoint, namespace: asha, name: {'a' * 33}}}", "small letters, digits and hyphens"),
+        ("{kind: inference-endpoint, namespace: ../x, name: b}", "a namespace is a user or an organisation"),
+        ("{kind: space, repo_id: butterflies}", "a Space is called org/name"),
+        ("{kind: space, repo: asha/butterflies}", "has no key repo"),
+        ("{kind: follows-registry, predict_url: 'http://api.example.org'}", "must be where photos are posted"),
+        ("{kind: follows-registry, predict_url: 'https://me:secret@example.org'}", "must be where photos are posted"),
+    ],
+)
+def test_where_it_is_must_be_said_rightly(fullest: str, endpoint: str, said: str) -> None:
+    with pytest.raises(ManifestError) as error:
+        load(fullest.replace(LOCAL, f" {endpoint}"))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["inference-endpoint", "space"])
+def test_what_serves_models_of_the_hub_serves_no_folder(smallest: str, kind: str) -> None:
+    folder = smallest.replace("{kind: local}", HOSTED[kind])
+    with pytest.raises(ManifestError) as error:
+        load(folder)
+    assert "a folder of this repository" in str(error.value)
+    assert "push it to the Hub, and register that commit as a version" in str(error.value)
+    (problem,) = error.value.problems
+    assert problem.source_line.strip() == "active: v1.0.0"
+
+
+def test_two_environments_do_not_share_one(fullest: str) -> None:
+    shared = HOSTED["space"]
+    text = fullest.replace(LOCAL, f" {shared}").replace("endpoint: none", f"endpoint: {shared}")
+    with pytest.raises(ManifestError, match=r"is the Space asha/butterflies, and so is production\.endpoint"):
+        load(text)

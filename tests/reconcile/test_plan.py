@@ -332,6 +332,14 @@ def test_a_pin_whose_emergency_is_over_stops_everything() -> None:
         assert plan.stop is not None
 
 
+def test_a_pin_that_git_agrees_with_asks_for_no_commit() -> None:
+    pinned = registry("v1.0.0", FIRST, SECOND, EMERGENCY | {"status": "succeeded"}, pinned="v1.0.0", pin_reason="x")
+    stop = make_plan(declares("v1.0.0"), pinned, serves("v1.0.0")).stop
+    assert stop is not None
+    assert "the pin ends with the next reconcile" in stop
+    assert "lepinet rollback" not in stop
+
+
 def test_after_the_pin_is_lifted_main_ships_again() -> None:
     snapshot = registry("v1.0.0", FIRST, SECOND, EMERGENCY | {"status": "succeeded"})
     assert shape(make_plan(declares("v1.1.0"), snapshot, serves("v1.0.0"))) == ("deploy", "v1.1.0", True, True)
@@ -380,6 +388,7 @@ def test_proposals_and_changed_figures_are_shown() -> None:
     rows = [
         {"id": uuid4(), "version_name": "v1.0.0", **files("v1.0.0")},
         {"id": uuid4(), "version_name": "v2.0.0", "file_path": "org/model"},
+        {"id": uuid4(), "version_name": "v0.9.0", "file_path": "org/retired", "activated_at": LONG_AGO},
     ]
     plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST, rows=rows), serves("v1.0.0"))
     assert plan.notes == ("waiting: v2.0.0, logged and not in models.yaml",)

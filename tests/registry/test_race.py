@@ -53,7 +53,10 @@ class OneConnection:
     def call(self, function: str, **arguments: Any) -> Any:
         named = sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in arguments)
         query = sql.SQL("select public.{}({})").format(sql.Identifier(function), named)
-        given = {name: Jsonb(value) if isinstance(value, list) else value for name, value in arguments.items()}
+        given = {
+            name: Jsonb(value) if isinstance(value, list) else list(value) if isinstance(value, tuple) else value
+            for name, value in arguments.items()
+        }
         try:
             return (self._connection.execute(query, given).fetchone() or (None,))[0]
         except psycopg.Error as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.answering import Counts, two_models
+from evaluation.answering import Counts, answers_of, two_models
+from lepinet.evaluation.answers import Answer
 from lepinet.evaluation.results import results_of
 from lepinet.manifest.history import ChangeClass
 from lepinet.report import terminal
@@ -142,6 +143,20 @@ def test_a_test() -> None:
     ]
     assert said[said.index("not answered, and counted as wrong: 1") + 1].split()[-4:] == ["it", "is", "no", "photo"]
     assert "wrong: 9" in said
+
+
+def test_one_error_for_all_photos_is_one_sentence() -> None:
+    answers = answers_of(
+        "http://127.0.0.1:8000",
+        (
+            Answer(file_name=f"{number}.jpg", sha256="a" * 64, expected_id="1", expected_name="One", error="HTTP 404")
+            for number in range(3)
+        ),
+    )
+    said = terminal.test(results_of(answers, NOW), colour=False)
+    assert said == (
+        "http://127.0.0.1:8000: none of 3 photos was answered: HTTP 404. Did you mean http://127.0.0.1:8000/predict?"
+    )
 
 
 def test_long_lists_are_cut_and_say_so() -> None:

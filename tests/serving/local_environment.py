@@ -30,6 +30,7 @@ SERVE = """
 import json, os, sys
 from pathlib import Path
 from lepinet.errors import LepinetError
+from lepinet.evaluation.cases import read_species
 from lepinet.git import Repository
 from lepinet.serving.server import serve
 from lepinet.settings import Settings
@@ -39,7 +40,7 @@ from lepinet.workflow.workspace import Workspace
 folder, root, species, port = json.loads(sys.argv[1])
 files = Workspace(Repository(Path(root)), Settings(dict(os.environ)), Timings()).files
 try:
-    serve(folder=Path(folder), files=files, species=Path(species), port=port, timings=Timings(),
+    serve(folder=Path(folder), files=files, species=read_species(Path(species)), port=port, timings=Timings(),
           on_ready=lambda url: print("ready at", url, flush=True), say=lambda line: print(line, flush=True))
 except LepinetError as error:
     sys.exit(str(error))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,9 +20,12 @@ import pytest
 from lepinet.evaluation.cases import read_species
 from lepinet.evaluation.labels import ModelLabels, SpeciesNames
 from lepinet.evaluation.predictors.process import ModelProcess
+from lepinet.git import Repository
 from lepinet.serving.app import LARGEST_PHOTO
 from lepinet.serving.live import AT_MOST, TOGETHER
-from serving.local_environment import DEADLINE, LocalEnvironment
+from serving.local_environment import DEADLINE, KNOWN_IMAGES, LocalEnvironment, make_environment
+
+MORMON = KNOWN_IMAGES / "common_mormon_01.webp"
 
 
 def png(width: int, height: int) -> bytes:
@@ -169,3 +176,35 @@ def test_who_asks_for_the_model_again_is_told_only_what_is_new(running: LocalEnv
         assert again.headers["ETag"] == tag
     assert running.get("/model", **{"If-None-Match": '"other"'}).status_code == 200
     assert running.get("/health").json()["status"] == "ok"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[LocalEnvironment]:
+    """One with known images and without a list of species, served by `lepinet serve`."""
+    root = make_environment(tmp_path).root
+    known = root / "tests" / "known_images"
+    known.mkdir(parents=True)
+    shutil.copy(MORMON, known)
+    (known / "metadata.csv").write_text(f"file_name,species_id,species_name\n{MORMON.name},001,Common Mormon\n")
+    (root / "models.yaml").write_text(
+        "schema_version: 1\nenvironments: {staging: {registry: embedded, endpoint: local}}\nversions: {}\n"
+    )
+    identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
+    for command in (["init", "-q", "-b", "main"], [*identity, "commit", "-q", "--allow-empty", "-m", "begin"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    data = tmp_path / "home" / Repository(root).first_commit()
+    (data / "endpoints").mkdir(parents=True)
+    with closing(LocalEnvironment(root, data / "endpoints" / "staging")) as environment:
+        command = [sys.executable, "-c", "from lepinet.cli import main; main()", "serve"]
+        variables = os.environ | {"LEPINET_HOME": str(tmp_path / "home")}
+        environment.processes.append(subprocess.Popen(command, cwd=root, env=variables))
+        environment.wait(lambda: environment.files.listening() is not None)
+        yield environment
+
+
+def test_without_a_list_an_answer_names_species_as_the_known_images_do(repository: LocalEnvironment) -> None:
+    """Whatever the models call them: v1.0.0 says common_mormon, v1.1.0 Common Mormon."""
+    for generation, version in enumerate(("v1.0.0", "v1.1.0"), start=1):
+        repository.serve(version, generation)
+        top = repository.predict(MORMON.read_bytes()).json()["top"]
+        assert ("001", "Common Mormon") in {(one["id"], one["name"]) for one in top}

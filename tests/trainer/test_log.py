@@ -150,6 +150,27 @@ def test_a_row_comes_back_with_all_that_was_given() -> None:
 
 
 @pytest.mark.usefixtures("connected")
+def test_what_is_logged_says_how_it_is_registered(capsys: pytest.CaptureFixture[str]) -> None:
+    log_model_version("v2.0.0", "Bhanura/lepinet-model", 5400, 0.9234, revision=REVISION, notes="wet season")
+
+    command = "lepinet register v2.0.0 --file-path Bhanura/lepinet-model --revision"
+    figures = "--images 5400 --accuracy 0.9234 --notes 'wet season'"
+    assert capsys.readouterr().out.endswith(f"  {command} {REVISION} {figures}\n")
+
+
+@pytest.mark.usefixtures("connected")
+def test_what_was_not_logged_gets_no_tick(capsys: pytest.CaptureFixture[str]) -> None:
+    log_model_version("v2.0.0", "Bhanura/lepinet-model", 5400, 0.9234)
+    capsys.readouterr()
+
+    log_model_version("v2.0.0", "Bhanura/lepinet-model", 1, 0.9234)
+
+    said = capsys.readouterr()
+    assert said.out == "v2.0.0 was not logged again.\n"
+    assert "the registry keeps training_image_count 5400 (now 1)" in said.err
+
+
+@pytest.mark.usefixtures("connected")
 def test_a_name_that_other_files_have_is_refused_with_the_next_free_one(capsys: pytest.CaptureFixture[str]) -> None:
     log_model_version("v2.0.0", "Bhanura/lepinet-model", 5400, 0.9234, revision="0f5c21a" + "0" * 33)
 
@@ -192,7 +213,7 @@ def test_a_name_of_the_old_kind_is_logged_and_cannot_be_registered_as_it_is(caps
 
 @pytest.mark.usefixtures("bare")
 def test_strict_raises_what_was_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no SUPABASE_URL"):
+    with pytest.raises(UsageError, match=r"no SUPABASE_URL .* no models\.yaml around"):
         log_model_version("v2.0.0", "Bhanura/lepinet-model", 5400, 0.9234, strict=True)
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/lepinet")
     with pytest.raises(OutsideError):

@@ -93,6 +93,23 @@ def test_a_link_to_a_model_is_no_model(desk: Desk) -> None:
     assert desk.git("status", "--porcelain", "models.yaml") == ""
 
 
+def test_what_is_declared_already_needs_no_commit(desk: Desk) -> None:
+    for arguments in (["activate", "v1.0.0"], ["rollback", "v1.0.0", "--reason", "wrong names"]):
+        told = desk.lepinet(*arguments, "-e", "production")
+        assert told.code == 0
+        assert told.out.endswith("models.yaml declares v1.0.0 active in production already\n")
+
+
+def test_before_the_first_commit_that_is_what_is_missing(desk: Desk, tmp_path: Path) -> None:
+    new = Desk(tmp_path / "new", desk.home)
+    new.folder.mkdir()
+    (new.folder / "models.yaml").write_text(desk.manifest)
+    new.git("init", "--quiet", "--initial-branch=main")
+    for command in ("check", "plan", "reconcile"):
+        told = new.lepinet(command)
+        assert (told.code, told.err) == (2, "nothing is committed yet\ngit add . && git commit\n")
+
+
 def test_json_tells_the_same_commands(desk: Desk) -> None:
     told = desk.lepinet("activate", "v1.1.0", "-e", "production", "--json").json
     assert told["done"] == "models.yaml declares v1.1.0 active in production"

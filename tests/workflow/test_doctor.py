@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from lepinet.model_files import folder_revision
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from supabase_gateway.gateway import project_online
@@ -122,6 +123,36 @@ def test_the_text_has_a_line_for_each_need(repository: Path, settings: dict[str,
         "done     production, registry (supabase): opened by the secret key; active is no version yet\n" in told.stdout
     )
     assert "done     production, migrations: current\n" in told.stdout
+
+
+def test_labels_without_a_list_that_says_what_they_mean_are_told(repository: Path) -> None:
+    assert "the model's own labels" in missing(repository)["species"]
+    photos = repository / "photos" / "Blue Tiger"
+    photos.mkdir(parents=True)
+    shutil.copy(KNOWN_IMAGES / "blue_tiger_02.jpg", photos)
+    assert "species" not in missing(repository)
+    copy_active_model(repository, "v1.3.0")  # its labels are ids
+    assert missing(repository)["labels of v1.3.0"].startswith("v1.3.0 has a label for 0 of the 1 species on the known")
+    shutil.copy(KNOWN_IMAGES.parents[1] / "species.csv", repository)
+    (repository / "models.yaml").write_text(f"species: species.csv\n{(repository / 'models.yaml').read_text()}")
+    assert "labels of v1.3.0" not in missing(repository)
+
+
+def copy_active_model(repository: Path, version: str) -> None:
+    """Declare it active in production."""
+    folder = shutil.copytree(KNOWN_IMAGES.parent / "models" / version, repository / "models" / version)
+    entry = f"{{file_path: models/{version}, revision: '{folder_revision(folder)}'}}"
+    text = MANIFEST.replace("{registry", f"{{active: {version}, registry")
+    (repository / "models.yaml").write_text(text.replace("versions: {}", f"versions: {{{version}: {entry}}}"))
+
+
+def test_the_lines_of_an_error_stay_lines(repository: Path) -> None:
+    (repository / "models.yaml").write_text("schema_version: 1\nretention: {min_verions: 2}\n")
+    told = run(repository, "doctor")
+    assert told.returncode == 1
+    lines = told.stdout.splitlines()
+    caret = next(place for place, line in enumerate(lines) if "^" in line)
+    assert lines[caret - 1].index("min_verions") == lines[caret].index("^")
 
 
 def test_a_models_yaml_that_is_wrong_is_the_first_thing_to_mend(repository: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -130,6 +131,77 @@ def test_reconcile_ships_it(desk: Desk, hub: StandIn) -> None:
     with desk.database() as database:
         rows = database.execute("select file_path, revision from active_model where environment = 'staging'").fetchall()
     assert rows == [(NAME, commit)]
+
+
+@pytest.fixture
+def shipped(desk: Desk, hub: StandIn) -> Iterator[Repository]:
+    """A repository whose newest commit main declares in staging; the tests' token may change it."""
+    repository = hub.create("asha/shipped", files_of(MODELS / "v1.1.0"))
+    repository.writers = {CANARY}
+    register(desk, hub, repository.name)
+    desk.set_active("staging", "v2.0.0")
+    desk.git("branch", "--force", "main", desk.commit("Try v2.0.0 in staging"))
+    desk.git("switch", "--quiet", "main")
+    shutil.rmtree(desk.home / desk.git("rev-list", "--max-parents=0", "main"), ignore_errors=True)
+    lepinet(desk, hub, "db", "migrate")
+    yield repository
+    shutil.rmtree(hub.folder / "asha/shipped")
+
+
+def tags(repository: Repository) -> dict[str, str]:
+    return repository.references("tags")
+
+
+def test_what_was_deployed_is_tagged_and_outlives_a_squash(desk: Desk, hub: StandIn, shipped: Repository) -> None:
+    commit = newest(shipped)
+    told = lepinet(desk, hub, "reconcile", "-e", "staging").err
+    (name,) = tags(shipped)
+    assert re.fullmatch(rf"deployed-staging-\d{{4}}-\d\d-\d\d-{commit[:7]}", name)
+    assert f"is tagged {name}" in told
+    shipped.commit({"README.md": b"more"})
+    shipped.squash()
+    assert tags(shipped) == {name: commit}
+    shutil.rmtree(desk.home / "cache/hub")
+    lepinet(desk, hub, "test", "v2.0.0")
+
+
+def test_a_token_that_may_not_tag_deploys_all_the_same(desk: Desk, hub: StandIn, shipped: Repository) -> None:
+    shipped.writers = set()
+    ended = lepinet(desk, hub, "reconcile", "-e", "staging")
+    assert "v2.0.0" in ended.out
+    assert re.search("is not tagged deployed-staging-.*HTTP 403", ended.err)
+    assert tags(shipped) == {}
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize("status", [409, 503])
+def test_a_tag_that_is_there_already_or_cannot_be_made_does_no_harm(desk: Desk, hub: StandIn, status: int) -> None:
+    hub.order(faults.status(status), on="/tag/")
+    ended = lepinet(desk, hub, "reconcile", "-e", "staging")
+    assert "v2.0.0" in ended.out
+    assert re.search(f"is not tagged deployed-staging-.*HTTP {status}", ended.err)
+    assert sum("/tag/" in request.path for request in hub.requests) == 1
+
+
+def test_a_version_that_the_hub_has_not_got_any_more_is_no_way_back_and_that_is_said(
+    desk: Desk, hub: StandIn, shipped: Repository
+) -> None:
+    """Though its files are kept on this machine."""
+    shipped.writers = set()
+    lepinet(desk, hub, "reconcile", "-e", "staging")
+    desk.set_active("staging", "v1.0.0")
+    desk.commit("Back to v1.0.0")
+    assert "no way back" not in lepinet(desk, hub, "plan", "-e", "staging").out
+    shipped.commit({"README.md": b"more"})
+    shipped.squash()
+    gone = f"asha/shipped has no commit {desk.workspace.manifest.versions['v2.0.0'].revision[:7]}"
+    assert f"no way back: {gone}" in lepinet(desk, hub, "plan", "-e", "staging").out
+    told = lepinet(desk, hub, "rollback", "v2.0.0", "-e", "staging", "--reason", "slow", "--local").out
+    assert re.search(rf"2\. Endpoint: .*could not move to v2\.0\.0: asha/shipped @ \w+ now: {gone}", told)
+    desk.git("checkout", "--quiet", "models.yaml")
+    refused = lepinet(desk, hub, "rollback", "v2.0.0", "-e", "staging", "--now", "--reason", "slow", code=1)
+    assert gone in refused.err
+    assert "pinned" not in lepinet(desk, hub, "plan", "-e", "staging").out
 
 
 def test_a_candidate_that_the_hub_has_not_got_any_more_is_held_and_says_why(desk: Desk, hub: StandIn) -> None:

@@ -31,6 +31,7 @@ class Lived:
     without_tables: Ended
     before: Ended
     before_json: Ended
+    planned: Ended
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     succeeds(desk, "db", "migrate")
     log(desk, "v1.1.0", training_image_count=1248, accuracy_score=0.9265, created_at=TRAINED)
     before, before_json = desk.lepinet("status"), desk.lepinet("status", "--json")
+    planned = desk.lepinet("plan")
     succeeds(desk, "reconcile")
     with desk.database() as owner:
         owner.execute(
@@ -54,7 +56,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     desk.commit("Roll staging back to v1.0.0: wrong names")
     succeeds(desk, "reconcile")
     log(desk, "v1.2.0", training_image_count=1500, accuracy_score=0.93, notes="\x1b[2J")
-    return Lived(desk, without_tables, before, before_json)
+    return Lived(desk, without_tables, before, before_json, planned)
 
 
 @pytest.fixture(scope="module")
@@ -259,8 +261,27 @@ def test_versions_have_their_figures_from_the_registry_where_the_file_has_none(d
 def test_the_file_wins_over_the_registry(desk: Desk) -> None:
     desk.alter(r"(v1\.1\.0: \{file_path: models/v1\.1\.0, )", r"\1training_image_count: 7, accuracy_score: 0, ")
     told = desk.lepinet("versions", "--json").json[1]
+    said = desk.lepinet("versions").out
+    planned = desk.lepinet("plan").out
     desk.git("checkout", "--quiet", "models.yaml")
     assert (told["training_image_count"], told["accuracy_score"]) == (7, 0)
+    assert "v1.1.0: training_image_count is 7 in models.yaml, 1248 in the registry\n" in said
+    assert "1248" not in planned
+
+
+def test_what_reconcile_would_not_take_is_said(desk: Desk) -> None:
+    desk.begin_branch()
+    desk.set_active("staging", "v1.1.0")
+    told = [desk.lepinet(command, "-e", "staging").out for command in ("plan", "status")]
+    desk.commit("Activate v1.1.0")
+    merged = [desk.lepinet(command, "-e", "staging").out for command in ("plan", "status")]
+    desk.git("switch", "--quiet", "main")
+    assert all("not committed yet" in out for out in told)
+    assert all("not merged yet" in out for out in merged)
+
+
+def test_a_plan_says_that_the_verdict_comes_before(lived: Lived) -> None:
+    assert "staging: before that reconcile judges v1.1.0" in lived.planned.out
 
 
 def test_history_of_all_environments_is_newest_first(desk: Desk) -> None:
@@ -331,7 +352,7 @@ def test_an_emergency_says_why_and_moves_no_cursor(tmp_path: Path) -> None:
         assert ended.code == code, ended.err
         quiet(ended)
     status = alone.lepinet("status").out
-    assert "production is pinned to v1.1.0: at once" in status
+    assert "pinned to v1.1.0: at once" in status
     assert "· EMERGENCY" in status
     assert status.endswith("production: a person is needed.\n")
     assert "production  v1.1.0  succeeded EMERGENCY · asha · " in alone.lepinet("history").out

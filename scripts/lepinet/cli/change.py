@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from lepinet.cli import NO, options
-from lepinet.cli.output import Progress, fetching, say, show, show_json
+from lepinet.cli.output import Progress, fetching, on_github, say, show, show_json
 from lepinet.workflow import change
 from lepinet.workflow.to_main import Edited
 from lepinet.workflow.workspace import open_workspace
@@ -52,7 +52,8 @@ def rollback(
     why = options.ask_for_reason(reason, "a rollback")
     if now:
         return _at_once(name, target, why, as_json=as_json)
-    evidence = change.checklist(workspace, name, target, why)
+    # In a workflow the check of the pull request runs the model, in a job where there is nothing to take.
+    evidence = change.checklist(workspace, name, target, why, tested=not on_github())
     edited = change.rollback(workspace, name, target, why, local=local)
     if not as_json:
         for number, line in enumerate(evidence, 1):
@@ -165,6 +166,8 @@ def show_edited(edited: Edited, *, as_json: bool, checklist: dict[str, str] | No
         show(f"{edited.pull_request}: when it is merged, {edited.sentence}")
         return
     show(edited.sentence)
+    if not edited.next_steps:
+        return
     click.echo("Next, from a branch of its own to main (lepinet check says what would come of it):")
     for step in edited.next_steps:
         click.echo(f"  {step}")

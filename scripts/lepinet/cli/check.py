@@ -60,6 +60,6 @@ def check(
     if as_json:
         show_document(document)
     else:
-        click.echo(terminal.check(document, colour=colour()))
+        click.echo(terminal.check(document, colour=colour()).rstrip())
     blocked = any(one.blocks for one in document.environments) or any(one.error for one in document.registered)
     return int(document.answer is CheckAnswer.INVALID or blocked)

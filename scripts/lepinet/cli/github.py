@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lepinet.cli import options
+from lepinet.cli import OUTSIDE, options
 from lepinet.cli.output import show
 from lepinet.workflow.workspace import open_workspace
 
@@ -41,7 +41,8 @@ def announce(*, environment: str | None, outcome: Path, history: Path) -> int:
 @click.option("--head", required=True, metavar="OWNER:BRANCH", help="Whose branch was checked.")
 @click.option("--commit", required=True, metavar="COMMIT", help="The branch's commit that was checked, all 40 digits.")
 @click.option("--result", required=True, type=click.Choice(["success", "failure"]), help="How the check ended.")
-def comment(*, report: Path, head: str, commit: str, result: str) -> int:
+@click.option("--trusted", is_flag=True, help="Main's code made the report, as trusted-check.yml lets it.")
+def comment(*, report: Path, head: str, commit: str, result: str, trusted: bool) -> int:
     """The report of a check as the one comment on its pull request.
 
     REPORT is what `check --json` wrote. It may be a stranger's: only what such a report can say is shown, as text.
@@ -51,6 +52,33 @@ def comment(*, report: Path, head: str, commit: str, result: str) -> int:
     owner, separator, branch = head.partition(":")
     if not separator:
         raise click.UsageError("--head is OWNER:BRANCH")
-    checked = commenting.CheckedHead(owner, branch, commit, succeeded=result == "success")
+    checked = commenting.CheckedHead(owner, branch, commit, succeeded=result == "success", trusted=trusted)
     show(commenting.comment(open_workspace(), report, checked))
     return 0
+
+
+@github.command(epilog="Example: lepinet github take 9f3c… --allow 'acme/moths acme/bees'")
+@click.argument("commit")
+@click.option("--allow", default="", metavar="NAMES", help="Repositories of the Hub that may be read too.")
+def take(*, commit: str, allow: str) -> int:
+    """Put a pull request's models.yaml into this checkout of main, if nothing but trusted models is in it."""
+    from lepinet.workflow.trusted import take_manifest  # noqa: PLC0415 -- as above
+
+    show(take_manifest(open_workspace(), commit, allow.split()))
+    return 0
+
+
+@github.command(epilog="Example: lepinet github register versions.json")
+@click.argument("versions", type=_file)
+def register(*, versions: Path) -> int:
+    """A pull request for each version that a trainer has logged and no models.yaml of main ever knew.
+
+    VERSIONS is what `versions --json` wrote. What cannot be registered is reported once, as an issue.
+    """
+    from lepinet.workflow.proposals import register_logged  # noqa: PLC0415 -- as above
+
+    done = True
+    for one in register_logged(open_workspace(), versions):
+        show(f"{one.name}: {one.sentence}")
+        done = done and one.done
+    return 0 if done else OUTSIDE

@@ -32,6 +32,8 @@ def plan(*, environment: str | None, as_json: bool) -> int:
             ]
         )
         return 0
+    if not plans:
+        click.echo("No environment has an active version yet: lepinet activate VERSION")
     for it in plans:
         for line in it.lines():
             show(f"{it.environment}: {line}")
@@ -118,8 +120,11 @@ def unpin(*, environment: str | None, reason: str | None) -> int:
     """Lift the pin of an emergency; the next reconcile ships what main declares."""
     workspace = open_workspace()
     name = workspace.only_environment(environment)
-    snapshot = declared.unpin(workspace, name, options.ask_for_reason(reason, "unpin"))
-    click.echo(f"{name} is not pinned; active is {snapshot.environment.active}. Next: lepinet reconcile -e {name}")
+    lifted = declared.unpin(workspace, name, options.ask_for_reason(reason, "unpin"))
+    if lifted is None:
+        click.echo(f"{name} was not pinned; nothing was changed.")
+    else:
+        click.echo(f"The pin of {name} to {lifted} is lifted. Next: lepinet reconcile -e {name}")
     return 0
 
 

@@ -55,11 +55,10 @@ def serve(*, environment: str | None, model: str | None, host: str, port: int, s
     settings = workspace.manifest.environments[name].endpoint
     if not isinstance(settings, LocalEndpointSettings):
         raise UsageError(f"the endpoint of {name} is of kind {settings.kind}, and not served from here")
-    listed = workspace.root / workspace.manifest.species if workspace.manifest.species else None
     run_server(
         folder=workspace.environment_folder(name),
         files=workspace.files,
-        species=listed,
+        species=workspace.species_of_answers,
         port=settings.port,
         timings=workspace.timings,
         on_ready=lambda url: click.echo(f"{name} listens on {url} (Ctrl-C ends it)"),

@@ -10,6 +10,11 @@ from lepinet.errors import RefusedError
 from lepinet.evaluation.answers import Score
 from lepinet.evaluation.predictors import Guess, RawAnswer
 
+OWN_LABELS = "answers carry the model's own labels, which may change with each version: nothing says what they mean"
+"""What to say where there is neither a list of species nor a known image."""
+LIST_NEEDED = "models.yaml needs `species: species.csv`, with the id and the name of each (species_id, species_name)"
+"""What mends strange labels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Species:
@@ -88,6 +93,16 @@ class EndpointLabels:
     def _meant(self, guess: Guess) -> Species:
         found = self._names.find(guess.label) or (self._names.find(guess.name) if guess.name else None)
         return found or Species(guess.label, guess.name or guess.label)
+
+
+def strange_labels(model: str, *, nameable: int, species: int) -> str | None:
+    """What to say of a model that has a label for at most a tenth of the species on the known images; else None.
+
+    Such a model need not be bad: most likely its labels are ids where the photos go by names, or the reverse.
+    """
+    if nameable * 10 > species:
+        return None
+    return f"{model} has a label for {nameable} of the {species} species on the known images"
 
 
 def _score(species: Species, guess: Guess) -> Score:

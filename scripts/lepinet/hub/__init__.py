@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     # The official client takes most of a second to import: only those who fetch pay for it.
     from lepinet.hub.asking import Asking
     from lepinet.huggingface import Patience
+
+T = TypeVar("T")
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGEST = 2 << 30
@@ -69,8 +71,42 @@ class Hub:
         Raises:
             LepinetError: as `fetch`.
         """
+        return self.listing(repository, revision).revision
+
+    def listing(self, repository: str, revision: str) -> Listing:
+        """All files of what a branch, tag or commit is now; nothing is fetched.
+
+        Raises:
+            LepinetError: as `fetch`.
+        """
         _must_be_a_repository(repository)
-        return self._asking.listing(repository, revision, self._asking.patience()).revision
+        return self._asking.listing(repository, revision, self._asking.patience())
+
+    def tag(self, repository: str, commit: str, name: str, message: str) -> None:
+        """Name a commit, so that it stays when its branch is squashed. Tried once: who does it has more to do.
+
+        Raises:
+            LepinetError: as `fetch`; RefusedError too when the token may not, or another tag is called so.
+        """
+        self._once(lambda asking: asking.tag(repository, commit, name, message))
+
+    def propose(self, repository: str, parent: str, files: Mapping[str, bytes], title: str, text: str) -> str:
+        """Open a pull request that adds files. Tried once: two of them would be worse than none.
+
+        Args:
+            repository: `org/name`.
+            parent: the newest commit of its main branch.
+            files: content by name, `/` between parts.
+            title: of the pull request.
+            text: what it is for, in Markdown.
+
+        Returns:
+            Its address.
+
+        Raises:
+            LepinetError: as `fetch`; RefusedError too when the token may not.
+        """
+        return self._once(lambda asking: asking.propose(repository, parent, files, title, text))
 
     def commit_at(self, repository: str, moment: datetime) -> str | None:
         """The last commit of main that was made by then, 40 hex digits; None when there was none yet.
@@ -106,6 +142,15 @@ class Hub:
                 return _kept(place, repository, revision, choose) or self._fetch(place, repository, revision, choose)
         except OSError as error:
             raise OutsideError(f"the model cannot be kept: {error.strerror or error}", where=str(place)) from None
+
+    def _once(self, ask: Callable[[Asking], T]) -> T:
+        asking = self._asking
+        from lepinet.huggingface import NoAnswerError  # noqa: PLC0415 -- see above
+
+        try:
+            return ask(asking)
+        except NoAnswerError as error:
+            raise OutsideError(f"the Hub fails: {error}", where=asking.url, todo="run it again later") from None
 
     @cached_property
     def _asking(self) -> Asking:

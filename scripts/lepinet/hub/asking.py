@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
@@ -11,7 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, get_session, hf_hub_url, hf_raise_for_status
+from huggingface_hub import CommitOperationAdd, HfApi, get_session, hf_hub_url, hf_raise_for_status
 from huggingface_hub.constants import DEFAULT_REVISION
 from huggingface_hub.errors import (
     DisabledRepoError,
@@ -28,7 +28,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # they are lo
 from lepinet import __version__
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.hub.listing import Flagged, ListedFile, Listing
-from lepinet.huggingface import BAD_TOKEN, NoAnswerError, Patience, Service, explained, headers, said
+from lepinet.huggingface import BAD_TOKEN, NoAnswerError, Patience, Service, explained, headers, limit_client, said
 from lepinet.timings import Timings
 
 
@@ -98,6 +98,46 @@ class Asking:
         """
         with self._explained(listing.repository, listing.revision):
             self._download(listing, file, to, patience, progress)
+
+    def tag(self, repository: str, revision: str, name: str, message: str) -> None:
+        """Name a commit, so that it stays when its branch is squashed; asked once.
+
+        Raises:
+            NoAnswerError: no answer this time.
+            LepinetError: as `listing`; RefusedError too when the token may not, or another tag is called so.
+        """
+        self._begin_writing()
+        with self._explained(repository, revision):
+            self._api.create_tag(repository, tag=name, tag_message=message, revision=revision)
+
+    def propose(self, repository: str, parent: str, files: Mapping[str, bytes], title: str, text: str) -> str:
+        """A pull request that adds files to the newest commit of the main branch; its address.
+
+        Raises:
+            NoAnswerError: no answer this time.
+            LepinetError: as `listing`; RefusedError too when the token may not.
+        """
+        self._begin_writing()
+        with self._explained(repository, parent):
+            try:
+                proposed = self._api.create_commit(
+                    repository,
+                    [CommitOperationAdd(name, content) for name, content in files.items()],
+                    commit_message=title,
+                    commit_description=text,
+                    parent_commit=parent,
+                    create_pr=True,
+                )
+            except RuntimeError as error:
+                # The client's own, around whatever befell an upload.
+                raise error.__cause__ or error from None
+        return proposed.pr_url or ""
+
+    def _begin_writing(self) -> None:
+        if not self._token:
+            todo = "set HF_TOKEN to one that may write to the repository (docs/huggingface.md)"
+            raise UsageError("changing a repository of the Hub needs a token", todo=todo)
+        limit_client(self._timings)
 
     def _listing(self, repository: str, revision: str) -> Listing:
         info = self._api.model_info(

@@ -54,6 +54,27 @@ class Activation:
     """Versions from the first activation to this one, without those that a rollback took down; the last is active."""
 
 
+@dataclass(frozen=True)
+class EverDeclared:
+    """Every version that main's file ever had: one that a revert took out was somebody's decision."""
+
+    names: frozenset[str] = frozenset()
+    files: frozenset[tuple[str, str | None]] = frozenset()
+    """Path and revision."""
+
+    def has(self, name: str, file_path: str, revision: str | None) -> bool:
+        """Whether it had a version of that name, or of those files under another one."""
+        return name in self.names or (file_path, revision) in self.files
+
+
+def ever_declared(states: Sequence[State]) -> EverDeclared:
+    versions = [state.manifest.versions for state in states]
+    return EverDeclared(
+        frozenset(name for each in versions for name in each),
+        frozenset((one.file_path, one.revision) for each in versions for one in each.values()),
+    )
+
+
 def active(manifest: Manifest | None, environment: str) -> str | None:
     """The version a manifest declares for an environment; None where there is neither."""
     found = manifest.environments.get(environment) if manifest else None

@@ -96,5 +96,5 @@ def near_miss(word: str, known: Collection[str]) -> str:
     latest = list(known)[-200:]
     close = difflib.get_close_matches(word[:100], latest, n=1)
     question = f"did you mean {close[0]}?" if close else ""
-    choice = f"({', '.join(latest)})" if len(latest) <= 12 else ""
+    choice = f"({', '.join(latest)})" if 0 < len(latest) <= 12 else ""
     return f"{question} {choice}".strip()

@@ -85,6 +85,8 @@ class Deployment:
         """Let the database say what the endpoint has proved, with the figures that it was decided on."""
         self.run.registry.activate(self.id, self.lease.claimant, _logs(self, aim, judgement, proof))
         self.run.tell(f"{self.environment}: {aim.version} is active")
+        if self.run.tag and (said := self.run.tag(aim)):
+            self.run.tell(f"{self.environment}: {said}")
 
     def fail(self, aim: Target, way_back: Target | None, failed: FailedError) -> Outcome:
         """Record the failure first, then put the endpoint back: a kill in between leaves something to go by."""
@@ -95,13 +97,16 @@ class Deployment:
             database = "the database says so too" if row.flipped_at else "the database was not touched"
             sentence = f"{no} The endpoint stays on {aim}, since {where}; {database}."
             return Outcome(self.environment, Ending.REFUSED, sentence)
-        if row.flipped_at and row.kind is DeploymentKind.EMERGENCY:
+        if row.kind is DeploymentKind.EMERGENCY and self._follows_registry():
             sentence = f"{aim.version} is not proved: {failed.what}. The database stays on it, as a person pinned it."
             return Outcome(self.environment, Ending.REFUSED, sentence)
         self.put_back(way_back)
         ending = Ending.REFUSED if failed.failure is Failure.PROOF else Ending.OUTSIDE
         back = f"{self.environment} still serves {way_back.version or way_back}"
         return Outcome(self.environment, ending, f"{back}; {no} The endpoint is back on {way_back}, proved.")
+
+    def _follows_registry(self) -> bool:
+        return self.run.endpoint is not None and self.run.endpoint.observe().follows_registry
 
     def put_back(self, way_back: Target) -> None:
         """Return the endpoint to the way back, and prove that.

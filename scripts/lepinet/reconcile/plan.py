@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from lepinet.endpoints import EndpointState
+from lepinet.manifest.history import EverDeclared
 from lepinet.manifest.model import ModelVersion
 from lepinet.registry.records import (
     NEWEST,
@@ -31,6 +32,8 @@ class Declared:
     """Every version of the manifest by name, all to be known to the registry."""
     conditions: str
     """Digest of the active version, its override, the gates, the known images and the endpoint's configuration."""
+    ever: EverDeclared = field(default_factory=EverDeclared)
+    """What main once had waits for nobody."""
 
     @property
     def version(self) -> str:
@@ -190,7 +193,7 @@ class _Seen:
             way_back=way_back,
             deployment=deployment,
             stop=stop,
-            notes=(*self._differences(), *self._taken_over()),
+            notes=(*self._waiting(), *self._taken_over()),
         )
 
     def must_move(self, aim: Target) -> bool:
@@ -289,21 +292,19 @@ class _Seen:
         known = (self.target_of(name) for name in names)
         return next((it for it in known if it and it.same_files(target)), target)
 
-    def _differences(self) -> tuple[str, ...]:
-        """What registry and manifest say differently of figures, and the rows that no manifest knows."""
+    def _waiting(self) -> tuple[str, ...]:
+        """The rows that no manifest has known yet."""
         notes = []
-        waiting = 0
+        unknown = 0
         for row in self.snapshot.versions:
-            version = self.declared.versions.get(row.version_name)
-            if version is None:
-                waiting += 1
-                notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
+            if row.version_name in self.declared.versions:
                 continue
-            for figure in ("training_image_count", "accuracy_score"):
-                logged, written = getattr(row, figure), getattr(version, figure)
-                if None not in {logged, written} and logged != written:
-                    notes.append(f"{row.version_name}: {figure} is {written} in models.yaml, {logged} in the registry")
-        if waiting >= NEWEST:
+            if self.declared.ever.has(row.version_name, row.file_path, row.revision):
+                continue
+            unknown += 1
+            if row.activated_at is None:  # else it was retired
+                notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
+        if unknown >= NEWEST:
             notes.append("waiting: … and perhaps more: lepinet versions lists them all")
         return tuple(notes)
 
@@ -376,10 +377,12 @@ def _pinned(seen: _Seen) -> Plan:
     """An emergency has set the environment by hand: the endpoint follows it, and nothing else moves."""
     environment = seen.snapshot.environment
     name, pinned = environment.name, environment.pinned
+    git = f"Make git agree: lepinet rollback {pinned} -e {name} --reason …"
+    if pinned == seen.declared.version:
+        git = "Git declares it: the pin ends with the next reconcile"
     ways = (
-        f"{name} is pinned to {pinned}: {environment.pin_reason or 'nobody said why'}. "
-        f"Make git agree: lepinet rollback {pinned} -e {name} --reason … · "
-        f"or lift the pin: lepinet unpin -e {name} --reason …"
+        f"pinned to {pinned}: {environment.pin_reason or 'nobody said why'}. "
+        f"{git} · or lift the pin: lepinet unpin -e {name} --reason …"
     )
     emergency = unfinished_deployment(seen.snapshot)
     if emergency is None or emergency.kind is not DeploymentKind.EMERGENCY:

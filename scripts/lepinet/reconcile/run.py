@@ -69,5 +69,7 @@ class Run:
     generation: int
     place: Callable[[str], Place]
     """How a recorded commit stands to this run's."""
+    tag: Callable[[Target], str | None] | None = None
+    """Tags what was flipped to where its files are, and says what came of that; a failure to tag changes nothing."""
     accept_history: str | None = None
     """The reason why a rewritten main is right."""

@@ -1,6 +1,6 @@
 """Signing in to a Supabase project as one of its users, who may do what `app_metadata.role` says and no more.
 
-https://supabase.com/docs/reference/self-hosting-auth/issues-an-access-and-refresh-token
+https://github.com/supabase/auth#post-tokengrant_typepassword
 """
 
 from __future__ import annotations

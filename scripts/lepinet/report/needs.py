@@ -18,9 +18,10 @@ class Need:
 
 
 def needs_text(needs: Iterable[Need]) -> str:
-    """A line for each, and what mends it below those that are missing."""
+    """A line for each, further lines of how it stands below it, then what mends it where it is missing."""
     lines = []
     for need in needs:
-        lines.append(f"{'missing' if need.mend else 'done':8} {need.what}: {need.state}")
-        lines += [f"{'':8} {need.mend}"] if need.mend else []
+        first, *further = need.state.splitlines() or [""]
+        lines.append(f"{'missing' if need.mend else 'done':8} {need.what}: {first}")
+        lines += [f"{'':8} {line}" for line in (*further, need.mend) if line]
     return "\n".join(columns_for_terminal(line) for line in lines)

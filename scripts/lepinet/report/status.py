@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from lepinet.endpoints import EndpointState
 from lepinet.monitor import MISSED, Cause, missed, standing
-from lepinet.reconcile.plan import Plan
+from lepinet.reconcile.plan import Action, Plan
 from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, MonitorRow, PastDeployment, Snapshot
 from lepinet.report.escape import columns_for_terminal as shown
 from lepinet.report.monitoring import TITLES
@@ -29,6 +29,8 @@ class EnvironmentStatus:
     """Why something could not be asked."""
     way_back: str | None = None
     """The version that `lepinet rollback` returns to."""
+    unmerged: str | None = None
+    """Why reconcile would not take what is declared here."""
 
     @property
     def live(self) -> DeploymentRow | None:
@@ -81,7 +83,10 @@ class KnownVersion:
     training_image_count: int | None
     accuracy_score: float | None
     created_at: datetime | None
+    notes: str | None
     active_in: tuple[str, ...]
+    differences: tuple[str, ...] = ()
+    """Figures that models.yaml and a registry say differently, a sentence each."""
 
 
 def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
@@ -130,25 +135,34 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
     if one.snapshot is None:
         return []
     active = one.snapshot.environment.active or "nothing"
+    lines = [_compared(one, active)]
+    if one.superseded:
+        return [*lines, one.superseded]
+    if one.plan and one.plan.stop:
+        lines.append(one.plan.stop)
+    if one.plan and one.plan.register and one.plan.action is Action.NOTHING:
+        lines.append(f"missing in the database: {', '.join(one.plan.register)}")
+    if one.unmerged:
+        lines.append(one.unmerged)
+    if one.way_back and one.way_back != active:
+        lines.append(f"way back: {one.way_back} · lepinet rollback {one.way_back} -e {one.environment} --reason …")
+    return lines
+
+
+def _compared(one: EnvironmentStatus, active: str) -> str:
     endpoint = one.endpoint.target if one.endpoint else None
     served = "no endpoint" if one.endpoint is None else f"endpoint {_name(endpoint)}"
     if one.endpoint and one.endpoint.follows_registry:
         served = "endpoint follows it"
     if one.declared is None:
-        lines = [f"git declares no version · database {active} · {served}"]
-    elif one.superseded:
-        lines = [f"git here {_name(one.declared)} · database {active} · {served}", one.superseded]
-    elif one.in_step:
+        return f"git declares no version · database {active} · {served}"
+    if one.superseded:
+        return f"git here {_name(one.declared)} · database {active} · {served}"
+    if one.in_step:
         same = "git = database" + (" = endpoint" if endpoint else "")
-        lines = [f"{same}  {one.declared}  in step"]
-    else:
-        state = "DRIFT" if one.plan and one.plan.stop and "by hand" in one.plan.stop else "not in step"
-        lines = [f"git {_name(one.declared)} · database {active} · {served}  {state}"]
-    if one.plan and one.plan.stop:
-        lines.append(one.plan.stop)
-    if one.way_back:
-        lines.append(f"way back: {one.way_back} · lepinet rollback {one.way_back} -e {one.environment} --reason …")
-    return lines
+        return f"{same}  {one.declared}  in step"
+    state = "DRIFT" if one.plan and one.plan.stop and "by hand" in one.plan.stop else "not in step"
+    return f"git {_name(one.declared)} · database {active} · {served}  {state}"
 
 
 def _watched(one: EnvironmentStatus) -> list[str]:
@@ -175,7 +189,8 @@ def versions(known: Sequence[KnownVersion]) -> str:
         )
         for one in known
     ]
-    return table(rows)
+    differences = (shown(f"{one.name}: {difference}") for one in known for difference in one.differences)
+    return "\n".join((table(rows), *differences))
 
 
 def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:

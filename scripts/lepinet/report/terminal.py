@@ -53,7 +53,14 @@ class _Paint:
 
 def _test(results: Results, paint: _Paint) -> Iterator[str]:
     size = results.sample_size
+    if none := wording.none_answered(results):
+        yield text(none, 600)
+        return
     yield paint.bold(f"{text(results.model.name)}: {wording.tested(results)}")
+    if results.model.contract:
+        yield text(f"asked by {results.model.contract}")
+    if strange := wording.strange(results):
+        yield text(strange, 600)
     yield from map(text, wording.cautions(results))
     yield from _rows(_figures_of(results))
     unknown = results.model.unknown_species or ()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from lepinet.evaluation.answers import Score
 from lepinet.evaluation.counting import Why
 from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State, at_most, points
+from lepinet.evaluation.labels import LIST_NEEDED, strange_labels
 from lepinet.evaluation.results import Results, Summary, Unanswered
 from lepinet.report.documents import (
     CheckDocument,
@@ -111,6 +112,28 @@ def tested(results: Results) -> str:
 def cautions(summary: Summary | None) -> tuple[str, ...]:
     """What else lies in the model's repository, a sentence each."""
     return tuple(map(sentence, summary.model.cautions)) if summary else ()
+
+
+def strange(results: Results) -> str:
+    """That the model can name hardly any species of the photos, and the mend; empty where it can, or nobody knows."""
+    unknown = results.model.unknown_species
+    if unknown is None:
+        return ""
+    species = {result.expected_id for result in results.results}
+    nameable = len(species) - len(unknown)
+    said = strange_labels(results.model.name, nameable=nameable, species=len(species))
+    return sentence(f"{said}: {LIST_NEEDED}") if said else ""
+
+
+def none_answered(results: Results) -> str:
+    """That all photos met one and the same error, and what may be meant; empty where it is otherwise."""
+    errors = {one.error for one in unanswered(results)}
+    if len(errors) != 1 or len(unanswered(results)) != results.sample_size:
+        return ""
+    name, (error,) = results.model.name, errors
+    elsewhere = error.startswith(("HTTP 404", "HTTP 405")) and not name.endswith("/predict")
+    meant = f" Did you mean {name.rstrip('/')}/predict?" if elsewhere else ""
+    return f"{name}: none of {results.sample_size} photos was answered: {sentence(error)}{meant}"
 
 
 def unanswered(results: Results) -> tuple[Unanswered, ...]:

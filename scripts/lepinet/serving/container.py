@@ -8,6 +8,7 @@ from pathlib import Path
 from lepinet.endpoints import Order, Progress
 from lepinet.endpoints.local_folder import LocalFolder
 from lepinet.errors import UsageError
+from lepinet.evaluation.cases import read_species
 from lepinet.hub import Fetching, Hub
 from lepinet.model_files import wanted_files
 from lepinet.serving.server import serve
@@ -42,7 +43,7 @@ def serve_model(
 
     Raises:
         UsageError: it is no model's name.
-        LepinetError: as `serve`.
+        LepinetError: as `serve`; or the list of species is not as it should be.
     """
     folder = LocalFolder(settings.home / "container")
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,7 @@ def serve_model(
     serve(
         folder=folder.path,
         files=partial(_files, hub),
-        species=species,
+        species=read_species(species) if species else (),
         host=host,
         port=port,
         timings=timings,

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,7 @@ import uvicorn
 from lepinet.endpoints import Progress
 from lepinet.endpoints.local_folder import LocalFolder
 from lepinet.errors import OutsideError
-from lepinet.evaluation.cases import read_species
-from lepinet.evaluation.labels import SpeciesNames
+from lepinet.evaluation.labels import Species, SpeciesNames
 from lepinet.serving.app import create_app
 from lepinet.serving.follower import Follower
 from lepinet.serving.live import LiveModel
@@ -35,7 +34,7 @@ def serve(
     *,
     folder: Path,
     files: Files,
-    species: Path | None,
+    species: Sequence[Species],
     port: int | None,
     host: str = HERE,
     timings: Timings,
@@ -47,7 +46,7 @@ def serve(
     Args:
         folder: the environment's folder on this machine, where its orders lie.
         files: finds a model's files.
-        species: the list of species; without it a label stands for itself.
+        species: what answers are named in; a label that is none of them stands for itself.
         port: where to listen; None for any free port.
         host: on which address; in a container on all of them.
         timings: limits for photos and models.
@@ -56,9 +55,9 @@ def serve(
 
     Raises:
         OutsideError: another server lives, or the port is taken.
-        LepinetError: the list of species or the folder's files are not as they should be.
+        LepinetError: the folder's files are not as they should be.
     """
-    names = SpeciesNames(read_species(species) if species else ())
+    names = SpeciesNames(species)
     local = LocalFolder(folder)
 
     def start(target: Target) -> LiveModel:

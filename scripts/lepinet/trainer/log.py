@@ -73,7 +73,7 @@ def log_model_version(
             raise
         say(_failure(version, error), sys.stderr)
         return None
-    say(_success(row), sys.stdout)
+    say(_success(row) if not _kept(version, row) else f"{row.version_name} was not logged again.", sys.stdout)
     for notice in _notices(version, row, is_active=bool(is_active)):
         say(notice, sys.stderr)
     return [row.model_dump(mode="json")]
@@ -109,20 +109,31 @@ def _success(row: VersionRow) -> str:
         f"   Version: {row.version_name}\n"
         f"   Accuracy: {accuracy}\n"
         f"   Images: {images}\n"
-        f"   Path: {row.file_path} @ {revision}"
+        f"   Path: {row.file_path} @ {revision}\n"
+        "Next, in the repository that has models.yaml:\n"
+        f"  {_register_command(row)}"
     )
+
+
+def _register_command(row: VersionRow) -> str:
+    """With all that the registry has of the version, an earlier training's figures too."""
+    return read_version({name: getattr(row, name) for name in TrainedVersion.model_fields})[0].register_command()
+
+
+def _kept(version: TrainedVersion, row: VersionRow) -> list[str]:
+    """What the row says otherwise than this call."""
+    return [
+        f"{column} {getattr(row, column)} (now {given})"
+        for column, given in version
+        if given is not None and getattr(row, column) != given
+    ]
 
 
 def _notices(version: TrainedVersion, row: VersionRow, *, is_active: bool) -> list[str]:
     """What is in order, and yet another thing than the caller may think."""
     name = row.version_name
     notices = []
-    kept = [
-        f"{column} {getattr(row, column)} (now {given})"
-        for column, given in version
-        if given is not None and getattr(row, column) != given
-    ]
-    if kept:
+    if kept := _kept(version, row):
         notices.append(
             f"{name} had been logged before, and a version never changes; the registry keeps {', '.join(kept)}.\n"
             "Is this another training? Log it under a name of its own."
@@ -133,5 +144,5 @@ def _notices(version: TrainedVersion, row: VersionRow, *, is_active: bool) -> li
             f"Once it is registered there: lepinet activate {name}"
         )
     if unfit := version.unfit_for_models_yaml():
-        notices.append(f"models.yaml will not take {name} as it is: {unfit}.\n  {version.register_command()}")
+        notices.append(f"models.yaml will not take {name} as it is: {unfit}.")
     return notices

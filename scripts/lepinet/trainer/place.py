@@ -77,11 +77,23 @@ def manifest_here() -> Here | None:
 
 
 def _kind_elsewhere(settings: Settings, environment: str | None) -> RegistrySettings:
-    """Where nothing at all is set, Supabase: its two settings are the ones that trainers know."""
+    """By the settings alone.
+
+    Raises:
+        UsageError: nothing at all is set.
+    """
     project = settings.get("SUPABASE_URL", environment)
     if settings.get("DATABASE_URL", environment) and not (project and names_somebody(settings, environment)):
         return RegistrySettings(kind="postgres")
-    return RegistrySettings(kind="embedded" if settings.get("LEPINET_HOME") and not project else "supabase")
+    if project:
+        return RegistrySettings(kind="supabase")
+    if settings.get("LEPINET_HOME"):
+        return RegistrySettings(kind="embedded")
+    raise UsageError(
+        f"no SUPABASE_URL {settings.places}, and no {FILE} around {Path.cwd()} that names a registry",
+        todo=f"Run this inside of the repository that has {FILE}, or set SUPABASE_URL (https://….supabase.co; in the "
+        "project's dashboard: Connect, API).",
+    )
 
 
 def _only_repository(settings: Settings) -> Path:

@@ -89,25 +89,22 @@ def previous_version(workspace: Workspace, environment: str) -> str:
     return earlier
 
 
-def checklist(workspace: Workspace, environment: str, version: str, reason: str) -> tuple[Evidence, ...]:
-    """The old guide's six lines, each with what is known of it now; nothing is changed."""
-    from lepinet.workflow.evaluate import bench, evaluate  # noqa: PLC0415 -- an edit needs no model runtime
+def checklist(
+    workspace: Workspace, environment: str, version: str, reason: str, *, tested: bool = True
+) -> tuple[Evidence, ...]:
+    """The old guide's six lines, each with what is known of it now; nothing is changed.
 
+    `tested`: the model is run here; else the check of the pull request does it.
+    """
     if version not in workspace.manifest.versions:
         known = ", ".join(workspace.manifest.versions)
         raise UsageError(f"{FILE} has no version {version}", todo=f"it has {known}")
     target = workspace.manifest.target(version)
-    try:
-        results = evaluate(version, bench(workspace, None), endpoint=None)
-        right = sum(answer.correct for answer in results.answers().answers)
-        tested = f"{version} names {right} of {results.sample_size} known images right"
-    except LepinetError as error:
-        tested = f"not tested: {error.what}"
     return (
-        Evidence("Database", f"says {_active(workspace, environment)} now; flips when reconcile has proved {version}"),
-        Evidence("Endpoint", f"{_served(workspace, environment)}; moves to {target}"),
+        Evidence("Database", _flips(_active(workspace, environment), version)),
+        Evidence("Endpoint", _moves(workspace, _served(workspace, environment), target)),
         Evidence("Mobile app", "answers and GET /model name the version; an app that has one built in needs an update"),
-        Evidence("Testing", tested),
+        Evidence("Testing", _tested(workspace, version) if tested else "the check of the pull request runs it"),
         Evidence("Monitoring", "reconcile asks the live endpoint about all known images before it flips"),
         Evidence("Documentation", f"the reason stands in the commit and in lepinet history: {reason}"),
     )
@@ -172,7 +169,10 @@ def brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str |
     repository = None if local else repository_at(workspace.git.origin() or "")
     if repository:
         return Edited(wanted.sentence, (), propose(workspace, repository, wanted))
-    replace_file(workspace.root / FILE, wanted.edit(workspace.content))
+    content = wanted.edit(workspace.content)
+    if content == workspace.content and not workspace.git.dirty([FILE]):
+        return Edited(f"{wanted.sentence} already", ())
+    replace_file(workspace.root / FILE, content)
     folders = wanted.folders or (_uncommitted(workspace, _path(workspace, model)) if model else ())
     steps = steps_to_main(workspace, wanted.branch, wanted.message, changed=[FILE], added=folders)
     return Edited(wanted.sentence, steps)
@@ -193,6 +193,17 @@ def _revision_of(workspace: Workspace, file_path: str) -> str:
     return folder_revision(folder)
 
 
+def _tested(workspace: Workspace, version: str) -> str:
+    from lepinet.workflow.evaluate import bench, evaluate  # noqa: PLC0415 -- an edit needs no model runtime
+
+    try:
+        results = evaluate(version, bench(workspace, None), endpoint=None)
+    except LepinetError as error:
+        return f"not tested: {error.what}"
+    right = sum(answer.correct for answer in results.answers().answers)
+    return f"{version} names {right} of {results.sample_size} known images right"
+
+
 def _active(workspace: Workspace, environment: str) -> str:
     try:
         with workspace.registry(environment) as registry:
@@ -208,6 +219,22 @@ def _served(workspace: Workspace, environment: str) -> str:
     except LepinetError as error:
         return f"cannot be asked ({error.what})"
     return f"serves {state.target}" if state and state.target else "serves nothing"
+
+
+def _moves(workspace: Workspace, served: str, target: Target) -> str:
+    if served == f"serves {target}":
+        return f"{served} already"
+    try:
+        workspace.seek(target)
+    except LepinetError as error:
+        return f"{served}; could not move to {target} now: {error.what}"
+    return f"{served}; moves to {target}"
+
+
+def _flips(active: str, version: str) -> str:
+    if active == version:
+        return f"says {version} already"
+    return f"says {active} now; flips when reconcile has proved {version}"
 
 
 def _path(workspace: Workspace, version: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import Verdict
 from lepinet.evaluation.gates.judge import judge, judge_without_baseline
 from lepinet.evaluation.gates.terms import Best, Terms
+from lepinet.evaluation.labels import OWN_LABELS, Species
 from lepinet.evaluation.results import summarise
 from lepinet.evaluation.speed import Speed
 from lepinet.manifest.history import Activation, ChangeClass
@@ -96,7 +97,7 @@ class _Judging:
             new=new,
             verdict=verdict,
             terms=terms,
-            plan=_plan(settings, activation, new),
+            plan=_plan(settings, activation, new, self.tested.species),
             override=settings.override.reason if settings.override else None,
             timestamp=self.now,
             error=error,
@@ -160,9 +161,13 @@ class _Judging:
         )
 
 
-def _plan(settings: Environment, activation: Activation, new: Answers | None) -> tuple[str, ...]:
+def _plan(
+    settings: Environment, activation: Activation, new: Answers | None, species: Sequence[Species]
+) -> tuple[str, ...]:
     """What the merge would do, as far as git can tell; a pull request sees neither endpoint nor database."""
-    asked = f"it answers the {len(new.answers)} known images" if new else "it answers one drawn photo"
-    steps = [] if settings.endpoint.kind == "none" else [f"the endpoint moves to {activation.target}", asked]
+    asked = [f"it answers the {len(new.answers)} known images" if new else "it answers one drawn photo"]
+    if new is None and not species:
+        asked.append(OWN_LABELS)
+    steps = [] if settings.endpoint.kind == "none" else [f"the endpoint moves to {activation.target}", *asked]
     steps.append(f"the database flips to {activation.target.version}")
     return (*steps, f"way back: {activation.baseline}") if activation.baseline else tuple(steps)

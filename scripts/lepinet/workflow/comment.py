@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.files import read_small
+from lepinet.github import Conclusion
 from lepinet.report import markdown
 from lepinet.report.documents import CheckAnswer, CheckDocument
 from lepinet.report.escape import for_markdown, for_terminal
@@ -18,8 +19,8 @@ from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.propose import open_github
 from lepinet.workflow.workspace import Workspace
 
-NEUTRAL = "lepinet verdict"
-"""The check that says that a person decides."""
+NEUTRAL, TRUSTED = "lepinet verdict", "lepinet trusted"
+"""The check that says that a person decides, and the one of private models, whose word counts."""
 _LARGEST = 16 << 20
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9 ._+()/-]{0,98}[A-Za-z0-9._+()-])?")
 """What stands in a report as a word of ours, in commands too: names of versions, environments and gates."""
@@ -36,6 +37,8 @@ class CheckedHead:
     commit: str
     succeeded: bool
     """How the run ended."""
+    trusted: bool = False
+    """Main's code made the report: then it may say by a check that all is well."""
 
 
 def comment(workspace: Workspace, report: Path, head: CheckedHead) -> str:
@@ -57,15 +60,19 @@ def comment(workspace: Workspace, report: Path, head: CheckedHead) -> str:
     except KeyError as missing:
         raise UsageError(f"no {missing.args[0]} here", todo="this is for a job of GitHub Actions") from None
     files = f"{server}/{repository}/raw/{workspace.git.head()}"
-    foreign = head.owner != repository.partition("/")[0]
+    foreign = head.owner != repository.partition("/")[0] and not head.trusted
     with open_github(workspace, repository) as github:
         found = github.pull_request_of(head.owner, head.branch, head.commit)
         if found is None:
             return f"no open pull request of {head.owner}:{head.branch} is at {head.commit[:7]}: nothing is said"
         github.comment(found.number, COMMENT, written(document, files, foreign=foreign))
-        if document.answer is CheckAnswer.UNDECIDED:
-            title = for_terminal(document.sentence, 200)
-            github.neutral_check(NEUTRAL, head.commit, title, for_markdown(document.sentence, 2000))
+        title, said = for_terminal(document.sentence, 200), for_markdown(document.sentence, 2000)
+        open_ = document.answer is CheckAnswer.UNDECIDED
+        if head.trusted:
+            conclusion: Conclusion = "failure" if not head.succeeded else "neutral" if open_ else "success"
+            github.check_run(TRUSTED, head.commit, conclusion, title, said)
+        elif open_:
+            github.check_run(NEUTRAL, head.commit, "neutral", title, said)
         return found.html_url
 
 

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lepinet.changes import standing
+from lepinet.changes import history, standing
 from lepinet.endpoints import EndpointState
-from lepinet.errors import RefusedError
+from lepinet.errors import LepinetError, RefusedError
+from lepinet.manifest.history import EverDeclared, ever_declared
 from lepinet.manifest.load import FILE
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
@@ -22,7 +23,22 @@ def plan(workspace: Workspace, environment: str | None) -> Iterator[Plan]:
         with workspace.registry(name) as registry:
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
-            yield plan_of(workspace, name, registry.snapshot(name, workspace.manifest.versions), state)
+            snapshot = registry.snapshot(name, workspace.manifest.versions)
+            made = plan_of(workspace, name, snapshot, state)
+            notes = [unmerged(workspace)] if made.steps() else []
+            if made.action is Action.DEPLOY and made.aim.version not in snapshot.succeeded:
+                notes.append(f"before that reconcile judges {made.aim.version}, which this does not: lepinet check")
+            yield replace(made, notes=(*filter(None, notes), *made.notes, *_not_there(workspace, made)))
+
+
+def unmerged(workspace: Workspace) -> str | None:
+    """Why reconcile would refuse this checkout's models.yaml; None where it is main's."""
+    git = workspace.git
+    if git.dirty():
+        return "not committed yet: reconcile takes what main has, and refuses a working tree with changes"
+    if not git.on_first_parent_line("HEAD", git.main()):
+        return "not merged yet: reconcile takes what main has"
+    return None
 
 
 def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: EndpointState | None) -> Plan:
@@ -41,6 +57,23 @@ def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: E
     return replace(made, stop=f"{unknown}. {made.stop}" if made.stop else unknown)
 
 
+def known_to_main(workspace: Workspace) -> EverDeclared:
+    """As far as HEAD's first-parent line tells."""
+    return ever_declared(history(workspace.git, "HEAD").states)
+
+
+def _not_there(workspace: Workspace, made: Plan) -> Iterator[str]:
+    """What the Hub does not give, of what the endpoint moves to and would return to: better known before than after."""
+    for target, what in ((made.aim if made.move else None, "it cannot move there"), (made.way_back, "no way back")):
+        try:
+            if target:
+                workspace.seek(target)
+        except RefusedError as error:
+            yield f"{what}: {error.what}"
+        except LepinetError as error:
+            yield f"whether {target} is still on the Hub is not known: {error.what}"
+
+
 def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
     """The environments that have an active version."""
     names = workspace.environments(environment)
@@ -50,7 +83,8 @@ def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
 def declared(workspace: Workspace, environment: str) -> Declared:
     manifest = workspace.manifest
     active = manifest.environments[environment].active or ""
-    return Declared(environment, manifest.target(active), manifest.versions, _conditions(workspace, environment))
+    conditions, known = _conditions(workspace, environment), known_to_main(workspace)
+    return Declared(environment, manifest.target(active), manifest.versions, conditions, known)
 
 
 def must_outlive_the_job(workspace: Workspace, environment: str) -> None:
@@ -89,9 +123,12 @@ def _conditions(workspace: Workspace, environment: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def unpin(workspace: Workspace, environment: str, reason: str) -> Snapshot:
+def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
+    """Lift an emergency's pin; the version that it held, None where there was none."""
     with workspace.registry(environment) as registry:
-        return registry.unpin(environment, reason, repository=workspace.git.first_commit())
+        pinned = registry.snapshot(environment).environment.pinned
+        registry.unpin(environment, reason, repository=workspace.git.first_commit())
+    return pinned
 
 
 def earlier_version(workspace: Workspace, environment: str) -> str | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from textwrap import shorten
 
 from lepinet.changes import standing
 from lepinet.endpoints import Address, Progress
-from lepinet.errors import LepinetError, RefusedError, UsageError
+from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.run import answers_of_endpoint
 from lepinet.evaluation.speed import Speed
@@ -79,7 +80,7 @@ def reconcile_all(
     for name in declaring(workspace, environment):
         activation = stands.activations[name]
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
-        said = " ".join(workspace.git.message(activation.state.commit.id).split())
+        said = _words_of(workspace.git.message(activation.state.commit.id))
         because = replace(options, reason=options.reason or shorten(said, _REASON, placeholder=" …"))
         with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
@@ -87,6 +88,12 @@ def reconcile_all(
             outcome = reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
         _tell_chat(workspace, outcome, run, telling)
         yield outcome
+
+
+def _words_of(message: str) -> str:
+    """A commit's message on one line; of a revert the subject, for the rest only names the reverted commit."""
+    subject, _, body = message.partition("\n\n")
+    return " ".join((subject if body.startswith("This reverts commit") else message).split())
 
 
 def judge(workspace: Workspace, environment: str | None, counted: CountedFor) -> Handover:
@@ -107,6 +114,7 @@ def emergency(workspace: Workspace, environment: str, version: str, reason: str,
     commit, offline = workspace.git.head(), _TestedHere(workspace, telling.counted, judged=False)
     with _run(workspace, environment, commit, Options(reason=reason), telling=telling, offline=offline) as run:
         target = _known_target(workspace, run.registry, environment, version)
+        _must_be_there(workspace, environment, target)
         outcome = rollback_now(run, environment, target, reason)
     _tell_chat(workspace, outcome, run, telling)
     return outcome
@@ -122,6 +130,20 @@ def _tell_chat(workspace: Workspace, outcome: Outcome, run: Run, telling: Tellin
         send(workspace, outcome.environment, Message(text, log_url(workspace)))
     except LepinetError as error:
         telling.line(f"{outcome.environment}: the chat was not told: {error.what}")
+
+
+def _must_be_there(workspace: Workspace, environment: str, target: Target) -> None:
+    """Pin nothing that the endpoint could not load. Where nobody can tell, an emergency does not wait for that.
+
+    Raises:
+        RefusedError: the Hub has not got its files, or may not give them.
+    """
+    if workspace.manifest.environments[environment].endpoint.kind == "local":
+        return  # it may have kept them
+    if not workspace.settings.get("HF_TOKEN"):
+        return  # what is private does not exist for somebody without a token
+    with suppress(OutsideError, UsageError):
+        workspace.seek(target)
 
 
 def _must_be_main(workspace: Workspace, commit: str) -> None:
@@ -197,8 +219,22 @@ def _run(
             commit=commit,
             generation=git.generation(commit),
             place=lambda recorded: _place(git, recorded, commit),
+            tag=partial(_tagged, workspace, environment),
             accept_history=options.accept_history,
         )
+
+
+def _tagged(workspace: Workspace, environment: str, target: Target) -> str | None:
+    """Keep a deployed commit on the Hub by a tag, which a squash of its branch leaves alone; says what came of it."""
+    if not target.on_hub:
+        return None
+    # With the commit, for two of them may be deployed on one day.
+    name = f"deployed-{environment}-{datetime.now(UTC):%Y-%m-%d}-{target.revision[:7]}"
+    try:
+        workspace.hub.tag(target.file_path, target.revision, name, f"{target.version or 'It'} is live in {environment}")
+    except LepinetError as error:
+        return f"{target} is not tagged {name}: {error.what}"
+    return f"{target} is tagged {name}"
 
 
 @dataclass(frozen=True)

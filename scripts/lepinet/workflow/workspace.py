@@ -131,6 +131,13 @@ class Workspace:
 
         return read_species(self.root / self.manifest.species) if self.manifest.species else ()
 
+    @property
+    def species_of_answers(self) -> tuple[Species, ...]:
+        """What answers are named in: the list of species, else the species on the known images."""
+        if self.species:
+            return self.species
+        return self.known_images.species() if self.known_images else ()
+
     @cached_property
     def known_images(self) -> KnownImages | None:
         """The manifest's known images; None where the folder is not there yet."""
@@ -175,6 +182,16 @@ class Workspace:
         """As `model`, whatever the rule says: what was shipped is served, though the rule is stricter by now."""
         return self._kept(target).folder if target.on_hub else self._local(target)
 
+    def seek(self, target: Target) -> None:
+        """See that whoever needs the files of a target can get them from the Hub; what is kept here does not count.
+
+        Raises:
+            RefusedError: the Hub has not got them, or may not give them.
+            LepinetError: nobody can tell.
+        """
+        if target.on_hub:
+            self.hub.commit(target.file_path, target.revision)
+
     def _kept(self, target: Target) -> Kept:
         from lepinet.model_files import wanted_files  # noqa: PLC0415 -- see above
 
@@ -218,6 +235,11 @@ def workspace_here(*, needed: bool, fetching: Fetching = quietly) -> Workspace |
     try:
         workspace = open_workspace(fetching=fetching)
         workspace.manifest  # noqa: B018 -- raises where there is no models.yaml, or none that can be read
+    except UsageError:
+        if needed:
+            what = f"which known images? there is no {FILE} around {Path.cwd()}"
+            raise UsageError(what, todo=f"--known-images DIR, or run this where {FILE} is") from None
+        return None
     except LepinetError:
         if needed:
             raise

@@ -116,8 +116,10 @@ class Stage:
         named = answer.get("model", {}).get("version")
         self.must(named == version, f"a photo is answered by {version}: it was {named}")
         answered = visitors.answered.total() if visitors else 0
+        species = answer["photo"].rpartition("_")[0].replace("_", " ").title()
+        remark = "" if answer["predicted_name"] == species else f" (it is a {species}: {version} is not always right)"
         self.show(
-            f"(a photo sent now: {answer['photo']} → {answer['predicted_name']}, {answer['confidence']:.0%}, "
+            f"(a photo sent now: {answer['photo']} → {answer['predicted_name']}, {answer['confidence']:.0%}{remark}, "
             f"by {version}; {answered} answered so far, none failed)"
         )
 

@@ -123,7 +123,7 @@ def _emergency(stage: Stage) -> None:
         says=["is live and pinned"],
     )
     stage.answered_by("v1.1.0")
-    stage.run("lepinet reconcile", code=1, says=["production is pinned to v1.1.0", "lepinet unpin"])
+    stage.run("lepinet reconcile", code=1, says=["pinned to v1.1.0", "lepinet unpin"])
 
 
 def _agree(stage: Stage) -> None:

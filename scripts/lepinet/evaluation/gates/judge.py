@@ -16,6 +16,7 @@ from lepinet.evaluation.gates.reference import reference
 from lepinet.evaluation.gates.species import species
 from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.gates.verdict import Decision, Gate, Judged, Reason, State, Verdict
+from lepinet.evaluation.labels import LIST_NEEDED, strange_labels
 from lepinet.evaluation.metrics import measure
 from lepinet.manifest.model import Gates
 
@@ -43,9 +44,10 @@ def judge(baseline: Answers | None, candidate: Answers | None, terms: Terms) -> 
         return Verdict(answer=Decision.HOLD, gates=(), reasons=(Reason(code="no_images", sentence=sentence),))
     gates = terms.gates
     absolute = floors(measure(candidate), gates)
+    strange = _strange_labels(candidate)
     if baseline is None:
         sentence = "the first version of this environment: nothing to compare with, floors and loading decide"
-        return _together(absolute, Reason(code="no_baseline", sentence=sentence))
+        return _together(absolute, Reason(code="no_baseline", sentence=sentence), strange)
     old, new = baseline.model.name, candidate.model.name
     comparison = compare(baseline, candidate)
     if comparison.identical and gates.require_improvement:
@@ -62,7 +64,7 @@ def judge(baseline: Answers | None, candidate: Answers | None, terms: Terms) -> 
         *flips(comparison.paired, gates),
         *latency(terms.speed, gates),
     )
-    return _together(judged, Reason(code="passed", sentence=f"nothing speaks against {new}"))
+    return _together(judged, Reason(code="passed", sentence=f"nothing speaks against {new}"), strange)
 
 
 def judge_without_baseline(active: str, candidate: Answers, gates: Gates) -> Verdict:
@@ -77,7 +79,20 @@ def judge_without_baseline(active: str, candidate: Answers, gates: Gates) -> Ver
         sentence=sentence,
     )
     gone = Judged(gate, (Reason(code="baseline_gone", sentence=sentence),))
-    return _together((gone, *floors(measure(candidate), gates)))
+    return _together((gone, *floors(measure(candidate), gates)), None, _strange_labels(candidate))
+
+
+def _strange_labels(candidate: Answers) -> tuple[Reason, ...]:
+    """Before all other reasons, which are no news where the model cannot name what it is shown."""
+    if candidate.nameable is None:
+        return ()
+    known = {answer.expected_id for answer in candidate.answers}
+    nameable = len(candidate.nameable & known)
+    sentence = strange_labels(candidate.model.name, nameable=nameable, species=len(known))
+    if sentence is None:
+        return ()
+    figures = {"nameable": nameable, "species": len(known)}
+    return (Reason(code="strange_labels", sentence=f"{sentence}: {LIST_NEEDED}", figures=figures),)
 
 
 def _identical(sentence: str, size: int, absolute: Sequence[Judged], gates: Gates) -> Verdict:
@@ -96,12 +111,13 @@ def _identical(sentence: str, size: int, absolute: Sequence[Judged], gates: Gate
     )
 
 
-def _together(judged: Sequence[Judged], promoted: Reason | None = None) -> Verdict:
+def _together(judged: Sequence[Judged], promoted: Reason | None, first: Sequence[Reason]) -> Verdict:
     """The severest answer, with the reasons for it, then what else to know.
 
     Args:
         judged: the gates.
         promoted: leads the reasons of a promotion when no gate gives one; None where nothing can be promoted.
+        first: what a person should know before all reasons.
     """
     states = {one.gate.state for one in judged}
     held, undecided = State.FAILED in states, State.UNDECIDED in states
@@ -110,7 +126,7 @@ def _together(judged: Sequence[Judged], promoted: Reason | None = None) -> Verdi
     shown = any(one.reasons for one in judged if one.gate.state is State.PASSED)
     if answer is Decision.PROMOTE and promoted and not shown:
         reasons.insert(0, promoted)
-    return Verdict(answer=answer, gates=tuple(one.gate for one in judged), reasons=tuple(reasons))
+    return Verdict(answer=answer, gates=tuple(one.gate for one in judged), reasons=(*first, *reasons))
 
 
 def _float(value: Decimal | None) -> float | None:

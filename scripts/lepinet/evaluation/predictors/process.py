@@ -33,16 +33,7 @@ class ModelProcess:
         seconds = (timings or Timings()).prediction
         self.labels = files.labels
         """What the model's outputs are called, in their order."""
-        start = wire.Start(
-            config=str(files.config),
-            preprocessor=str(files.preprocessor),
-            weights=str(files.weights),
-            onnx=files.onnx,
-            outputs=len(files.labels),
-            independent=files.independent,
-            threads=threads,
-            seconds=seconds,
-        )
+        start = wire.start_of(files, threads=threads, seconds=seconds)
         self._process = ConfinedProcess(
             "lepinet.evaluation.predictors.child", start, called="the model", where=str(folder), seconds=seconds
         )

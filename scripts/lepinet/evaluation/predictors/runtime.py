@@ -46,6 +46,14 @@ _TRANSFORMERS = Runtime(
 )
 
 
+EXPORTING = Runtime(
+    packages=(*_TRANSFORMERS.packages, "onnx", "onnxscript"),
+    memory=_TRANSFORMERS.memory,
+    needed_by="making an ONNX file needs",
+    install="pip install 'lepinet[transformers]' --extra-index-url https://download.pytorch.org/whl/cpu (1 GB)",
+)
+
+
 def runtime_of(files: ModelFiles) -> Runtime:
     return _ONNX if files.onnx else _TRANSFORMERS
 

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from lepinet.evaluation.confined.wire import MAX_ERROR, parse
 from lepinet.evaluation.predictors import TOP
+from lepinet.model_files import ModelFiles
 
 
 class Start(NamedTuple):
@@ -32,6 +33,19 @@ class Scores(NamedTuple):
     """Output and probability, best first."""
     error: str | None
     milliseconds: float
+
+
+def start_of(files: ModelFiles, *, threads: int, seconds: float) -> Start:
+    return Start(
+        config=str(files.config),
+        preprocessor=str(files.preprocessor),
+        weights=str(files.weights),
+        onnx=files.onnx,
+        outputs=len(files.labels),
+        independent=files.independent,
+        threads=threads,
+        seconds=seconds,
+    )
 
 
 def read_start(reader: BinaryIO) -> Start:

@@ -1,0 +1,148 @@
+"""`init`: what a repository needs to ship models by git, written beside what it has already."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from lepinet.errors import RefusedError, UsageError
+from lepinet.evaluation.cases import METADATA
+from lepinet.files import inside, replace_file
+from lepinet.manifest.fields import VERSION
+from lepinet.manifest.load import FILE, load
+from lepinet.manifest.model import Manifest, ModelVersion
+from lepinet.manifest.schema import schema_text
+from lepinet.model_files import folder_revision
+from lepinet.report.next_steps import Begun, next_steps
+from lepinet.target import HUB_REPOSITORY, Target
+from lepinet.workflow.callers import CALLED, ON_REQUEST, Source, callers
+from lepinet.workflow.evaluate import Counted
+from lepinet.workflow.first_manifest import allowing, environment_of, fitted_manifest, has_photos, holds_code
+from lepinet.workflow.github_setup import settings_of
+from lepinet.workflow.propose import repository_at
+from lepinet.workflow.workspace import Workspace
+
+PAGE = "LEPINET.md"
+_KEYS = ".env"
+_SPECIES = "species.csv"
+
+
+@dataclass(frozen=True)
+class First:
+    """What the first models.yaml says."""
+
+    model: str
+    """A folder of this repository, or `org/name` on the Hub, with or without `@revision`."""
+    version: str
+    environment: str
+    registry: str
+    """As models.yaml has it."""
+    endpoint: str
+    """As `registry`."""
+
+
+@dataclass(frozen=True)
+class Laid:
+    """What became of the files that a repository needs."""
+
+    written: tuple[str, ...]
+    kept: tuple[str, ...]
+    """They were there, and are as they were."""
+    exposed: bool
+    """`git add --all` would take `.env` too, where keys stand."""
+
+
+def begin(
+    workspace: Workspace,
+    first: First | None,
+    source: Source | None,
+    *,
+    monitor: bool = False,
+    counted: Counted | None = None,
+) -> Laid:
+    """Write what is missing; what is there stays as it is.
+
+    Args:
+        workspace: where.
+        first: for models.yaml; None where there is one.
+        source: of the workflows; None: no workflows are written.
+        monitor: write the monitor's workflow too.
+        counted: told of answers.
+
+    Raises:
+        RefusedError: the model is not to be had or does not answer; nothing was written.
+        UsageError: there is no models.yaml, and nothing to write it from.
+    """
+    files: dict[str, bytes] = {}
+    if not os.path.lexists(workspace.root / FILE):
+        if first is None:
+            raise UsageError("which model?", todo="lepinet init --model ORG/NAME, or a folder: --model models/v1.0.0")
+        files[FILE] = _manifest(workspace, first, counted)
+    manifest = load(files.get(FILE) or workspace.content)
+    files[".gitignore"] = f"{_KEYS}\n".encode()
+    files["models.schema.json"] = schema_text().encode()
+    if source:
+        names = CALLED.keys() - (set() if monitor else ON_REQUEST)
+        files |= {path: text.encode() for path, text in callers(source, names).items()}
+    if not (workspace.root / manifest.known_images).is_dir():
+        files[f"{manifest.known_images}/{METADATA}"] = b"file_name,species_id,species_name\n"
+    files[PAGE] = next_steps(_begun(workspace, manifest)).encode()
+    kept = tuple(path for path in dict.fromkeys((FILE, *files)) if os.path.lexists(workspace.root / path))
+    places = {path: inside(workspace.root, path) for path in files if path not in kept}
+    for path, place in places.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(place, files[path])
+    return Laid(tuple(places), kept, exposed=not workspace.git.ignores(_KEYS))
+
+
+def _manifest(workspace: Workspace, first: First, counted: Counted | None) -> bytes:
+    settings = environment_of(first.registry, first.endpoint)
+    if not re.fullmatch(VERSION, first.version):
+        raise UsageError(f"{first.version} is no name of a version", todo="v and a semantic version, such as v1.0.0")
+    version = _version(workspace, first.model)
+    code = holds_code(workspace, Target(version.file_path, version.revision, first.version))
+    gates, reasons = allowing([first.version] if code else [])
+    draft = Manifest.model_construct(
+        schema_version=1,
+        species=_SPECIES if (workspace.root / _SPECIES).is_file() else None,
+        environments={first.environment: settings},
+        gates=gates,
+        versions={first.version: version},
+    )
+    # Without photos nothing can be shown, and what cannot be shown does not ship.
+    if has_photos(workspace, draft):
+        live = settings.model_copy(update={"active": first.version})
+        draft = draft.model_copy(update={"environments": {first.environment: live}})
+    return fitted_manifest(workspace, draft, reasons, by=first.version, counted=counted)
+
+
+def _version(workspace: Workspace, model: str) -> ModelVersion:
+    """A folder as it is, a model of the Hub at the commit that is meant."""
+    folder = inside(workspace.root, model)
+    if folder.is_dir():
+        path = folder.relative_to(os.path.realpath(workspace.root)).as_posix()
+        try:
+            return ModelVersion(file_path=path, revision=folder_revision(folder))
+        except ValidationError as error:
+            raise UsageError(f"{path} cannot stand in {FILE}, {error.errors()[0]['msg']}") from None
+    repository, _, revision = model.partition("@")
+    if not HUB_REPOSITORY.fullmatch(repository):
+        raise RefusedError(f"{model} is neither a folder of this repository nor a model on the Hub (org/name)")
+    return ModelVersion(file_path=repository, revision=workspace.hub.commit(repository, revision or "main"))
+
+
+def _begun(workspace: Workspace, manifest: Manifest) -> Begun:
+    name, environment = list(manifest.environments.items())[-1]
+    return Begun(
+        environment=name,
+        version=environment.active or next(reversed(list(manifest.versions)), "VERSION"),
+        active=environment.active is not None,
+        known_images=manifest.known_images,
+        secrets=(*settings_of(environment), *(["DATABASE_URL"] if environment.registry.kind == "supabase" else [])),
+        serves_here=environment.endpoint.kind == "local",
+        on_github=repository_at(workspace.git.origin() or "") is not None,
+        here_alone=environment.registry.kind == "embedded" or environment.endpoint.kind == "local",
+    )

@@ -1,0 +1,236 @@
+"""What a repository on GitHub needs for its workflows, what of it is missing, and the `gh` commands that make it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lepinet.errors import OutsideError, UsageError
+from lepinet.github import Environment as Made
+from lepinet.github import GitHub
+from lepinet.manifest.model import Environment
+from lepinet.workflow.callers import MONITOR, check_name, has
+from lepinet.workflow.propose import open_github, repository_at
+from lepinet.workflow.workspace import Workspace
+
+_READABLE: Final = frozenset({"SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY"})
+"""Settings that are no secrets; on GitHub they are variables."""
+_MONITOR_USER: Final = ("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_USER_EMAIL", "SUPABASE_USER_PASSWORD")
+"""Of a user who may read and log, and nothing else."""
+_ACTIONS: Final = 15368
+"""The number of GitHub Actions among GitHub's apps: nobody else's check of that name counts."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that is missing, and how it is made."""
+
+    what: str
+    command: tuple[str, ...]
+    given: str = field(repr=False)
+    """On standard input."""
+    secret: bool = False
+    """What is given is shown to nobody."""
+
+    @property
+    def shown(self) -> str:
+        """The command, for a person to read or to copy."""
+        given = "its value on standard input" if self.secret else self.given
+        return f"{shlex.join(self.command)}  ← {given}"
+
+
+@dataclass(frozen=True)
+class Left:
+    """One thing that is missing and cannot be made now."""
+
+    what: str
+    first: str
+    """What a person does first."""
+
+
+def settings_of(environment: Environment) -> tuple[str, ...]:
+    """What an environment's jobs need to be told, by the names of the settings."""
+    return _settings(environment, "SUPABASE_SERVICE_KEY")
+
+
+def environments(workspace: Workspace) -> dict[str, tuple[str, ...]]:
+    """GitHub's environments for those of models.yaml, and the monitor's where it runs, with their jobs' settings."""
+    declared = workspace.manifest.environments
+    needed = {name: settings_of(environment) for name, environment in declared.items()}
+    if has(workspace.root, MONITOR):
+        each = [_settings(environment, *_MONITOR_USER) for environment in declared.values()]
+        needed["monitor"] = tuple(dict.fromkeys(setting for settings in each for setting in settings))
+    return needed
+
+
+def _settings(environment: Environment, *keys: str) -> tuple[str, ...]:
+    """Of one environment; `keys` open a Supabase project."""
+    registry, needed = environment.registry, []
+    if registry.kind == "supabase":
+        needed += [*([] if registry.url else ["SUPABASE_URL"]), *keys]
+    if registry.kind == "postgres":
+        needed.append("DATABASE_URL")
+    if environment.endpoint.kind in {"inference-endpoint", "space"}:
+        needed.append("HF_TOKEN")
+    return tuple(needed)
+
+
+def repository_on_github(workspace: Workspace) -> str:
+    """`owner/name`.
+
+    Raises:
+        UsageError: origin is not on GitHub.
+    """
+    repository = repository_at(workspace.git.origin() or "")
+    if repository is None:
+        raise UsageError(
+            "origin is not on GitHub", todo="gh repo create --source . --push, or git remote add origin URL"
+        )
+    return repository
+
+
+def missing_there(workspace: Workspace) -> Iterator[Step | Left]:
+    """What is missing, each looked for as it is asked for; what is there already is left as it is.
+
+    Raises:
+        UsageError: there is no token, or origin is not on GitHub.
+        OutsideError: GitHub does not tell.
+    """
+    with open_github(workspace, repository_on_github(workspace)) as github:
+        made = github.environments()
+        for name, settings in environments(workspace).items():
+            yield from of_environment(workspace, github, name, settings, made)
+        yield from of_rights(github)
+        yield from of_rules(workspace, github)
+
+
+def of_environment(
+    workspace: Workspace, github: GitHub, name: str, settings: Sequence[str], made: Mapping[str, Made]
+) -> Iterator[Step | Left]:
+    """The environment itself, which branch may use it, and what its jobs are told.
+
+    Args:
+        workspace: with the settings' values.
+        github: asked.
+        name: of the environment there.
+        settings: that its jobs need.
+        made: the environments that are there.
+    """
+    yield from _branches(github, name, made.get(name), _main(workspace))
+    known = github.settings(name) if name in made else frozenset()
+    for setting in settings:
+        if setting not in known:
+            yield _setting(workspace, github.repository, name, setting)
+
+
+def _branches(github: GitHub, name: str, made: Made | None, main: str) -> Iterator[Step | Left]:
+    """That only main's jobs may use an environment; GitHub lets every branch use one that it made for a job."""
+    path, policy = f"environments/{name}", made.deployment_branch_policy if made else None
+    if policy is not None and (policy.protected_branches or main in github.deploying_branches(name)):
+        return
+    if made and policy is None and made.protection_rules:
+        # Making it anew would take away who must agree.
+        yield Left(f"only {main} may use {name}", f"Settings, Environments, {name}: Deployment branches, add {main}")
+        return
+    if policy is None:
+        wanted = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+        yield _api(github.repository, f"the environment {name}", "PUT", path, wanted)
+    branch = {"name": main, "type": "branch"}
+    what = f"only jobs of {main} may use {name}"
+    yield _api(github.repository, what, "POST", f"{path}/deployment-branch-policies", branch)
+
+
+def of_rights(github: GitHub) -> Iterator[Step]:
+    """What the workflows' own token may do."""
+    if not github.workflow_rights().can_approve_pull_request_reviews:
+        wanted = {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": True}
+        what = "workflows may open pull requests, and read by default"
+        yield _api(github.repository, what, "PUT", "actions/permissions/workflow", wanted)
+
+
+def of_rules(workspace: Workspace, github: GitHub) -> Iterator[Step | Left]:
+    """That main changes only by what has passed its check; nothing where no workflow checks."""
+    check = check_name(workspace.root)
+    if check is None or check in github.required_checks(_main(workspace)):
+        return
+    what = f"main changes by pull requests alone, and each must pass {check}"
+    if workspace.git.main().startswith("refs/heads/"):
+        yield Left(what, "push main, which the rule would refuse")
+    else:
+        yield _api(github.repository, what, "POST", "rulesets", _ruleset(check))
+
+
+def carry_out(step: Step, workspace: Workspace) -> None:
+    """Make it.
+
+    Raises:
+        UsageError: `gh` is not installed.
+        OutsideError: GitHub does not take it; what was made before stays.
+    """
+    try:
+        done = subprocess.run(
+            step.command,
+            input=step.given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=workspace.timings.github,
+        )
+    except FileNotFoundError:
+        raise UsageError("gh is not installed", todo="https://cli.github.com, then gh auth login") from None
+    except subprocess.TimeoutExpired:
+        raise OutsideError("gh gives no answer", todo="run it again: what is made stays") from None
+    if done.returncode:
+        said = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
+        said = said.replace(step.given, "***") if step.secret else said
+        todo = "are you an administrator of it? Private repositories need a paid plan for environments and rules"
+        raise OutsideError(f"GitHub does not take it: {said[:300]}", where=step.what, todo=todo)
+
+
+def _setting(workspace: Workspace, repository: str, environment: str, name: str) -> Step | Left:
+    value = workspace.settings.get(name, environment)
+    if value is None:
+        return Left(f"{name} of {environment}", "put it into .env")
+    kind = "variable" if name in _READABLE else "secret"
+    command = ("gh", kind, "set", name, "--env", environment, "--repo", repository)
+    return Step(f"the {kind} {name} of {environment}", command, value, secret=kind == "secret")
+
+
+def _api(repository: str, what: str, method: str, path: str, body: Any) -> Step:
+    command = ("gh", "api", "--silent", "--method", method, f"repos/{repository}/{path}", "--input", "-")
+    return Step(what, command, json.dumps(body))
+
+
+def _main(workspace: Workspace) -> str:
+    return workspace.git.main().removeprefix("refs/remotes/origin/").removeprefix("refs/heads/")
+
+
+def _ruleset(check: str) -> Any:
+    """https://docs.github.com/rest/repos/rules"""  # noqa: D415 -- an address
+    reviewed = {
+        "required_approving_review_count": 0,
+        "require_code_owner_review": True,
+        "dismiss_stale_reviews_on_push": True,
+        "require_last_push_approval": False,
+        "required_review_thread_resolution": False,
+    }
+    passed = {
+        "strict_required_status_checks_policy": False,
+        "required_status_checks": [{"context": check, "integration_id": _ACTIONS}],
+    }
+    return {
+        "name": "lepinet",
+        "target": "branch",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+        "rules": [
+            {"type": "deletion"},
+            {"type": "non_fast_forward"},
+            {"type": "pull_request", "parameters": reviewed},
+            {"type": "required_status_checks", "parameters": passed},
+        ],
+    }

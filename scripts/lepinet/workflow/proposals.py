@@ -1,0 +1,231 @@
+"""What trainers have logged and no models.yaml knows, each as a pull request that registers it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
+from lepinet.files import inside, read_small
+from lepinet.github import GitHub
+from lepinet.manifest import edit
+from lepinet.manifest.fields import VERSION
+from lepinet.manifest.load import FILE
+from lepinet.manifest.model import ModelVersion
+from lepinet.model_files import folder_revision
+from lepinet.report import card
+from lepinet.report.escape import for_markdown, for_terminal
+from lepinet.target import HUB_REPOSITORY, Target
+from lepinet.workflow.declared import known_to_main
+from lepinet.workflow.propose import Proposal, open_github, propose
+from lepinet.workflow.workspace import Workspace
+
+_CARD, _CONFIG = "README.md", "config.json"
+_LARGEST_CARD = 1 << 20
+_LONGEST_NOTES = 2000
+_MOST_ROWS = 10_000
+_BY_HAND = "Log it again under a new name, or register it by hand: `lepinet register VERSION --file-path …`"
+_RELEASE = re.compile(r"v(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?![\d.])")
+
+
+class LoggedRow(BaseModel):
+    """A version as `versions --json` tells of it; a trainer, or whoever holds its key, wrote it."""
+
+    name: Annotated[str, Field(max_length=1000)]
+    in_manifest: bool
+    file_path: Annotated[str, Field(max_length=2000)]
+    revision: str | None = None
+    training_image_count: int | None = None
+    accuracy_score: float | None = None
+    created_at: datetime | None = None
+    notes: str | None = None
+
+    @property
+    def logged_at(self) -> datetime:
+        """Of a column without time zones in UTC; a row that does not say is as of now."""
+        moment = self.created_at or datetime.now(UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What became of one row."""
+
+    name: str
+    """As it was logged."""
+    sentence: str
+    done: bool = True
+    """False: it is to be looked at again."""
+
+
+_ROWS = TypeAdapter(Annotated[tuple[LoggedRow, ...], Field(max_length=_MOST_ROWS)])
+
+
+def register_logged(workspace: Workspace, versions: Path) -> Iterator[Registration]:
+    """Propose every row that no models.yaml of main ever knew; what cannot be resolved is reported once.
+
+    Args:
+        workspace: at main, in a job of GitHub Actions.
+        versions: what `versions --json` wrote.
+
+    Raises:
+        UsageError: this is no job of GitHub Actions, or the file is another one.
+    """
+    try:
+        repository = workspace.settings.environ["GITHUB_REPOSITORY"]
+    except KeyError:
+        raise UsageError("no GITHUB_REPOSITORY here", todo="this is for a job of GitHub Actions") from None
+    logged = {row.name: row for row in _read(versions) if not row.in_manifest}
+    known = known_to_main(workspace)
+    rows = [row for row in logged.values() if not known.has(row.name, row.file_path, row.revision)]
+    rows.sort(key=lambda row: (row.logged_at, row.name))
+    taken = {*logged, *known.names}
+    with open_github(workspace, repository) as github:
+        for row in rows:
+            name = row.name if re.fullmatch(VERSION, row.name) else _next_free(taken)
+            taken.add(name)
+            yield _register(workspace, github, row, name)
+
+
+def _register(workspace: Workspace, github: GitHub, row: LoggedRow, name: str) -> Registration:
+    mark = hashlib.sha256(f"{row.name}\0{row.file_path}\0{row.revision}".encode()).hexdigest()[:10]
+    branch = f"register-{name}-{mark}".replace("+", "-")
+    if row.name != name:
+        branch = f"register-{mark}"  # the free name may be another one tomorrow
+    try:
+        before = github.proposed(branch)
+        if before and not before.is_open:
+            return Registration(row.name, f"{before.html_url} was closed: it is not proposed again")
+        version, guessed = _version(workspace, row, name)
+        body = _body(workspace, row, name, version, guessed=guessed)
+        wanted = Proposal(
+            edit=partial(edit.register, name=name, version=version),
+            sentence=f"{FILE} has {Target(version.file_path, version.revision, name)}",
+            branch=branch,
+            message=f"Register {name}",
+            body=body,
+        )
+        return Registration(row.name, propose(workspace, github.repository, wanted))
+    except OutsideError as error:
+        return Registration(row.name, str(error), done=False)
+    except LepinetError as error:
+        title = for_terminal(f"{row.name} was logged and cannot be registered", 200)
+        who, why = f"**{for_markdown(row.name)}** ({for_markdown(row.file_path)})", for_markdown(str(error), 1000)
+        text = f"A trainer logged {who}, and it cannot come to models.yaml: {why}\n\n{_BY_HAND}"
+        return Registration(row.name, github.report_once(f"row-{mark}", title, text).html_url)
+
+
+def _version(workspace: Workspace, row: LoggedRow, name: str) -> tuple[ModelVersion, bool]:
+    """As models.yaml takes it, and whether its revision is a guess: the last commit before it was logged."""
+    revision, guessed = _revision(workspace, row)
+    logged_as = f"logged as {for_terminal(row.name)}" if row.name != name else None
+    said = {
+        "file_path": row.file_path,
+        "revision": revision,
+        "training_image_count": row.training_image_count,
+        "accuracy_score": row.accuracy_score,
+        "created_at": row.logged_at if row.created_at else None,
+        # In one line, without what hides or turns text: whatever was logged, it can stand in models.yaml.
+        "notes": for_terminal("; ".join(part for part in (logged_as, row.notes) if part), _LONGEST_NOTES) or None,
+    }
+    try:
+        return ModelVersion.model_validate({key: value for key, value in said.items() if value is not None}), guessed
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what = ".".join(str(part) for part in first["loc"])
+        raise RefusedError(f"{what} is {for_terminal(str(first['input']), 100)}, {first['msg']}") from None
+
+
+def _revision(workspace: Workspace, row: LoggedRow) -> tuple[str, bool]:
+    folder: Path | None = None
+    with suppress(RefusedError):
+        folder = inside(workspace.root, row.file_path)
+    if folder and folder.is_dir():
+        found = folder_revision(folder)
+        if row.revision not in {None, found}:
+            raise RefusedError(f"the files of main in {row.file_path} are not those of its revision")
+        return found, False
+    if not HUB_REPOSITORY.fullmatch(row.file_path):
+        raise RefusedError("its path is neither a folder of this repository nor a model on the Hub (org/name)")
+    if row.revision:
+        commit = workspace.hub.commit(row.file_path, row.revision)
+        return commit, commit != row.revision
+    made = workspace.hub.commit_at(row.file_path, row.logged_at)
+    if made is None:
+        raise RefusedError(f"{row.file_path} has no commit from before it was logged")
+    return made, True
+
+
+def _body(workspace: Workspace, row: LoggedRow, name: str, version: ModelVersion, *, guessed: bool) -> str:
+    """The pull request's text: what the model says of itself, and what is other than in the active one."""
+    target = Target(version.file_path, version.revision, name)
+    lines = [f"A trainer logged **{for_markdown(row.name)}**: {for_markdown(str(target))}.", ""]
+    if guessed:
+        lines += ["It names no commit; this is what its repository had when it was logged. Is it the right one?", ""]
+    active = _active(workspace)
+    new, old = _told(workspace, target), _told(workspace, active) if active else {}
+    lines += [f"- its card: {for_markdown(one)}" for one in card.figures(new.get(_CARD, ""))]
+    if version.accuracy_score is not None:
+        lines.append(f"- its trainer's own test: {version.accuracy_score:g} of all photos right")
+    if version.training_image_count is not None:
+        before = workspace.manifest.versions[active.version or ""].training_image_count if active else None
+        was = f", {active.version} on {before:,}" if active and before is not None else ""
+        lines.append(f"- trained on {version.training_image_count:,} photos{was}")
+    if active and _CONFIG in new:
+        changes = card.changed(old.get(_CONFIG), new[_CONFIG])
+        lines += [f"- since {for_markdown(active.version or '')}: {for_markdown(one, 600)}" for one in changes]
+    if version.notes:
+        lines.append(f"- notes: {for_markdown(version.notes, 2000)}")
+    ships = f"`lepinet activate {name} -e {next(iter(workspace.manifest.environments))}`"
+    return "\n".join([*lines, "", f"Merged, it is registered and active nowhere. The next step is {ships}."])
+
+
+def _active(workspace: Workspace) -> Target | None:
+    """What is active in the first environment that has something."""
+    manifest = workspace.manifest
+    names = (environment.active for environment in manifest.environments.values())
+    return next((manifest.target(name) for name in names if name), None)
+
+
+def _told(workspace: Workspace, target: Target) -> Mapping[str, str]:
+    """A model's card and configuration, as far as they are there; nobody else's files are fetched for them."""
+    found = {}
+    with suppress(LepinetError):
+        if target.on_hub:
+            listed = (_CARD, _CONFIG)
+            kept = workspace.hub.fetch(
+                target.file_path, target.revision, lambda names: tuple(one for one in listed if one in names)
+            )
+            folder = kept.folder
+        else:
+            folder = inside(workspace.root, target.file_path)
+        for name in (_CARD, _CONFIG):
+            with suppress(RefusedError):
+                found[name] = read_small(folder / name, at_most=_LARGEST_CARD).decode(errors="replace")
+    return found
+
+
+def _next_free(taken: set[str]) -> str:
+    """The patch after the highest name that is taken; v1.0.0 where none is a version's."""
+    numbers = [tuple(map(int, found.groups())) for name in taken if (found := _RELEASE.match(name))]
+    if not numbers:
+        return "v1.0.0"
+    major, minor, patch = max(numbers)
+    return f"v{major}.{minor}.{patch + 1}"
+
+
+def _read(file: Path) -> tuple[LoggedRow, ...]:
+    try:
+        return _ROWS.validate_json(read_small(file))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise UsageError(f"is not what lepinet versions --json writes: {first['msg']}", where=str(file)) from None

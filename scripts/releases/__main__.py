@@ -1,0 +1,41 @@
+"""The notes of a release from CHANGELOG.md, for a tag of the package's version: `python -m releases v0.1.0`."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def notes(tag: str, version: str, changelog: str) -> str:
+    """What changed, as CHANGELOG.md has it below `## 0.1.0` and a date.
+
+    Args:
+        tag: such as `v0.1.0`.
+        version: the package's.
+        changelog: the whole of it.
+
+    Raises:
+        ValueError: the tag is of another version, or nothing is noted about it.
+    """
+    if tag != f"v{version}":
+        raise ValueError(f"the tag is {tag}, and the package's version is {version}")
+    found = re.search(rf"^## {re.escape(version)}\b[^\n]*\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    if found is None or not found[1].strip():
+        raise ValueError(f"CHANGELOG.md says nothing below `## {version}`")
+    return found[1].strip() + "\n"
+
+
+def main() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    try:
+        sys.stdout.write(notes(sys.argv[1], version, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
