@@ -126,7 +126,7 @@ def _conditions(workspace: Workspace, environment: str) -> str:
 def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
     """Lift an emergency's pin; the version that it held, None where there was none."""
     with workspace.registry(environment) as registry:
-        pinned = registry.snapshot(environment).environment.pinned
+        pinned = registry.essentials(environment).environment.pinned
         registry.unpin(environment, reason, repository=workspace.git.first_commit())
     return pinned
 
