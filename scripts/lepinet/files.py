@@ -28,6 +28,12 @@ _REASONS = {
 }
 
 
+def remedy(error: OSError) -> str:
+    """What to do about a file or folder that the system does not let us use."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return "make room on that disk" if full else "is it there, and may you use it?"
+
+
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file for reading, unbuffered.
 

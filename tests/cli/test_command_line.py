@@ -73,6 +73,16 @@ def test_what_is_wrong_with_the_file_is_said_with_its_line(repository: Path) -> 
     assert "::error file=models.yaml,line=4,col=13::" in on_github.stderr
 
 
+def test_json_shows_of_a_long_line_what_is_meant(repository: Path) -> None:
+    file = repository / "models.yaml"
+    file.write_text(file.read_text().replace("active: v1.0.0", f"active: v1.0  # {'x' * 100_000}"))
+    done = lepinet("validate", "--json", folder=repository)
+    assert done.returncode == 1
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert problem["source_line"].startswith("    active: v1.0  # x")
+    assert len(done.stdout) < 2_000
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

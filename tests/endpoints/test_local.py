@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from lepinet.endpoints import Order
 from lepinet.endpoints.local import LocalEndpoint
 from lepinet.endpoints.local_folder import Followed, LocalFolder, UnreadableError, accepts
 from lepinet.errors import OutsideError, RefusedError
+from lepinet.files import remedy
 from lepinet.target import Target
 from lepinet.timings import Timings
 
@@ -107,6 +109,24 @@ def test_what_a_killed_server_left_behind_is_no_server(endpoint: LocalEndpoint, 
     assert folder.listening() is None
     with pytest.raises(OutsideError, match="it does not run"):
         endpoint.observe()
+
+
+def test_a_full_disk_is_no_matter_of_rights() -> None:
+    assert "make room" in remedy(OSError(errno.ENOSPC, "No space left on device"))
+    assert "may you use it" in remedy(OSError(errno.EACCES, "Permission denied"))
+
+
+def test_a_living_server_whose_address_is_damaged_is_named_by_its_file(
+    endpoint: LocalEndpoint, folder: LocalFolder
+) -> None:
+    with folder.serving(0), folder.announced("http://127.0.0.1:9"):
+        file = folder.path / "listening.json"
+        file.write_text("{")
+        for ask in (endpoint.observe, folder.serving(0).__enter__):
+            with pytest.raises(UnreadableError) as caught:
+                ask()
+            assert caught.value.where == str(file)
+            assert "restart it" in str(caught.value.todo)
 
 
 def test_what_is_no_lepinet_server_is_said_to_be_none(endpoint: LocalEndpoint, folder: LocalFolder) -> None:

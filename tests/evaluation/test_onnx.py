@@ -23,6 +23,7 @@ from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages, known_images, read_known_images, read_species
 from lepinet.evaluation.confined import ConfinedError
+from lepinet.evaluation.confined.process import ConfinedProcess
 from lepinet.evaluation.predictors.process import ModelProcess, restarting_model
 from lepinet.evaluation.run import answers_of_folder
 from lepinet.timings import Timings
@@ -304,6 +305,22 @@ def test_a_process_that_is_killed_says_so_and_another_takes_its_place(colours: P
         assert model.answer([photo("blue")])[0].top[0].label == "blue"
         assert children() - before - {pid}
     assert children() == before
+
+
+def test_a_process_that_dies_before_it_is_ready_leaves_its_last_words() -> None:
+    with pytest.raises(RefusedError, match=r"process ended \(exit code 1\): .*No module named lepinet\.nowhere"):
+        ConfinedProcess("lepinet.nowhere", [], called="the model", where="here", seconds=PATIENCE)
+
+
+def test_a_process_of_another_lepinet_says_what_to_restart() -> None:
+    lifeline, ours = os.pipe()
+    command = [sys.executable, "-I", "-m", "lepinet.evaluation.predictors.child", str(lifeline), "0.0.1"]
+    child = subprocess.run(command, pass_fds=[lifeline], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    os.close(lifeline)
+    os.close(ours)
+    assert child.returncode == 1
+    assert b"LepiNet 0.0.1 runs" in child.stderr
+    assert b"restart lepinet serve" in child.stderr
 
 
 def test_a_process_that_dies_while_it_answers_names_the_signal(colours: Path) -> None:

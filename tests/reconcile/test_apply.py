@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
+import psycopg
 import pytest
 
 from lepinet.cli.output import Progress
@@ -206,6 +208,37 @@ class TestLease:
         """)
 
 
+class TestEnvironmentsRow:
+    """What a hand wrote into the environments table."""
+
+    def test_a_generation_that_git_does_not_know_is_named_and_put_right(self, live: World) -> None:
+        live.sql("update public.environments set generation = 9223372036854775807")
+        stopped = live.run("reconcile")
+        assert stopped.code == 1, stopped
+        assert "recorded generation 9223372036854775807" in stopped.err
+        assert "lepinet reconcile -e production --accept-history" in stopped.err
+        assert live.run("reconcile", "--accept-history", "a slip").code == 0
+        assert live.run("reconcile").code == 0
+
+    def test_a_lease_of_years_says_whose_it_is_and_what_frees_it(self, live: World) -> None:
+        TestLease.hold(live)
+        live.sql("update public.environments set lease_until = clock_timestamp() + interval '1000 years'")
+        held = live.run("reconcile")
+        assert held.code == 1, held
+        assert "the night run holds production for another 365" in held.err
+        free = re.search(r"update public\.environments.*;", held.err)
+        assert free
+        live.sql(free[0])
+        assert live.run("reconcile").code == 0
+
+    @pytest.mark.parametrize("rubbish", ["lease_until = 'infinity'", "commit_sha = '--help'"])
+    def test_what_no_run_could_read_is_refused_by_the_database(self, live: World, rubbish: str) -> None:
+        TestLease.hold(live)
+        with pytest.raises(psycopg.errors.CheckViolation):
+            live.sql(f"update public.environments set {rubbish}")  # noqa: S608 -- of our own making
+        live.end_leases()
+
+
 class TestByHand:
     def test_the_database_is_named_and_mended(self, live: World) -> None:
         live.set_row("v1.1.0")
@@ -230,6 +263,25 @@ class TestByHand:
         mended = live.run("reconcile", "--mend")
         assert mended.code == 0, mended
         assert serves(live, "v1.0.0")
+
+    @pytest.mark.parametrize("version", ["v1.0.0", "v1.2.0"])
+    def test_a_row_of_other_files_is_named_and_mended(self, live: World, version: str) -> None:
+        ((row,),) = live.sql(f"""
+            update public.model_versions set revision = 'sha256:{"f" * 64}'
+              where version_name = '{version}' returning id
+        """)  # noqa: S608 -- of our own making
+        stopped = live.run("reconcile")
+        assert stopped.code == 1, stopped
+        assert f"{version} in the registry is other files" in stopped.out
+        assert "lepinet reconcile -e production --mend" in stopped.out
+        assert "taken over" not in stopped.out + stopped.err
+        mended = live.run("reconcile", "--mend")
+        assert mended.code == 0, mended
+        assert f"undoing what a hand did: {version}" in mended.err
+        stands = live.sql(f"select revision from public.model_versions where id = '{row}'")  # noqa: S608 -- so is that
+        assert stands == [(live.target(version).revision,)]
+        assert f"mend: the row of {version} said" in live.run("history", "--steps").out
+        assert deployments(live) == [FIRST]
 
     def test_mending_goes_on_to_what_is_declared(self, live: World) -> None:
         live.set_row("v1.2.0")
@@ -404,6 +456,22 @@ class TestStopped:
         assert live.run("reconcile").code == 0
         assert deployments(live) == [FIRST, ("v1.1.0", "succeeded", None)]
 
+    def test_an_endpoint_that_dies_during_a_move_says_what_starts_it(self, live: World) -> None:
+        live.declare("v1.1.0")
+        answers_at, hidden = live.endpoint_folder / "listening.json", live.endpoint_folder / "hidden.json"
+        said: list[str] = []
+
+        def tell(line: str) -> None:
+            said.append(line)
+            if ": move: " in line:
+                answers_at.rename(hidden)
+            if "start it: lepinet serve -e production" in line:
+                hidden.rename(answers_at)
+
+        workspace = live.workspace(Timings(poll=0.01, move=30))
+        (outcome,) = deploy.reconcile_all(workspace, None, deploy.Options(), deploy.Telling(tell, Progress))
+        assert outcome.ending is Ending.DONE, said
+
     def test_an_endpoint_that_does_not_run_says_what_starts_it(self, live: World, tmp_path: Path) -> None:
         elsewhere = replace(live, home=tmp_path, data=tmp_path / live.data.name)
         elsewhere.data.mkdir()
@@ -412,4 +480,5 @@ class TestStopped:
         down = elsewhere.run("reconcile")
         assert down.code == 3, down
         assert "lepinet serve -e production" in down.err
+        assert elsewhere.run("plan").code == 3
         assert deployments(live) == [FIRST]

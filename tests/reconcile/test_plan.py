@@ -362,7 +362,26 @@ def test_other_files_under_a_merged_name_stop_everything(other: dict[str, str]) 
     assert plan.action is Action.NOTHING
     assert plan.register == ()
     assert plan.stop is not None
-    assert "A version never changes" in plan.stop
+    assert "lepinet reconcile -e production --mend" in plan.stop
+    assert "next free" in plan.stop
+    assert not any("taken over" in note for note in plan.notes)
+
+
+def test_mend_gives_a_row_back_what_the_manifest_says() -> None:
+    rows = [{"id": uuid4(), "version_name": name, **files(name)} for name in VERSIONS]
+    rows[1] |= {"revision": "sha256:" + "f" * 64}
+    snapshot = registry("v1.0.0", FIRST, rows=rows)
+    plan = make_plan(declares("v1.0.0"), snapshot, serves("v1.0.0"), mend=True)
+    assert (plan.restore, plan.register, plan.stop) == (("v1.1.0",), (), None)
+    assert not plan.empty
+    assert any("undoing what a hand did: v1.1.0 in the registry is other files" in note for note in plan.notes)
+
+
+def test_a_deployed_row_without_its_revision_makes_nothing_a_hand_s_but_itself() -> None:
+    rows = [{"id": uuid4(), "version_name": "v1.0.0", "file_path": "models/v1.0.0"}]
+    plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST | {"revision": None}, rows=rows), serves("v1.0.0"))
+    assert "v1.0.0" in plan.register
+    assert plan.notes == ()
 
 
 def test_proposals_and_changed_figures_are_shown() -> None:

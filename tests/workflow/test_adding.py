@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from PIL import Image
 
 from evaluation.colour_model import slow_photo
 from evaluation.photo_files import KANDY, XMP, bomb, drawing, exif, half, noisy, saved, window
+from lepinet.errors import OutsideError
 from lepinet.evaluation.cases import read_known_images
 from lepinet.evaluation.fingerprints import fingerprints_text
 from lepinet.evaluation.photos.looking import look_at
+from lepinet.locks import ALONE, locked
 from lepinet.model_files import TRAINING
+from lepinet.timings import Timings
+from lepinet.workflow import adding
 from workflow.desk import Desk, Ended, lay
 
 
@@ -90,6 +95,20 @@ def test_a_photo_comes_in_upright_and_tells_no_place(desk: Desk, camera: Path) -
     assert (added.expected_id, added.expected_name, added.problem) == ("045", "Blue Tiger", None)
     assert Path(photo).read_bytes() == original
     assert desk.lepinet("known-images", "check").code == 0
+
+
+def test_two_who_add_at_once_list_one_after_the_other(desk: Desk, camera: Path) -> None:
+    workspace = replace(desk.workspace, timings=Timings(request=0.05))
+    photo, before = Path(taken(camera, "IMG_2041.JPG")), photos(desk)
+    workspace.cache.mkdir(parents=True, exist_ok=True)
+    with (
+        locked(workspace.cache / "known-images.lock", ALONE),
+        pytest.raises(OutsideError, match="another process has been adding photos"),
+    ):
+        adding.add(workspace, [photo], "Blue Tiger")
+    assert photos(desk) == before
+    adding.add(workspace, [photo], "Blue Tiger")
+    assert photos(desk) == before | {"IMG_2041.jpg"}
 
 
 def test_the_commands_that_it_shows_bring_the_photos_to_main(desk: Desk, camera: Path) -> None:

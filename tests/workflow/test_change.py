@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from lepinet.workflow.propose import branch_name
 from workflow.desk import Desk, Ended, lay
 
 HUB = ("--file-path", "Bhanura/lepinet-model", "--revision", "1" * 40)
@@ -67,6 +71,26 @@ def test_an_activation_comes_to_main(desk: Desk) -> None:
     assert desk.git("log", "-1", "--format=%s") == "Activate v1.1.0 in production"
     assert desk.git("status", "--porcelain") == ""
     assert branches(desk) == {"main", "activate-production-v1.1.0"}
+
+
+@given(st.one_of(st.text(min_size=1), st.from_regex(r"v1\.2\.0-[a-z.]{1,8}(\.lock|\.|@\{|~1)?", fullmatch=True)))
+@settings(max_examples=60, deadline=None)
+def test_git_takes_a_branch_for_whatever_a_version_is_called(version: str) -> None:
+    name = branch_name(f"register-{version}")
+    subprocess.run(["git", "check-ref-format", "--branch", name], check=True, capture_output=True)
+
+
+def test_a_version_called_like_git_s_own_files_comes_to_main(desk: Desk) -> None:
+    done(desk, "register", "v1.2.0-x.lock", *HUB)
+    assert "v1.2.0-x.lock" in committed(desk)
+
+
+def test_a_link_to_a_model_is_no_model(desk: Desk) -> None:
+    (desk.folder / "linked").symlink_to("models/v1.1.0")
+    refused = desk.lepinet("register", "v1.2.0", "--file-path", "linked")
+    assert refused.code == 1, refused.out
+    assert "linked is a link" in refused.err
+    assert desk.git("status", "--porcelain", "models.yaml") == ""
 
 
 def test_what_is_declared_already_needs_no_commit(desk: Desk) -> None:

@@ -84,6 +84,17 @@ def test_what_must_be_mended_is_said_and_is_the_exit_code(desk: Desk) -> None:
     )
 
 
+def test_a_name_that_is_no_text_is_named_where_it_cannot_be_written(desk: Desk) -> None:
+    stray = Path(os.fsdecode(bytes(desk.folder / "photos") + b"/caf\xe9.jpg"))
+    stray.write_bytes(saved(drawing("plain_tiger_02")))
+    try:
+        refused = desk.lepinet("known-images", "check", "--json")
+    finally:
+        stray.unlink()
+    assert refused.code == 2
+    assert r"rename caf\udce9.jpg" in refused.err
+
+
 def test_a_burst_is_nothing_to_mend(desk: Desk) -> None:
     put(desk, "next.jpg", saved(window(drawing(), 0.01, 0, 0, 0.01), quality=80))
     assert ("alike", ["blue_tiger_01.jpg", "next.jpg"]) in found(desk, code=0)

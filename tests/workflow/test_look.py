@@ -228,9 +228,13 @@ def elsewhere(desk: Desk) -> Iterator[Desk]:
 
 def test_an_older_checkout_does_not_tell_what_is_in_step(elsewhere: Desk) -> None:
     ended = elsewhere.lepinet("status", "-e", "production")
-    assert ended.code == 1
+    assert ended.code == 0
     assert "this checkout is older than" in ended.out
-    assert "git pull" in ended.out
+    assert "in step" not in ended.out
+    assert ended.out.endswith("This checkout is too old to tell: production. Next: git pull\n")
+    (told,) = elsewhere.lepinet("status", "-e", "production", "--json").json
+    assert (told["in_step"], told["needs_a_person"]) == (False, False)
+    assert "git pull" in told["why"]
     assert "this checkout is older than" in elsewhere.lepinet("plan", "-e", "production").out
 
 

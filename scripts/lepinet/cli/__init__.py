@@ -13,6 +13,7 @@ import click
 
 from lepinet import __version__
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UnfinishedError, UsageError
+from lepinet.files import remedy
 
 NO, WRONG_USAGE, OUTSIDE, UNFINISHED = 1, 2, 3, 4
 EXIT_CODES: dict[type[LepinetError], int] = {
@@ -113,9 +114,7 @@ def main() -> None:
         code = _explain(UsageError("an option, a name or a file holds bytes that are no text (UTF-8)"))
     except OSError as error:
         place = str(error.filename) if error.filename else None
-        code = _explain(
-            OutsideError(error.strerror or str(error), where=place, todo="is it there, and may you use it?")
-        )
+        code = _explain(OutsideError(error.strerror or str(error), where=place, todo=remedy(error)))
     sys.exit(code if isinstance(code, int) else 0)
 
 

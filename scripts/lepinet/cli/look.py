@@ -71,7 +71,7 @@ def _status_json(one: text.EnvironmentStatus) -> dict[str, object]:
         "pinned": one.snapshot.environment.pinned if one.snapshot else None,
         "in_step": one.in_step,
         "needs_a_person": one.needs_a_person,
-        "why": one.trouble or (one.plan.stop if one.plan else None),
+        "why": one.trouble or one.superseded or (one.plan.stop if one.plan else None),
         "plan": one.plan.lines() if one.plan else None,
         "monitored": {
             "seconds_ago": one.monitored.seconds_ago,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -22,6 +23,9 @@ from lepinet.report.escape import columns_for_terminal
 
 if TYPE_CHECKING:
     from lepinet.evaluation.cases import KnownImages
+
+_NO_TEXT = re.compile(r"'([^']*\\udc[0-9a-f]{2}[^']*)'")
+"""In Python's notation, a text with bytes that are none."""
 
 
 def colour() -> bool:
@@ -95,7 +99,10 @@ def show_document(document: BaseModel) -> None:
     try:
         text = document.model_dump_json(indent=2)
     except PydanticSerializationError as error:
-        raise UsageError(f"cannot be written as JSON: {error}", todo="rename the file whose name is no UTF-8") from None
+        # Only a file's name has such bytes; sentences may quote it.
+        name = min(_NO_TEXT.findall(repr(document)), key=len, default="the file")
+        todo = f"rename {name}: the name is no UTF-8"
+        raise UsageError(f"cannot be written as JSON: {error}", todo=todo) from None
     click.echo(_quiet(text))
 
 

@@ -19,7 +19,10 @@ EXIT_CODES = {Ending.DONE: 0, Ending.SUPERSEDED: 0, Ending.REFUSED: NO, Ending.O
 @options.some_environments
 @options.as_json
 def plan(*, environment: str | None, as_json: bool) -> int:
-    """What reconcile would change now; reads only. Exit code 0 whatever it shows."""
+    """What reconcile would change now; reads only.
+
+    Exit code 0 whatever it shows; 3 when registry or endpoint cannot be asked.
+    """
     plans = list(declared.plan(open_workspace(), environment))
     if as_json:
         show_json(

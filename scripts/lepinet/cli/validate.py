@@ -26,7 +26,8 @@ def validate(*, base: str | None, as_json: bool) -> int:
             raise
         if on_github():
             annotate_problems(error.problems)
-        show_json({"valid": False, "problems": [vars(problem) for problem in error.problems]})
+        problems = [vars(problem) | {"source_line": problem.excerpt} for problem in error.problems]
+        show_json({"valid": False, "problems": problems})
         return 1
     kind = judgement.change.change if judgement else None
     if as_json:

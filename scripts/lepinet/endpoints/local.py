@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from lepinet.endpoints import Address, EndpointState, Order, Permit, freely
 from lepinet.endpoints.local_folder import STATE, LocalFolder, ServerState, UnreadableError, accepts
 from lepinet.errors import OutsideError, RefusedError
+from lepinet.files import remedy
 from lepinet.timings import Timings
 
 
@@ -48,7 +49,7 @@ class LocalEndpoint:
                 self._move(order, permit)
         except OSError as error:
             raise OutsideError(
-                f"the order cannot be written: {error.strerror}", where=str(self._folder.path), todo="make it writable"
+                f"the order cannot be written: {error.strerror}", where=str(self._folder.path), todo=remedy(error)
             ) from error
 
     def address(self) -> Address:

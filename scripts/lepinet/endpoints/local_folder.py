@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -82,11 +82,14 @@ LISTENING = TypeAdapter(Listening)
 STATE = TypeAdapter(ServerState)
 
 
+_ANEW = "remove it; `lepinet serve` and `lepinet reconcile` write it anew"
+
+
 class UnreadableError(OutsideError):
     """A file of the folder is not what LepiNet writes there."""
 
-    def __init__(self, file: Path, what: str) -> None:
-        super().__init__(what, where=str(file), todo="remove it; `lepinet serve` and `lepinet reconcile` write it anew")
+    def __init__(self, file: Path, what: str, todo: str) -> None:
+        super().__init__(what, where=str(file), todo=todo)
 
 
 def accepts(followed: Order | None, order: Order) -> bool:
@@ -124,13 +127,16 @@ class LocalFolder:
         """Where the living server answers; None when there is none, or when it is only starting.
 
         What a killed server left behind does not count: only a living one holds the lock.
+
+        Raises:
+            UnreadableError: somebody else wrote where it answers.
         """
         try:
             with locked(self.path / "serve.lock", SHARED):
                 return None
         except BlockingIOError:
-            with suppress(UnreadableError):
-                return _read(self.path / "listening.json", LISTENING)
+            todo = "the server that wrote it lives: restart it (stop its process, then `lepinet serve`)"
+            return _read(self.path / "listening.json", LISTENING, todo)
         except FileNotFoundError:
             pass
         return None
@@ -184,18 +190,18 @@ class LocalFolder:
             file.unlink(missing_ok=True)
 
 
-def _read(file: Path, adapter: TypeAdapter[T]) -> T | None:
+def _read(file: Path, adapter: TypeAdapter[T], todo: str = _ANEW) -> T | None:
     """None when there is no such file."""
     if not os.path.lexists(file):
         return None
     try:
         return adapter.validate_json(read_small(file), strict=True)
     except RefusedError as error:
-        raise UnreadableError(file, error.what) from error
+        raise UnreadableError(file, error.what, todo) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "JSON"
-        raise UnreadableError(file, f"is not as LepiNet writes it: {place}: {first['msg']}") from error
+        raise UnreadableError(file, f"is not as LepiNet writes it: {place}: {first['msg']}", todo) from error
 
 
 def _replace(file: Path, content: bytes) -> None:

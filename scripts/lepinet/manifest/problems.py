@@ -45,11 +45,19 @@ class Problem:
         head = f"{self.file}:{self.line}:{self.column}: {self.message}"
         if not self.source_line.strip():
             return f"{head}\n{self.hint}" if self.hint else head
-        begin = max(0, self.column - _WIDEST // 2) if self.column > _WIDEST - 20 else 0
-        shown = readable(self.source_line)[begin : begin + _WIDEST]
-        before = self.column - 1 - begin
+        before = self.column - 1 - self._begin
+        shown = self.excerpt
         marks = "^" * max(1, min(self.width, len(shown) - before))
         return f"{head}\n{self.line:>4} | {shown}\n     | {' ' * before}{marks} {self.hint}".rstrip()
+
+    @property
+    def excerpt(self) -> str:
+        """What is shown of the line: the part around the column, without secrets."""
+        return readable(self.source_line)[self._begin : self._begin + _WIDEST]
+
+    @property
+    def _begin(self) -> int:
+        return max(0, self.column - _WIDEST // 2) if self.column > _WIDEST - 20 else 0
 
 
 class ManifestError(RefusedError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
 from lepinet.endpoints import EndpointState
@@ -12,11 +13,15 @@ from lepinet.reconcile.deployment import Deployment, FailedError
 from lepinet.reconcile.lease import Lease, Place
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.reconcile.run import Ending, Judgement, Outcome, Run
-from lepinet.registry.records import Failure, Snapshot
+from lepinet.registry.records import EnvironmentRow, Failure, Snapshot
 from lepinet.registry.refusals import RegistryRefusal
+from lepinet.target import Target
 
 ROUNDS = 5
 """How often a run looks again when the world has changed under it, before it leaves that to the next run."""
+
+_NO_LEASE = 100
+"""A lease that still lasts so many times as long as runs ask for is none of theirs."""
 
 
 def reconcile(
@@ -97,13 +102,16 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
                 accept_history=run.accept_history,
             )
         except RegistryRefusal as refusal:
-            # Superseded by a generation and not by a commit: a hand wrote it, and asking again changes nothing.
+            if refusal.hint == "superseded":
+                raise _generation_by_hand(run, snapshot) from refusal
             if refusal.hint != "read again" or time.monotonic() > deadline:
                 raise
             continue
         if claim.granted:
             return Lease(run.registry, environment, claimant, run.timings), claim.snapshot
         holder = claim.snapshot.environment
+        if holder.lease_seconds > _NO_LEASE * run.timings.lease:
+            raise _lease_by_hand(holder)
         if time.monotonic() > deadline:
             raise UnfinishedError(
                 f"{holder.claimant} has held {environment} for longer than {run.timings.wait_for_lease:.0f} s",
@@ -114,6 +122,28 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
             most = f"{holder.lease_seconds:.0f} s, unless it is renewed"
             run.tell(f"{environment}: waiting for {holder.claimant} to end, its lease holds for {most}")
         time.sleep(min(run.timings.poll, max(0.05, holder.lease_seconds)))
+
+
+def _generation_by_hand(run: Run, snapshot: Snapshot) -> RefusedError:
+    """Git says that the recorded commit is reached, the number beside it says that it is not."""
+    row = snapshot.environment
+    return RefusedError(
+        f"{row.name} has recorded generation {row.generation} beside commit {(row.commit or 'none')[:7]}, and "
+        f"{run.commit[:7]}, which is not older, is generation {run.generation}: that number was changed by hand",
+        where="the registry's table environments",
+        todo=f"lepinet reconcile -e {row.name} --accept-history REASON writes the right one",
+    )
+
+
+def _lease_by_hand(row: EnvironmentRow) -> RefusedError:
+    none = "claimant = null, claimant_label = null, claimant_commit = null, lease_until = null"
+    free = f"update public.environments set {none} where name = '{row.name}';"  # noqa: S608 -- for people
+    return RefusedError(
+        f"{row.claimant} holds {row.name} for another {timedelta(seconds=int(row.lease_seconds))}, which no run asks "
+        "for: the lease was changed by hand, or the database's clock was set back",
+        where="the registry's table environments",
+        todo=f"has that run ended, free it in the SQL editor: {free}",
+    )
 
 
 def _history_says(run: Run, environment: str, recorded: str | None) -> Outcome | None:
@@ -141,7 +171,10 @@ def _carry_out(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement
         run.tell(f"{plan.environment}: to do: {' · '.join(steps)}")
     for note in plan.notes:
         run.tell(f"{plan.environment}: {note}")
+    _restore(run, lease, declared, plan)
     _register(run, declared, plan)
+    if plan.restore:
+        return None
     if plan.action is Action.NOTHING:
         return _stopped(plan) or Outcome(plan.environment, Ending.DONE, f"in step: {plan.aim.version} is live")
     try:
@@ -189,6 +222,13 @@ def _act(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judg
 
 def _stopped(plan: Plan) -> Outcome | None:
     return Outcome(plan.environment, Ending.REFUSED, plan.stop) if plan.stop else None
+
+
+def _restore(run: Run, lease: Lease, declared: Declared, plan: Plan) -> None:
+    for name in plan.restore:
+        version = declared.versions[name]
+        files = Target(version.file_path, version.revision, name)
+        run.registry.restore_version(plan.environment, lease.claimant, files)
 
 
 def _register(run: Run, declared: Declared, plan: Plan) -> None:

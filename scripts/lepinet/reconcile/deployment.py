@@ -140,7 +140,7 @@ class Deployment:
             try:
                 state = endpoint.observe()
             except OutsideError as error:
-                detail, steady = error.what, 0
+                detail, steady = ": ".join(filter(None, (error.what, error.todo))), 0
             else:
                 steady = steady + 1 if target.same_files(state.target) and state.ready else 0
                 if steady >= endpoint.steady:

@@ -21,7 +21,7 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
         RegistryRefusal: the registry knows no such version or environment; nothing was done.
     """
     deployment, claimant = uuid4(), uuid4()
-    found = run.registry.standing(environment)
+    found = run.registry.essentials(environment)
     before = found.environment
     active = next((row.target for row in found.versions if row.version_name == before.active), None)
     # What an unfinished run was moving to has proved nothing: back is where the database says.

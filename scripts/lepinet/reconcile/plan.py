@@ -9,7 +9,15 @@ from enum import StrEnum
 from lepinet.endpoints import EndpointState
 from lepinet.manifest.history import EverDeclared
 from lepinet.manifest.model import ModelVersion
-from lepinet.registry.records import NEWEST, DeploymentKind, DeploymentRow, DeploymentStatus, Failure, Snapshot
+from lepinet.registry.records import (
+    NEWEST,
+    DeploymentKind,
+    DeploymentRow,
+    DeploymentStatus,
+    Failure,
+    Snapshot,
+    VersionRow,
+)
 from lepinet.target import Target
 
 
@@ -56,6 +64,8 @@ class Plan:
     """What the environment serves when the plan is done."""
     register: tuple[str, ...] = ()
     """Versions whose row is missing, or has no revision yet."""
+    restore: tuple[str, ...] = ()
+    """Versions whose row a hand gave other files; they get back what models.yaml says."""
     move: bool = False
     """The endpoint is not set to the aim, or does not answer with it yet."""
     flip: bool = False
@@ -67,17 +77,20 @@ class Plan:
     """The deployment that is put back or followed."""
     stop: str | None = None
     """Why the environment does not serve what main declares, and the ways out; said after the action, exit 1."""
+    superseded: str | None = None
+    """That a newer commit was reconciled already: from here nothing is done, and nobody is needed for that."""
     notes: tuple[str, ...] = ()
     reason: str | None = None
     """Why, where that is not what the commit says."""
 
     @property
     def empty(self) -> bool:
-        return self.action is Action.NOTHING and not self.register
+        return self.action is Action.NOTHING and not self.register and not self.restore
 
     def steps(self) -> tuple[str, ...]:
         """What would be done, in its order."""
-        steps = [f"register {name}" for name in self.register]
+        steps = [f"restore the row of {name} as models.yaml has it" for name in self.restore]
+        steps += [f"register {name}" for name in self.register]
         if self.action is Action.REFUSE:
             steps.append("record the refusal")
         flip = f"flip the registry to {self.aim.version}"
@@ -94,6 +107,8 @@ class Plan:
 
     def lines(self) -> tuple[str, ...]:
         """The plan as people read it, a line a step, then what else to know."""
+        if self.superseded:
+            return (self.superseded,)
         steps = self.steps() or (() if self.stop else ("nothing to change",))
         return (*steps, *self.notes, *((self.stop,) if self.stop else ()))
 
@@ -114,12 +129,16 @@ def make_plan(
         snapshot: what the registry holds.
         endpoint: one look at the endpoint; None for the kind that cannot be moved or asked.
         held: the verdict forbids the declared version.
-        mend: what a hand did is undone first: the last succeeded version is restored.
+        mend: what a hand did is undone first: rows are restored from models.yaml, then the last succeeded version is.
         retry: a failed proof is tried again; a hold is never passed over.
     """
     seen = _Seen(declared, snapshot, endpoint)
     if taken := seen.taken():
-        return seen.plan(Action.NOTHING, declared.target, stop=taken)
+        if mend:
+            undone = tuple(f"undoing what a hand did: {seen.other_files(row)}" for row in taken)
+            plan = seen.plan(Action.NOTHING, declared.target)
+            return replace(plan, restore=tuple(row.version_name for row in taken), notes=(*plan.notes, *undone))
+        return seen.plan(Action.NOTHING, declared.target, stop=_both_origins(seen, taken[0]))
     if snapshot.environment.pinned is not None:
         return _pinned(seen)
     drift = seen.drift()
@@ -197,16 +216,22 @@ class _Seen:
             return Target(found.file_path, found.revision, version)
         return next((row.target for row in self.snapshot.versions if row.version_name == version), None)
 
-    def taken(self) -> str | None:
-        for row in self.snapshot.versions:
-            version = self.declared.versions.get(row.version_name)
-            if version and (row.file_path != version.file_path or row.revision not in {None, version.revision}):
-                return (
-                    f"{row.version_name} in the registry is other files ({row.target or row.file_path}) than in "
-                    f"models.yaml ({Target(version.file_path, version.revision)}). "
-                    "A version never changes: register these files under the next free name."
-                )
-        return None
+    def taken(self) -> tuple[VersionRow, ...]:
+        """Rows that have a version's name and other files."""
+        versions = self.declared.versions
+        return tuple(
+            row
+            for row in self.snapshot.versions
+            if (version := versions.get(row.version_name))
+            and (row.file_path != version.file_path or row.revision not in {None, version.revision})
+        )
+
+    def other_files(self, row: VersionRow) -> str:
+        version = self.declared.versions[row.version_name]
+        return (
+            f"{row.version_name} in the registry is other files ({row.target or row.file_path}) than in "
+            f"models.yaml ({Target(version.file_path, version.revision)})"
+        )
 
     def drift(self) -> str | None:
         """What a hand did, in words: not declared, and no deployment explains it."""
@@ -252,7 +277,9 @@ class _Seen:
         """What deployments account for, by name and files: versions; the way back of those that did not succeed."""
         rows = self.snapshot.deployments
         undone = (row.way_back for row in rows if row.way_back and row.status is not DeploymentStatus.SUCCEEDED)
-        return (*((row.version, row.target) for row in rows), *((way.version, way.target) for way in undone))
+        # By name: a row that a hand changed since does not tell what was deployed.
+        done = ((row.version, self.target_of(row.version) or row.target) for row in rows)
+        return (*done, *((way.version, way.target) for way in undone))
 
     def _row_explained(self, version: str | None) -> bool:
         return any(version == name for name, _ in self._explained())
@@ -294,7 +321,8 @@ def _deploy(seen: _Seen, aim: Target, way_back: Target | None) -> Plan:
 
 def _mend(seen: _Seen, drift: str) -> Plan:
     """Undo what a hand did. The next plan goes on from there."""
-    restored = next((r.target for r in seen.snapshot.deployments if r.status is DeploymentStatus.SUCCEEDED), None)
+    succeeded = (row for row in seen.snapshot.deployments if row.status is DeploymentStatus.SUCCEEDED)
+    restored = next((seen.target_of(row.version) or row.target for row in succeeded), None)
     if restored is None:
         stop = f"{drift}; no deployment has succeeded yet that could be restored: declare in models.yaml what is right"
         return seen.plan(Action.NOTHING, seen.declared.target, stop=stop)
@@ -366,6 +394,14 @@ def _pinned(seen: _Seen) -> Plan:
     way_back = emergency.way_back.target if emergency.way_back else None
     move = seen.must_move(aim)
     return seen.plan(Action.FOLLOW, aim, move=move, flip=True, way_back=way_back, deployment=emergency, stop=ways)
+
+
+def _both_origins(seen: _Seen, row: VersionRow) -> str:
+    return (
+        f"{seen.other_files(row)}, and a version never changes. "
+        f"Was the row changed by hand: lepinet reconcile -e {seen.declared.environment} --mend · "
+        "is the name new in models.yaml: register these files under the next free one"
+    )
 
 
 def _both_ways_out(seen: _Seen, drift: str) -> str:

@@ -13,12 +13,12 @@ from lepinet.errors import OutsideError
 from lepinet.registry.records import (
     Claim,
     DeploymentRow,
+    Essentials,
     Failure,
     PastDeployment,
     PerformanceLog,
     Record,
     Snapshot,
-    Standing,
     VersionRow,
 )
 from lepinet.target import Target
@@ -53,9 +53,9 @@ class Registry:
         """All that a plan needs of one environment, in one round trip; `versions` are the names it asks about."""
         return _read(Snapshot, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
 
-    def standing(self, environment: str, versions: Collection[str] = ()) -> Standing:
+    def essentials(self, environment: str, versions: Collection[str] = ()) -> Essentials:
         """As `snapshot`, whatever stands in the deployments."""
-        return _read(Standing, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
+        return _read(Essentials, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
 
     def versions(self) -> Iterator[VersionRow]:
         """Every version's row, by name; asked for page by page."""
@@ -97,6 +97,21 @@ class Registry:
                 metrics=metrics,
                 created_at=created_at.isoformat() if created_at else None,
             ),
+        )
+
+    def restore_version(self, environment: str, claimant: UUID, files: Target) -> None:
+        """Give the row of a named version back the files that models.yaml says it is; the history notes both.
+
+        Raises:
+            RegistryRefusal: as `renew`; 404 when the registry does not know the version.
+        """
+        self._call(
+            "restore_model_version",
+            environment=environment,
+            claimant=str(claimant),
+            version_name=files.version,
+            file_path=files.file_path,
+            revision=files.revision,
         )
 
     def active_version(self, environment: str | None = None) -> VersionRow | None:
@@ -275,13 +290,13 @@ class Registry:
             way_back=_files(way_back),
         )
 
-    def unpin(self, environment: str, reason: str, *, repository: str) -> Snapshot:
+    def unpin(self, environment: str, reason: str, *, repository: str) -> Essentials:
         """Lift the pin, if there is one.
 
         Raises:
             RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository.
         """
-        return _read(Snapshot, self._call("unpin", environment=environment, reason=reason, repository=repository))
+        return _read(Essentials, self._call("unpin", environment=environment, reason=reason, repository=repository))
 
     def history(
         self,

@@ -176,7 +176,7 @@ class MonitorRow(Record):
     details: Data = None
 
 
-class Standing(Record):
+class Essentials(Record):
     """What an emergency has to know; no deployments, since nothing that stands in one may hold it up."""
 
     environment: EnvironmentRow
@@ -184,7 +184,7 @@ class Standing(Record):
     """Oldest first: those that were asked about or that the environment names, and the `NEWEST` of all others."""
 
 
-class Snapshot(Standing):
+class Snapshot(Essentials):
     """All that a plan needs of one environment, read in one transaction."""
 
     deployments: tuple[DeploymentRow, ...]

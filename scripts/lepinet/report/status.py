@@ -40,7 +40,14 @@ class EnvironmentStatus:
 
     @property
     def in_step(self) -> bool:
-        return self.trouble is None and (self.plan is None or (self.plan.empty and self.plan.stop is None))
+        if self.trouble is not None or self.superseded:
+            return False
+        return self.plan is None or (self.plan.empty and self.plan.stop is None)
+
+    @property
+    def superseded(self) -> str | None:
+        """Why this checkout cannot tell: it is older than what was reconciled last."""
+        return self.plan.superseded if self.plan else None
 
     @property
     def monitored(self) -> MonitorRow | None:
@@ -89,9 +96,12 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
     waiting = {note for one in environments if one.plan for note in one.plan.notes if note.startswith("waiting: ")}
     blocks += [shown(f"{'waiting':<{width}}{note.removeprefix('waiting: ')}") for note in sorted(waiting)]
     needed = [one.environment for one in environments if one.needs_a_person]
+    older = [one.environment for one in environments if one.superseded]
     open_ = [one.environment for one in environments if not one.in_step and not one.needs_a_person]
     if needed:
         blocks.append(f"{', '.join(needed)}: a person is needed.")
+    elif older:
+        blocks.append(f"This checkout is too old to tell: {', '.join(older)}. Next: git pull")
     elif open_:
         blocks.append(f"Not in step yet: {', '.join(open_)}. Next: lepinet reconcile")
     else:
@@ -125,18 +135,9 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
     if one.snapshot is None:
         return []
     active = one.snapshot.environment.active or "nothing"
-    endpoint = one.endpoint.target if one.endpoint else None
-    served = "no endpoint" if one.endpoint is None else f"endpoint {_name(endpoint)}"
-    if one.endpoint and one.endpoint.follows_registry:
-        served = "endpoint follows it"
-    if one.declared is None:
-        lines = [f"git declares no version · database {active} · {served}"]
-    elif one.in_step:
-        same = "git = database" + (" = endpoint" if endpoint else "")
-        lines = [f"{same}  {one.declared}  in step"]
-    else:
-        state = "DRIFT" if one.plan and one.plan.stop and "by hand" in one.plan.stop else "not in step"
-        lines = [f"git {_name(one.declared)} · database {active} · {served}  {state}"]
+    lines = [_compared(one, active)]
+    if one.superseded:
+        return [*lines, one.superseded]
     if one.plan and one.plan.stop:
         lines.append(one.plan.stop)
     if one.plan and one.plan.register and one.plan.action is Action.NOTHING:
@@ -146,6 +147,22 @@ def _agreement(one: EnvironmentStatus) -> list[str]:
     if one.way_back and one.way_back != active:
         lines.append(f"way back: {one.way_back} · lepinet rollback {one.way_back} -e {one.environment} --reason …")
     return lines
+
+
+def _compared(one: EnvironmentStatus, active: str) -> str:
+    endpoint = one.endpoint.target if one.endpoint else None
+    served = "no endpoint" if one.endpoint is None else f"endpoint {_name(endpoint)}"
+    if one.endpoint and one.endpoint.follows_registry:
+        served = "endpoint follows it"
+    if one.declared is None:
+        return f"git declares no version · database {active} · {served}"
+    if one.superseded:
+        return f"git here {_name(one.declared)} · database {active} · {served}"
+    if one.in_step:
+        same = "git = database" + (" = endpoint" if endpoint else "")
+        return f"{same}  {one.declared}  in step"
+    state = "DRIFT" if one.plan and one.plan.stop and "by hand" in one.plan.stop else "not in step"
+    return f"git {_name(one.declared)} · database {active} · {served}  {state}"
 
 
 def _watched(one: EnvironmentStatus) -> list[str]:

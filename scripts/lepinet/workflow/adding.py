@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lepinet.errors import RefusedError, UsageError
+from lepinet.errors import OutsideError, RefusedError, UsageError
 from lepinet.evaluation.cases import METADATA, KnownImage
 from lepinet.evaluation.fingerprints import alike, among, fingerprints_of
 from lepinet.evaluation.labels import Species, SpeciesNames
 from lepinet.evaluation.listing import NEW, with_photos
 from lepinet.evaluation.photos.looking import clean, look_at
 from lepinet.files import inside, read_small, replace_file
+from lepinet.locks import alone
 from lepinet.manifest.problems import near_miss
 from lepinet.report.escape import columns_for_terminal, for_terminal
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, bench
@@ -65,7 +66,8 @@ def add(
         _refuse(new, folder, tested)
         with _all_or_none({inside(folder, one.name): one.cleaned for one in new if one.cleaned}):
             if listed:
-                _list(folder / METADATA, new, meant)
+                with _listing_alone(workspace):
+                    _list(folder / METADATA, new, meant)
     paths = [f"{place}/{one.name}" for one in new] + ([f"{place}/{METADATA}"] if listed else [])
     what = f"{len(new)} photo{'s' if len(new) > 1 else ''} of {for_terminal(meant.name)}"
     return Edited(
@@ -183,6 +185,19 @@ def _all_or_none(sources: Mapping[Path, Path]) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
         raise
+
+
+@contextlib.contextmanager
+def _listing_alone(workspace: Workspace) -> Iterator[None]:
+    """Of two who add at once, each would put back the list as it was before the other."""
+    seconds = workspace.timings.request
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(alone(workspace.cache / "known-images.lock", seconds))
+        except BlockingIOError:
+            what = f"another process has been adding photos for {seconds:g} s"
+            raise OutsideError(what, where=METADATA, todo="run it again when that one has ended") from None
+        yield
 
 
 def _list(metadata: Path, new: Sequence[_New], species: Species) -> None:

@@ -18,7 +18,7 @@ from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import shipped
 from lepinet.report.escape import for_markdown, for_terminal
 from lepinet.report.wording import sentence
-from lepinet.workflow.propose import open_github, propose_revert
+from lepinet.workflow.propose import branch_name, open_github, propose_revert
 from lepinet.workflow.workspace import Workspace
 
 COMMENT = "check"
@@ -132,7 +132,7 @@ class _Announcing:
         latest = standing(git, git.fetch_main()).activations.get(activation.environment)
         if latest is None or latest.state.commit.id != commit:
             return "main declares another version by now."
-        branch = f"revert-{activation.environment}-{row.version}-{commit[:7]}".replace("+", "-")
+        branch = branch_name(f"revert-{activation.environment}-{row.version}-{commit[:7]}")
         if before := self.github.proposed(branch):
             return f"[This undoes it]({before.html_url})."
         try:

@@ -11,14 +11,14 @@ from functools import partial
 from pydantic import ValidationError
 
 from lepinet.endpoints import EndpointState
-from lepinet.errors import LepinetError, UsageError
+from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.declared import earlier_version
-from lepinet.workflow.propose import Proposal, propose, repository_at
+from lepinet.workflow.propose import Proposal, branch_name, propose, repository_at
 from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
 
@@ -52,7 +52,7 @@ def activate(
     wanted = Proposal(
         edit=partial(edit.activate, environment=environment, version=version, override=override),
         sentence=f"{FILE} declares {version} active in {environment}",
-        branch=_branch(f"activate-{environment}-{version}"),
+        branch=branch_name(f"activate-{environment}-{version}"),
         message=f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else ""),
     )
     return brought(workspace, wanted, local=local, model=version)
@@ -69,7 +69,7 @@ def rollback_proposal(environment: str, version: str, reason: str, branch: str) 
     return Proposal(
         edit=partial(edit.activate, environment=environment, version=version),
         sentence=f"{FILE} declares {version} active in {environment}",
-        branch=_branch(branch),
+        branch=branch_name(branch),
         message=f"Roll {environment} back to {version}: {' '.join(reason.split())}",
     )
 
@@ -154,7 +154,7 @@ def register(
     proposal = Proposal(
         edit=partial(edit.register, name=version, version=wanted),
         sentence=f"{FILE} has {Target(file_path, revision, version)}",
-        branch=_branch(f"register-{version}"),
+        branch=branch_name(f"register-{version}"),
         message=f"Register {version}",
         folders=_uncommitted(workspace, file_path),
     )
@@ -178,15 +178,13 @@ def brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str |
     return Edited(wanted.sentence, steps)
 
 
-def _branch(name: str) -> str:
-    """The name without what git does not take in a branch's; old names of versions may hold anything."""
-    return re.sub(r"[^A-Za-z0-9._-]|\.(?=\.|lock$|$)", "-", name)
-
-
 def _revision_of(workspace: Workspace, file_path: str) -> str:
     from lepinet.model_files import folder_revision  # noqa: PLC0415 -- only a folder needs reading
 
     folder = inside(workspace.root, file_path)
+    named = workspace.root / file_path
+    if any(part.is_symlink() for part in (named, *named.parents) if part.is_relative_to(workspace.root)):
+        raise RefusedError(f"{file_path} is a link: git would commit where it leads to, and no model")
     if not folder.is_dir():
         raise UsageError(
             f"{file_path} is no folder of this repository, so its revision cannot be told",

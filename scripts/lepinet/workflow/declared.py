@@ -49,12 +49,12 @@ def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: E
         return made
     if workspace.git.on_first_parent_line("HEAD", recorded):
         older = f"this checkout is older than {recorded[:7]}, which was reconciled last: git pull"
-    else:
-        older = (
-            f"{recorded[:7]}, which was reconciled last, is not in this checkout's history: git pull; "
-            f"was main rewritten: lepinet reconcile -e {environment} --accept-history REASON"
-        )
-    return replace(made, stop=f"{older}. {made.stop}" if made.stop else older)
+        return Plan(environment, Action.NOTHING, made.aim, superseded=older)
+    unknown = (
+        f"{recorded[:7]}, which was reconciled last, is not in this checkout's history: git pull; "
+        f"was main rewritten: lepinet reconcile -e {environment} --accept-history REASON"
+    )
+    return replace(made, stop=f"{unknown}. {made.stop}" if made.stop else unknown)
 
 
 def known_to_main(workspace: Workspace) -> EverDeclared:
@@ -126,7 +126,7 @@ def _conditions(workspace: Workspace, environment: str) -> str:
 def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
     """Lift an emergency's pin; the version that it held, None where there was none."""
     with workspace.registry(environment) as registry:
-        pinned = registry.snapshot(environment).environment.pinned
+        pinned = registry.essentials(environment).environment.pinned
         registry.unpin(environment, reason, repository=workspace.git.first_commit())
     return pinned
 

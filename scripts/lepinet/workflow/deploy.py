@@ -266,7 +266,7 @@ class _TestedHere:
 def _known_target(workspace: Workspace, registry: Registry, environment: str, version: str) -> Target:
     if version in workspace.manifest.versions:
         return workspace.manifest.target(version)
-    rows = {row.version_name: row.target for row in registry.standing(environment, [version]).versions}
+    rows = {row.version_name: row.target for row in registry.essentials(environment, [version]).versions}
     found = rows.get(version)
     if found is None:
         raise UsageError(f"neither {FILE} nor the registry knows {version} with a revision", todo="lepinet versions")

@@ -53,6 +53,11 @@ class Drafted:
     body: str
 
 
+def branch_name(name: str) -> str:
+    """The name without what git does not take in a branch's; old names of versions may hold anything."""
+    return re.sub(r"[^A-Za-z0-9._-]|\.(?=\.|lock$|$)", "-", name)
+
+
 def repository_at(url: str) -> str | None:
     """`owner/name` of a repository on GitHub, by the URL that git has of it; None for other places."""
     found = _PLACE.fullmatch(url)

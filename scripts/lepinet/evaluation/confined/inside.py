@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TypeVar
 
+from lepinet import __version__
+
 T = TypeVar("T")
 
 MEMORY = 2 << 30
@@ -22,7 +24,11 @@ _OPEN_FILES = 64
 
 def connect() -> tuple[socket.socket, BinaryIO]:
     """The socket that the parent gave as standard input, and a reader of it; from now on the process ends with it."""
-    _end_with_parent(lifeline=int(sys.argv[1]))
+    lifeline, version = sys.argv[1:]
+    _end_with_parent(int(lifeline))
+    if version != __version__:
+        # What the two would say to each other may differ, too.
+        sys.exit(f"LepiNet {version} runs and {__version__} is installed since: restart lepinet serve")
     # Before NumPy is imported: its pool of threads would take memory for every core and is never used.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     connection = socket.socket(fileno=0)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from lepinet import __version__
 from lepinet.errors import RefusedError
 from lepinet.evaluation.confined import ConfinedError, wire
 
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 _LOADING = 10
 """Being ready may take so many times as long as one answer."""
+_SAID = 64 << 10
+"""As much as a pipe holds."""
 
 
 class ConfinedProcess:
@@ -51,15 +54,22 @@ class ConfinedProcess:
         self._lines = wire.Lines(self._connection)
         lifeline, ours = os.pipe()
         self._lifeline = os.fdopen(ours, "wb")
+        said, saying = os.pipe()
+        self._said = os.fdopen(said, "rb", buffering=0)
+        # Nobody reads while it lives: what does not fit is lost, and neither side waits.
+        os.set_blocking(said, False)
+        os.set_blocking(saying, False)
         with theirs:
             try:
-                self._process = _start(module, theirs, lifeline)
+                self._process = _start(module, theirs, lifeline, saying)
             except OSError as error:
                 self._lifeline.close()
                 self._connection.close()
+                self._said.close()
                 raise ConfinedError(f"{called}'s process cannot be started: {error}", where=where) from None
             finally:
                 os.close(lifeline)
+                os.close(saying)
         self._make_ready(start)
 
     @property
@@ -100,6 +110,7 @@ class ConfinedProcess:
         self._end()
         with self._lock:
             self._connection.close()
+            self._said.close()
 
     def _make_ready(self, start: object) -> None:
         try:
@@ -107,7 +118,8 @@ class ConfinedProcess:
             ready = wire.parse_ready(self._lines.read(time.monotonic() + _LOADING * self._seconds))
             refused = ready.refused
         except (OSError, ValueError, EOFError) as error:
-            refused = f"while loading, {self._failed(error, (), _LOADING * self._seconds).what}"
+            what = self._failed(error, (), _LOADING * self._seconds).what
+            refused = ": ".join(filter(None, (f"while loading, {what}", self._last_line())))
         if refused is not None:
             self.close()
             raise RefusedError(f"{self._called} cannot be used: {refused}", where=self._where)
@@ -122,6 +134,12 @@ class ConfinedProcess:
             what = f"{self._called}'s process ended ({self._ending()})"
         self._end()
         return ConfinedError(what, where=self._where, answered=answered)
+
+    def _last_line(self) -> str:
+        """What it said at its end, with nothing in it that a terminal would act on."""
+        said = (self._said.read(_SAID) or b"").decode(errors="replace").strip()
+        line = said.rpartition("\n")[2][: wire.MAX_ERROR]
+        return "".join(sign if sign.isprintable() else " " for sign in line)
 
     def _ending(self) -> str:
         try:
@@ -143,15 +161,15 @@ _ENVIRONMENT = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_
 """Nothing of ours; only that glibc keeps what a photo took for the next one, else the kernel clears it each time."""
 
 
-def _start(module: str, connection: socket.socket, lifeline: int) -> subprocess.Popen[bytes]:
+def _start(module: str, connection: socket.socket, lifeline: int, saying: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-I", "-m", module, str(lifeline)],
+        [sys.executable, "-I", "-m", module, str(lifeline), __version__],
         env=_ENVIRONMENT,
         # Where a model would find files that it names itself: here is nothing but this package's source.
         cwd=Path(__file__).parent,
         stdin=connection.fileno(),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=saying,
         pass_fds=(lifeline,),
         start_new_session=True,
     )
