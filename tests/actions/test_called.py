@@ -8,6 +8,8 @@ from actions.github import OURS, GitHub
 from actions.workflow_files import ROOT, parse
 from lepinet.workflow.callers import caller, source_of
 
+pytestmark = pytest.mark.slow
+
 CHECK = ROOT / ".github" / "workflows" / "pr.yml"
 
 

@@ -13,6 +13,8 @@ from actions.triggers import Event
 from github_stand_in.server import ME
 from report.reports import FINE, TOO_FEW, document, environment
 
+pytestmark = pytest.mark.slow
+
 COMMENT = "comment.yml"
 
 

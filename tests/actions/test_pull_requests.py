@@ -11,6 +11,8 @@ import pytest
 from actions.github import CANARIES, GitHub, Ran
 from github_stand_in.server import TOKEN
 
+pytestmark = pytest.mark.slow
+
 
 def answer(ran: Ran) -> str:
     found: str = json.loads(ran.report("report.json"))["answer"]

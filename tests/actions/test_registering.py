@@ -15,6 +15,8 @@ from github_stand_in.server import Failure
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn, hub_online
 
+pytestmark = pytest.mark.slow
+
 REGISTER, CLOCK = "register.yml", "53 * * * *"
 DONE = {"look": "success", "propose": "success"}
 MODEL = Path(__file__).parents[1] / "models" / "v1.2.0"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actions.conftest import Live
 from actions.triggers import queue, value_of
 from actions.workflow_files import ROOT, parsed
+
+pytestmark = pytest.mark.slow
 
 BACK = "rollback.yml"
 DONE = {"emergency": "success", "propose": "success"}

@@ -6,11 +6,15 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from actions.conftest import Live
 from actions.github import CANARIES
 from actions.triggers import queue, value_of
 from actions.workflow_files import ROOT, parsed
 from github_stand_in.server import Failure
+
+pytestmark = pytest.mark.slow
 
 SHIP = "reconcile.yml"
 BOTH = {"judge": "success", "reconcile (staging)": "success", "reconcile (production)": "success"}

@@ -12,6 +12,8 @@ from actions.triggers import Event
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn, hub_online
 
+pytestmark = pytest.mark.slow
+
 CHECK = "trusted-check.yml"
 DONE = {"check": "success", "comment": "success"}
 CANARY, NAME = "hf_canary_of_the_trusted_check", "acme/private-butterflies"

