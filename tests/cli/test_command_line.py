@@ -87,7 +87,7 @@ def test_json_shows_of_a_long_line_what_is_meant(repository: Path) -> None:
     ("arguments", "says"),
     [
         (["status"], "git"),
-        (["test", "v1.0.0"], "git"),
+        (["test", "v1.0.0"], "--known-images"),
         (["nonsense"], "No such command"),
         (["compare", "--old", "x"], "--new"),
         (["history", "--at", "yesterday"], "--at"),

@@ -144,7 +144,7 @@ def test_the_database_flips_and_then_the_backend_is_proved(backend: Backend) -> 
     ended = hosted.reconcile()
     assert ended.code == 0, ended
     assert "production: flip: to v1.1.0: asha/butterflies @ " in "\n".join(ended.told)
-    assert "3 of 3 known images as tested, asked by LepiNet's /predict" in ended.told[-2]
+    assert "3 of 3 known images as tested, asked by LepiNet's /predict" in "\n".join(ended.told)
     assert (hosted.row(), backend.answering(), hosted.statuses()[0]) == ("v1.1.0", "v1.1.0", "succeeded")
     assert hosted.reconcile().said == "in step: v1.1.0 is live"
 
