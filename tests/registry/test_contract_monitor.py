@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from lepinet.errors import OutsideError
 from lepinet.registry import Registry
 from lepinet.registry.records import MonitorRow, PerformanceLog
 
@@ -70,6 +71,25 @@ def test_a_photos_usual_time_is_told_after_five_runs_that_timed_the_same_version
     seen = last(known)
     assert seen is not None
     assert seen.usual_ms == 42
+
+
+@pytest.mark.parametrize("timed", ["1e400", "1e-400", "-5"])
+def test_a_time_that_is_none_stops_nobody(known: Registry, owner: Rows, timed: str) -> None:
+    known.log_performance(log("monitor", {"median_ms": 0}), "production")
+    owner.execute("update public.model_performance_logs set details = %s", [f'{{"median_ms": {timed}}}'])
+    for _ in range(5):
+        known.log_performance(log("monitor", {"median_ms": 41}), "production")
+    seen = last(known)
+    assert seen is not None
+    assert seen.usual_ms == 41
+
+
+@pytest.mark.parametrize("details", ["1e5000", "[" * 3000 + "]" * 3000], ids=["a number without end", "nested"])
+def test_an_answer_that_nobody_can_read_is_said_in_one_sentence(known: Registry, owner: Rows, details: str) -> None:
+    known.log_performance(log("monitor", {}), "production")
+    owner.execute("update public.model_performance_logs set details = %s", [f'{{"x": {details}}}'])
+    with pytest.raises(OutsideError, match="what the registry answers cannot be read"):
+        last(known)
 
 
 def test_the_tested_answers_are_those_of_the_last_activation_there(known: Registry, owner: Rows) -> None:

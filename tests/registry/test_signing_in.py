@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -187,6 +188,22 @@ def test_the_service_key_goes_first_and_an_environment_s_own_user_before_the_com
         registry.log_version("v2.0.0", "m")
     with opened(**by_password("visitor"), SUPABASE_SERVICE_KEY=hosted.secret_key) as registry:
         assert registry.active_version() is None
+
+
+def test_a_session_is_not_shown_by_a_project_that_quotes_it(opened: Open) -> None:
+    """It is in no setting: only the calls carry it."""
+
+    def quoting(handler: BaseHTTPRequestHandler) -> None:
+        sent.append(handler.headers["Authorization"].removeprefix("Bearer "))
+        answer(400, {"code": "P0001", "message": f"bad {sent[0]}", "hint": sent[0]})(handler)
+
+    sent: list[str] = []
+    with (
+        opened(Fault(call="log_model_version", answers=quoting), **by_password("trainer")) as registry,
+        pytest.raises((OutsideError, RefusedError), match=r"bad \*\*\*") as told,
+    ):
+        registry.log_version("v2.0.0", "m")
+    assert sent[0] not in str(told.value)
 
 
 def test_what_somebody_signs_in_with_is_shown_nowhere(opened: Open, hosted: Project) -> None:

@@ -152,6 +152,24 @@ def test_a_key_that_an_answer_quotes_is_not_shown(project: Project) -> None:
         transport.call("nothing")
 
 
+def test_a_key_is_not_shown_in_what_an_answer_advises_either(project: Project) -> None:
+    quoting = Fault(call="nothing", answers=refusal(409, "PT409", "no", project.key))
+    with over(project, quoting) as transport, pytest.raises(RegistryRefusal) as caught:
+        transport.call("nothing")
+    assert (caught.value.what, caught.value.todo) == ("no", "***")
+
+
+@pytest.mark.parametrize("before", ["", "x" * 180])
+@pytest.mark.parametrize("tag", ["", "<wbr>"])
+def test_a_page_that_quotes_the_key_is_not_shown(project: Project, before: str, tag: str) -> None:
+    """Neither where the key would be cut, nor where a tag stands in its middle."""
+    page = f"<html>{before} {project.key[:9]}{tag}{project.key[9:]}</html>"
+    quoting = Fault(call="nothing", answers=answer(403, page))
+    with over(project, quoting) as transport, pytest.raises(OutsideError) as caught:
+        transport.call("nothing")
+    assert project.key[:9] not in str(caught.value)
+
+
 @pytest.mark.parametrize("minutes", [-10, 10])
 def test_a_project_s_clock_may_be_off(hosted: HostedProject, minutes: int) -> None:
     clock = replace(hosted, clock=lambda: time.time() + minutes * 60)

@@ -6,6 +6,7 @@ https://supabase.com/docs/guides/platform/http-status-codes
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import socket
@@ -78,7 +79,7 @@ class Refusal:
         return lost and not self.signing_in
 
     def explained(self, project: Project) -> LepinetError:
-        where, said = project.host, project.hidden(self.said)
+        where, said = project.host, self.said
         if _OF_THE_DATABASE.fullmatch(self.code):
             rights = _USERS_RIGHTS if project.user else _RIGHTS
             return refusals.explained(self.code, said, where, rights=rights, hint=self.hint, detail=self.detail)
@@ -117,19 +118,26 @@ class Refusal:
         return f"the project does not take the user's token: {said}", f"is this machine's clock right? Else {otherwise}"
 
 
-def read_refusal(response: httpx.Response) -> Refusal:
-    """An answer, already read, that is an error or no JSON."""
+def read_refusal(response: httpx.Response, project: Project) -> Refusal:
+    """An answer, already read, that is an error or no JSON; without what opens the project, should it quote that."""
     try:
         body: Any = json.loads(response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     fields = body if isinstance(body, dict) else {}
+    # What a signed-in user's calls carry is known to nobody else here.
+    token = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
+
+    def text(name: str) -> str | None:
+        value = fields.get(name)
+        return project.hidden(value, token) if isinstance(value, str) and value else None
+
     return Refusal(
         response.status_code,
-        _text(fields.get("code")) or "",
-        _text(fields.get("message")) or _text(fields.get("msg")) or _text(fields.get("error")) or _page(response),
-        _text(fields.get("hint")),
-        _text(fields.get("details")),
+        text("code") or "",
+        text("message") or text("msg") or text("error") or _page(response, project, token),
+        text("hint"),
+        text("details"),
         _seconds(response.headers.get("Retry-After", "")),
         is_sign_in(response.request),
     )
@@ -167,13 +175,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _page(response: httpx.Response) -> str:
-    """What a page is about: its title, else its first words."""
+def _page(response: httpx.Response, project: Project, token: str) -> str:
+    """What a page is about: its title, else its first words; nothing of one that quotes what opens the project."""
     text = response.text
+    bare = re.sub(r"<[^>]*>|\s", "", html.unescape(text))
+    if project.hidden(bare, token) != bare:
+        return response.reason_phrase or f"HTTP {response.status_code}"
     title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
     words = " ".join((title[1] if title else re.sub(r"<[^>]*>", " ", text)).split())
     return words[:_SHOWN] or response.reason_phrase or f"HTTP {response.status_code}"

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.registry import refusals
-from lepinet.registry.refusals import no_answer
+from lepinet.registry.refusals import no_answer, unreadable
 from lepinet.timings import Timings
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -49,6 +49,8 @@ def call_function(
             if maybe_done:
                 raise no_answer(function, where) from error
             raise
+        except (ValueError, RecursionError):
+            raise unreadable(where) from None
         except psycopg.Error as error:
             state = error.sqlstate
             maybe_done = maybe_done or (call.sent and (state is None or state.startswith("57P")))

@@ -103,10 +103,12 @@ class Project:
         """The same of the user's token."""
         return _ended(self.user.token) if self.user else None
 
-    def hidden(self, text: str) -> str:
-        """Somebody else's text without the key and what the user signs in with, should it quote them."""
-        for secret in filter(None, (self.key, *((self.user.password, self.user.token) if self.user else ()))):
-            text = text.replace(secret, "***")
+    def hidden(self, text: str, *others: str) -> str:
+        """Somebody else's text without the key, what the user signs in with and `others`, should it quote them."""
+        mine = (self.user.password, self.user.token) if self.user else ()
+        for secret in filter(None, (self.key, *mine, *others)):
+            for written in (secret, json.dumps(secret)[1:-1]):  # as it is, and within quoted JSON
+                text = text.replace(written, "***")
         return text
 
 

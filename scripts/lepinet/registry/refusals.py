@@ -42,6 +42,15 @@ def no_answer(function: str, where: str) -> NoAnswerError:
     )
 
 
+def unreadable(where: str) -> OutsideError:
+    """The answer is no JSON that can be read: not text, numbers of thousands of digits, nested without end."""
+    return OutsideError(
+        "what the registry answers cannot be read",
+        where=where,
+        todo="is a new row of model_versions or model_performance_logs odd? Put it right in the SQL editor",
+    )
+
+
 def not_migrated(said: str, where: str) -> OutsideError:
     return OutsideError(
         f"the registry's tables and functions are not there: {said}", where=where, todo="lepinet db migrate"

@@ -17,7 +17,7 @@ from postgrest import SyncPostgrestClient
 from lepinet.errors import LepinetError, RefusedError
 from lepinet.registry.api import Refusal, connection_refused, read_refusal, unreachable
 from lepinet.registry.project import Project
-from lepinet.registry.refusals import no_answer
+from lepinet.registry.refusals import no_answer, unreadable
 from lepinet.registry.sign_in import Session, is_sign_in, sign_in
 from lepinet.timings import Timings
 
@@ -78,6 +78,8 @@ class SupabaseTransport:
                 failure = _refused(error.refusal, self._project)
             except httpx.RequestError as error:
                 failure = _lost(error, self._project)
+            except (ValueError, RecursionError):
+                raise unreadable(self._project.host) from None
             maybe_done = maybe_done or failure.maybe_done
             wait = max(pause, failure.asks_for)
             if not failure.passing or not repeats or wait > self._timings.request:
@@ -107,7 +109,7 @@ class SupabaseTransport:
         if response.is_success and (is_json or response.status_code == httpx.codes.NO_CONTENT):
             return
         response.read()
-        raise _RefusedError(read_refusal(response))
+        raise _RefusedError(read_refusal(response, self._project))
 
 
 class _RefusedError(Exception):
