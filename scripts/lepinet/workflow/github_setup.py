@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lepinet.errors import OutsideError, UsageError
-from lepinet.github import Environment as Made
 from lepinet.github import GitHub
+from lepinet.github.answers import Environment as Made
 from lepinet.manifest.model import Environment
 from lepinet.workflow.callers import MONITOR, check_name, has
 from lepinet.workflow.propose import open_github, repository_at
