@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from github_stand_in.server import TOKEN, StandIn, stand_in
@@ -114,6 +114,7 @@ ALL = json.loads(hostile_check().model_dump_json())
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(places(ALL), key=str)), st.sampled_from(NAMES) | st.text(max_size=30))
+@example(("environments", 0, "verdict", "gates", 0, "name"), "WWW.evil.example")
 def test_any_text_in_it_is_shown_as_text_or_refused(path: tuple[Any, ...], forged: str) -> None:
     report = json.loads(json.dumps(ALL))
     inner = report

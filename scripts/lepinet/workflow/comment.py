@@ -23,7 +23,9 @@ NEUTRAL, TRUSTED = "lepinet verdict", "lepinet trusted"
 """The check that says that a person decides, and the one of private models, whose word counts."""
 _LARGEST = 16 << 20
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9 ._+()/-]{0,98}[A-Za-z0-9._+()-])?")
-"""What stands in a report as a word of ours, in commands too: names of versions, environments and gates."""
+"""What stands in a report as a word of ours, in commands too: names of versions and environments."""
+_GATE = re.compile(r"[a-z0-9_]+")
+"""A gate's name, which is a key of models.yaml."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -106,6 +108,8 @@ def read_report(content: bytes, where: str) -> CheckDocument:
         raise RefusedError(f"is no report of lepinet check: {why}", where=where) from None
     if not all(_NAME.fullmatch(name) for name in _names(document)):
         raise RefusedError("names what no models.yaml can have", where=where)
+    if not all(_GATE.fullmatch(name) for name in _gates(document)):
+        raise RefusedError("names gates that there are not", where=where)
     if not all(_COMMIT.fullmatch(commit) for commit in (document.head, document.base or document.head)):
         raise RefusedError("names no commits", where=where)
     if any(".." in path.split("/") for path in _paths(document)):
@@ -126,6 +130,10 @@ def _names(document: CheckDocument) -> Iterator[str]:
     for part in document.environments:
         yield part.name
         yield from (version.name for version in (part.baseline, part.candidate) if version)
+
+
+def _gates(document: CheckDocument) -> Iterator[str]:
+    for part in document.environments:
         for judged in (part.verdict, part.comparison):
             yield from (gate.name for gate in (judged.gates if judged else ()))
 
