@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from typing import TypeVar
 
 import httpx2
 from huggingface_hub import set_client_factory
@@ -33,6 +34,7 @@ _MANAGED = re.compile("/endpoint/|/api/spaces/")
 """Paths of calls about endpoints; models come from others, and may take their time."""
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _TOKEN = re.compile(r"[!-~]+")
+T = TypeVar("T")
 
 
 class NoAnswerError(Exception):
@@ -87,6 +89,14 @@ class Patience:
         """It went on meanwhile: what fails next fails for the first time."""
         self._left = self._timings.retries
         self._pause = self._timings.retry
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """What the call answers, which is tried again as long as there is no answer. Raises OutsideError as `wait`."""
+        while True:
+            try:
+                return call()
+            except NoAnswerError as error:
+                self.wait(error)
 
     def check(self) -> None:
         """Raises OutsideError when all of it takes too long."""

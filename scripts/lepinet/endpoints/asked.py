@@ -11,7 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from lepinet.endpoints import Permit, freely
 from lepinet.errors import LepinetError, OutsideError, RefusedError
-from lepinet.huggingface import NoAnswerError, Patience, Service, explained, said
+from lepinet.huggingface import Patience, Service, explained, said
 from lepinet.target import Target
 from lepinet.timings import Timings
 
@@ -35,13 +35,13 @@ class Asked:
         """
         patience = Patience(self.timings, self.service, self.timings.managing, "no answer came")
         offline = OutsideError("HF_HUB_OFFLINE forbids to ask it", where=self.service.url, todo="unset it")
-        while True:
+
+        def permitted() -> T:
             permit()
-            try:
-                with explained(self.service, self.refusal, offline):
-                    return call()
-            except NoAnswerError as error:
-                patience.wait(error)
+            with explained(self.service, self.refusal, offline):
+                return call()
+
+        return patience.ask(permitted)
 
 
 def refusal(error: HfHubHTTPError, where: str, rights: str) -> LepinetError:

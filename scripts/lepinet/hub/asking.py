@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from huggingface_hub import CommitOperationAdd, HfApi, get_session, hf_hub_url, hf_raise_for_status
 from huggingface_hub.constants import DEFAULT_REVISION
@@ -30,6 +30,8 @@ from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.hub.listing import Flagged, ListedFile, Listing
 from lepinet.huggingface import BAD_TOKEN, NoAnswerError, Patience, Service, explained, headers, limit_client, said
 from lepinet.timings import Timings
+
+T = TypeVar("T")
 
 
 class Asking:
@@ -71,21 +73,11 @@ class Asking:
             UsageError: the token is not valid.
             OutsideError: the Hub does not answer, or not as the Hub.
         """
-        while True:
-            try:
-                with self._explained(repository, revision):
-                    return self._listing(repository, revision)
-            except NoAnswerError as error:
-                patience.wait(error)
+        return self._patiently(patience, repository, revision, partial(self._listing, repository, revision))
 
     def commit_at(self, repository: str, moment: datetime, patience: Patience) -> str | None:
         """The last commit of main that was made by then; None when there was none yet. Errors as of `listing`."""
-        while True:
-            try:
-                with self._explained(repository, DEFAULT_REVISION):
-                    return self._commit_at(repository, moment)
-            except NoAnswerError as error:
-                patience.wait(error)
+        return self._patiently(patience, repository, DEFAULT_REVISION, partial(self._commit_at, repository, moment))
 
     def download(
         self, listing: Listing, file: ListedFile, to: Path, patience: Patience, progress: Callable[[int], None]
@@ -138,6 +130,13 @@ class Asking:
             todo = "set HF_TOKEN to one that may write to the repository (docs/huggingface.md)"
             raise UsageError("changing a repository of the Hub needs a token", todo=todo)
         limit_client(self._timings)
+
+    def _patiently(self, patience: Patience, repository: str, revision: str, call: Callable[[], T]) -> T:
+        def answer() -> T:
+            with self._explained(repository, revision):
+                return call()
+
+        return patience.ask(answer)
 
     def _listing(self, repository: str, revision: str) -> Listing:
         info = self._api.model_info(
