@@ -10,10 +10,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, TypeVar
 
 from lepinet import __version__
+from lepinet.errors import LepinetError
+from lepinet.evaluation.confined import wire
 
 T = TypeVar("T")
 
@@ -33,6 +35,20 @@ def connect() -> tuple[socket.socket, BinaryIO]:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     connection = socket.socket(fileno=0)
     return connection, connection.makefile("rb")
+
+
+def loaded(connection: socket.socket, load: Callable[[], T]) -> T | None:
+    """What `load` gives; None when it refuses or runs out of memory. Either way the parent is told."""
+    try:
+        found = load()
+    except LepinetError as error:
+        wire.send(connection, wire.Ready(refused=error.what))
+        return None
+    except MemoryError:
+        wire.send(connection, wire.Ready(refused="loading it takes more memory than a model of its size may"))
+        return None
+    wire.send(connection, wire.Ready())
+    return found
 
 
 def limit(memory: int, seconds: float) -> None:

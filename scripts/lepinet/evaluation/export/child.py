@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lepinet.errors import LepinetError
 from lepinet.evaluation.confined import inside
-from lepinet.evaluation.confined.wire import Ready, read_request, send
+from lepinet.evaluation.confined.wire import read_request, send
 from lepinet.evaluation.export import Made
 from lepinet.evaluation.predictors import wire
 
@@ -18,15 +18,9 @@ def main() -> None:
     start = wire.read_start(reader)
     # Following a network takes several times what running it takes.
     inside.limit(2 * inside.MEMORY + 10 * Path(start.weights).stat().st_size, start.seconds * 10)
-    try:
-        onnx_of = _loaded(start)
-    except LepinetError as error:
-        send(connection, Ready(refused=error.what))
+    onnx_of = inside.loaded(connection, lambda: _load(start))
+    if onnx_of is None:
         return
-    except MemoryError:
-        send(connection, Ready(refused="loading it takes more memory than a model of its size may"))
-        return
-    send(connection, Ready())
     while photos := read_request(reader):
         for photo in inside.timed(photos, start.seconds):
             try:
@@ -40,7 +34,7 @@ def main() -> None:
                 connection.sendall(file)
 
 
-def _loaded(start: wire.Start) -> Callable[[Path | bytes], bytes]:
+def _load(start: wire.Start) -> Callable[[Path | bytes], bytes]:
     # Only under the limits.
     from lepinet.evaluation.export.graph import to_onnx  # noqa: PLC0415 -- see above
     from lepinet.evaluation.images import decode, limit_decoding, prepare  # noqa: PLC0415 -- see above

@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lepinet.errors import LepinetError
 from lepinet.evaluation.confined import inside
-from lepinet.evaluation.confined.wire import Ready, read_request, send
+from lepinet.evaluation.confined.wire import read_request, send
 from lepinet.evaluation.predictors import wire
 
 if TYPE_CHECKING:
@@ -28,17 +27,9 @@ def main() -> None:
     start = wire.read_start(reader)
     # Reading, parsing and optimising a model holds a few copies of it.
     inside.limit(inside.MEMORY + 5 * Path(start.weights).stat().st_size, start.seconds * 10 * start.threads)
-    try:
-        model = _load(start)
-    except LepinetError as error:
-        send(connection, Ready(refused=error.what))
+    model = inside.loaded(connection, lambda: _load(start))
+    if model is None:
         return
-    except MemoryError:
-        send(connection, Ready(refused="loading it takes more memory than a model of its size may"))
-        return
-    # What is loaded now stays: the garbage collector need not look at it again after every few photos.
-    gc.freeze()
-    send(connection, Ready())
     with ThreadPoolExecutor(start.threads) as pool:
         while images := read_request(reader):
             # With one thread nothing is gained by decoding ahead; with more it runs beside inference.
@@ -50,7 +41,10 @@ def main() -> None:
 def _load(start: wire.Start) -> Model:
     from lepinet.evaluation.predictors.inference import Model  # noqa: PLC0415 - NumPy, only under the limits
 
-    return Model(start)
+    model = Model(start)
+    # What is loaded now stays: the garbage collector need not look at it again after every few photos.
+    gc.freeze()
+    return model
 
 
 def _grouped(answers: Iterable[wire.Scores]) -> Iterator[list[wire.Scores]]:
