@@ -7,10 +7,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lepinet.changes import history, standing
+from lepinet.changes import standing
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError
-from lepinet.manifest.history import EverDeclared, ever_declared
 from lepinet.manifest.load import FILE
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
@@ -57,11 +56,6 @@ def plan_of(workspace: Workspace, environment: str, snapshot: Snapshot, state: E
     return replace(made, stop=f"{unknown}. {made.stop}" if made.stop else unknown)
 
 
-def known_to_main(workspace: Workspace) -> EverDeclared:
-    """As far as HEAD's first-parent line tells."""
-    return ever_declared(history(workspace.git, "HEAD").states)
-
-
 def _not_there(workspace: Workspace, made: Plan) -> Iterator[str]:
     """What the Hub does not give, of what the endpoint moves to and would return to: better known before than after."""
     for target, what in ((made.aim if made.move else None, "it cannot move there"), (made.way_back, "no way back")):
@@ -83,8 +77,8 @@ def declaring(workspace: Workspace, environment: str | None) -> tuple[str, ...]:
 def declared(workspace: Workspace, environment: str) -> Declared:
     manifest = workspace.manifest
     active = manifest.environments[environment].active or ""
-    conditions, known = _conditions(workspace, environment), known_to_main(workspace)
-    return Declared(environment, manifest.target(active), manifest.versions, conditions, known)
+    conditions = _conditions(workspace, environment)
+    return Declared(environment, manifest.target(active), manifest.versions, conditions, workspace.ever_declared)
 
 
 def must_outlive_the_job(workspace: Workspace, environment: str) -> None:

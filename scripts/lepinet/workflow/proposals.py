@@ -25,7 +25,6 @@ from lepinet.model_files import folder_revision
 from lepinet.report import card
 from lepinet.report.escape import for_markdown, for_terminal
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.declared import known_to_main
 from lepinet.workflow.propose import Proposal, open_github, propose
 from lepinet.workflow.workspace import Workspace
 
@@ -85,7 +84,7 @@ def register_logged(workspace: Workspace, versions: Path) -> Iterator[Registrati
     except KeyError:
         raise UsageError("no GITHUB_REPOSITORY here", todo="this is for a job of GitHub Actions") from None
     logged = {row.name: row for row in _read(versions) if not row.in_manifest}
-    known = known_to_main(workspace)
+    known = workspace.ever_declared
     rows = [row for row in logged.values() if not known.has(row.name, row.file_path, row.revision)]
     rows.sort(key=lambda row: (row.logged_at, row.name))
     taken = {*logged, *known.names}

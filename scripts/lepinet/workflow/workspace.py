@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lepinet.evaluation.cases import KnownImages
     from lepinet.evaluation.labels import Species
     from lepinet.hub import Fetching, Hub, Kept
+    from lepinet.manifest.history import EverDeclared
     from lepinet.registry import Registry
     from lepinet.target import Target
     from lepinet.workflow.contents import ModelFolder
@@ -73,6 +74,14 @@ class Workspace:
         if not os.path.lexists(file):
             raise UsageError(f"there is no {FILE} in {self.root}", todo="run this in a repository that has one")
         return read_small(file)
+
+    @cached_property
+    def ever_declared(self) -> EverDeclared:
+        """The versions that main's file ever had, as far as HEAD's first-parent line tells."""
+        from lepinet.changes import history  # noqa: PLC0415 -- see above
+        from lepinet.manifest.history import ever_declared  # noqa: PLC0415 -- see above
+
+        return ever_declared(history(self.git, "HEAD").states)
 
     @cached_property
     def data(self) -> Path:
