@@ -14,7 +14,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, constants
 
-from hf_stand_in.endpoints_api import Endpoint, Endpoints, endpoints_online
+from hf_stand_in.endpoints_api import MACHINE, Endpoint, Endpoints, endpoints_online
 from hf_stand_in.replicas import TOKEN
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn, hub_online
@@ -31,7 +31,7 @@ from lepinet.workflow.deploy import Options, Telling, reconcile_all
 from lepinet.workflow.workspace import Workspace, open_workspace
 from reconcile.registry_wire import registry_wire
 from reconcile.watch import DEADLINE, Watch
-from reconcile.world import LENIENT, PHOTOS, STARTED, commit, git
+from reconcile.world import LENIENT, NEVER_DEPLOYED, PHOTOS, STARTED, commit, git
 from serving.local_environment import KNOWN_IMAGES, TESTS
 from supabase_gateway.gateway import project_online
 from supabase_gateway.project import Project
@@ -210,17 +210,9 @@ def create(hosted: Hosted, version: str, **settings: Any) -> Endpoint:
         NAME,
         repository=REPOSITORY,
         revision=hosted.revisions[version],
-        framework="pytorch",
-        task="image-classification",
-        accelerator="cpu",
-        vendor="aws",
-        region="us-east-1",
-        instance_size="x1",
-        instance_type="intel-spr",
         namespace=NAMESPACE,
-        type="authenticated",
         token=TOKEN,
-        **{"min_replica": 2, "max_replica": 2, **settings},
+        **{**MACHINE, **settings},
     )
     hosted.service.settle(hosted.managed)
     return hosted.managed
@@ -260,3 +252,15 @@ def hosted_online(place: Path) -> Iterator[Hosted]:
         hosted.declare(VERSIONS[0])
         tuple(migrate(hosted.workspace, None, lambda _: True))
         yield hosted
+
+
+def start_over(online: Hosted, version: str = "v1.0.0") -> None:
+    """As if the first deployment ever were that of a version, which is served already; main goes on."""
+    online.service.forget()
+    online.hub.forget()
+    online.declare(version)
+    for statement in NEVER_DEPLOYED:
+        online.sql(statement)
+    first = online.reconcile()
+    assert first.code == 0, first
+    online.service.forget()

@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from endpoints.conftest import start_over
-from endpoints.hosted import NAME, NAMESPACE, TIMINGS, Ended, Hosted, create
+from endpoints.hosted import NAME, NAMESPACE, TIMINGS, Ended, Hosted, create, start_over
 from hf_stand_in import faults
 from hf_stand_in.faults import Fault
 from hf_stand_in.replicas import TOKEN

@@ -18,14 +18,14 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from endpoints.conftest import start_over
-from endpoints.hosted import Hosted
+from endpoints.hosted import Hosted, start_over
 from lepinet.monitor import Looked
 from lepinet.reconcile.run import Ending, Outcome
 from lepinet.workflow.declared import declared, plan
 from lepinet.workflow.deploy import Telling, emergency
 from lepinet.workflow.monitor import monitor_all
 from reconcile.watch import Crash
+from reconcile.world import night_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "follows-registry.md"
 PATIENCE = 60
@@ -104,19 +104,8 @@ def wrong(online: Hosted, tmp_path: Path) -> Iterator[Backend]:
 
 def flip_and_die(hosted: Hosted) -> None:
     """What a run leaves that is killed between the flip and the proof."""
-    workspace, claimant, deployment = hosted.workspace, uuid4(), uuid4()
-    with workspace.registry("production") as registry:
-        registry.claim(
-            "production",
-            repository=workspace.git.first_commit(),
-            generation=workspace.git.generation("HEAD"),
-            commit=workspace.git.head(),
-            seen_commit=registry.snapshot("production").environment.commit,
-            claimant=claimant,
-            claimant_label="the night run",
-            lease_seconds=60,
-            declares="v1.1.0",
-        )
+    workspace, deployment = hosted.workspace, uuid4()
+    with night_run(workspace, "v1.1.0") as (registry, claimant):
         registry.begin_deployment(
             deployment,
             "production",

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from endpoints.conftest import start_over
-from endpoints.hosted import REPOSITORY, Hosted
+from endpoints.hosted import REPOSITORY, Hosted, start_over
 from hf_stand_in.replicas import TOKEN
 from reconcile.world import commit, git
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 
-from endpoints.conftest import start_over
-from endpoints.hosted import NAME, NAMESPACE, REPOSITORY, Hosted, create
+from endpoints.hosted import NAME, NAMESPACE, REPOSITORY, Hosted, create, start_over
 from hf_stand_in import faults
 from hf_stand_in.replicas import TOKEN
 from lepinet.endpoints import Endpoint as Opened

@@ -13,8 +13,7 @@ from itertools import count
 
 import pytest
 
-from endpoints.conftest import start_over
-from endpoints.hosted import VERSIONS, Ended, Hosted, create
+from endpoints.hosted import VERSIONS, Ended, Hosted, create, start_over
 from reconcile.watch import Crash, gone
 
 READING = ("registry_snapshot", "stored_answers", "GET ", "POST photo")

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from endpoints.conftest import start_over
-from endpoints.hosted import REPOSITORY, Hosted
+from endpoints.hosted import REPOSITORY, Hosted, start_over
 from endpoints.test_fault_matrix import ALWAYS, EVERYWHERE
 from hf_stand_in.replicas import TOKEN
 from hf_stand_in.spaces import Space

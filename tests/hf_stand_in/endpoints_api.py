@@ -28,6 +28,19 @@ from hf_stand_in.replicas import Replicas, Served
 from hf_stand_in.server import Sender, served
 
 BEGAN = datetime(2026, 11, 24, 16, tzinfo=UTC)
+MACHINE: dict[str, Any] = {
+    "framework": "pytorch",
+    "task": "image-classification",
+    "accelerator": "cpu",
+    "vendor": "aws",
+    "region": "us-east-1",
+    "instance_size": "x1",
+    "instance_type": "intel-spr",
+    "type": "authenticated",
+    "min_replica": 2,
+    "max_replica": 2,
+}
+"""What a test's endpoint runs on, as `create_inference_endpoint` takes it."""
 _USER = {"id": "0" * 24, "name": "asha"}
 _MODEL = "LEPINET_MODEL"
 

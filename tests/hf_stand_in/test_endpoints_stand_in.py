@@ -13,7 +13,7 @@ from huggingface_hub import HfApi, InferenceEndpointError, constants
 from huggingface_hub.errors import HfHubHTTPError
 
 from hf_stand_in import faults
-from hf_stand_in.endpoints_api import Endpoints, endpoints_online
+from hf_stand_in.endpoints_api import MACHINE, Endpoints, endpoints_online
 from hf_stand_in.endpoints_schema import ENDPOINT, STATES
 from hf_stand_in.replicas import TOKEN
 from hf_stand_in.repository import files_of
@@ -52,18 +52,9 @@ def service(online: Endpoints, revisions: dict[str, str]) -> Endpoints:
         "clf",
         repository=MODEL,
         revision=revisions["v1.0.0"],
-        framework="pytorch",
-        task="image-classification",
-        accelerator="cpu",
-        vendor="aws",
-        region="us-east-1",
-        type="authenticated",
-        instance_size="x1",
-        instance_type="intel-spr",
-        min_replica=2,
-        max_replica=2,
         namespace="asha",
         token=TOKEN,
+        **MACHINE,
     )
     online.settle(online.endpoints["asha", "clf"])
     return online

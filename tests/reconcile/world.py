@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -117,6 +117,38 @@ class State:
     """Of the deployments, newest first."""
 
 
+NEVER_DEPLOYED = (
+    "delete from public.deployment_events",
+    "delete from public.model_deployments",
+    "delete from public.model_performance_logs",
+    """
+    update public.environments set active_version_id = null, generation = null, commit_sha = null,
+      claimant = null, claimant_label = null, claimant_commit = null, lease_until = null,
+      pinned_version_id = null, pin_reason = null
+    """,
+)
+"""What makes a registry forget all that was ever done in it; it goes on knowing the versions."""
+
+
+@contextmanager
+def night_run(workspace: Workspace, declares: str) -> Iterator[tuple[Registry, UUID]]:
+    """The registry, its lease held for main's newest commit by the claimant."""
+    claimant = uuid4()
+    with workspace.registry("production") as registry:
+        registry.claim(
+            "production",
+            repository=workspace.git.first_commit(),
+            generation=workspace.git.generation("HEAD"),
+            commit=workspace.git.head(),
+            seen_commit=registry.snapshot("production").environment.commit,
+            claimant=claimant,
+            claimant_label="the night run",
+            lease_seconds=60,
+            declares=declares,
+        )
+        yield registry, claimant
+
+
 @dataclass(frozen=True)
 class World:
     """Everything of one repository. Main goes on from test to test, as mains do."""
@@ -213,23 +245,8 @@ class World:
         """What a minute of the database's clock would do."""
         self.sql("update public.environments set lease_until = clock_timestamp() where claimant is not null")
 
-    @contextmanager
-    def claimed(self) -> Iterator[tuple[Registry, UUID]]:
-        """The registry, its lease held for main's newest commit by the claimant."""
-        workspace, claimant = self.workspace(), uuid4()
-        with workspace.registry("production") as registry:
-            registry.claim(
-                "production",
-                repository=workspace.git.first_commit(),
-                generation=workspace.git.generation("HEAD"),
-                commit=workspace.git.head(),
-                seen_commit=registry.snapshot("production").environment.commit,
-                claimant=claimant,
-                claimant_label="the night run",
-                lease_seconds=60,
-                declares="v0.0.0",
-            )
-            yield registry, claimant
+    def claimed(self) -> AbstractContextManager[tuple[Registry, UUID]]:
+        return night_run(self.workspace(), "v0.0.0")
 
     def begin(self, registry: Registry, claimant: UUID, version: str, way_back: str) -> UUID:
         """A deployment as a run of main's newest commit begins it."""
@@ -254,14 +271,8 @@ class World:
     def start_over(self, version: str) -> None:
         """As if the first deployment ever were that of a version; main goes on."""
         self.declare(version)
-        self.sql("delete from public.deployment_events")
-        self.sql("delete from public.model_deployments")
-        self.sql("delete from public.model_performance_logs")
-        self.sql("""
-            update public.environments set active_version_id = null, generation = null, commit_sha = null,
-              claimant = null, claimant_label = null, claimant_commit = null, lease_until = null,
-              pinned_version_id = null, pin_reason = null
-        """)
+        for statement in NEVER_DEPLOYED:
+            self.sql(statement)
         with self.claimed() as (registry, claimant):
             registry.activate(self.begin(registry, claimant, version, version), claimant)
             registry.release("production", claimant)
