@@ -23,7 +23,7 @@ PAGES = (
     Page("Deployments", "/deployments", "deployments"),
 )
 """In the order of the navigation."""
-_UNLISTED = ("sign_in",)
+_UNLISTED = ("events", "sign_in")
 """Modules that the navigation does not name."""
 
 
