@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
-from playwright.sync_api import Error as BrowserError
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+from fixtures.chromium import HERE
 
 Scheme: TypeAlias = Literal["light", "dark"]
 WIDTHS = (360, 768, 1440)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-MISSING = "the tests of pages need Chromium: apt-get install chromium, or .venv/bin/playwright install chromium"
 
-_HERE = {"127.0.0.1", "localhost"}
-_NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, " + ", ".join(f"EXCLUDE {name}" for name in sorted(_HERE))
 _WCAG_22_AA = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
     "rules": {"target-size": {"enabled": True}},
     "resultTypes": ["violations"],
 }
 _MOST_STOPS = 2000
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """The browser of this machine, which reaches this machine alone.
-
-    Raises:
-        AssertionError: there is none.
-    """
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[_NO_NETWORK])
-        except BrowserError as error:
-            if "Executable doesn't exist" not in str(error):
-                raise
-            raise AssertionError(MISSING) from None
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @dataclass
@@ -65,7 +40,7 @@ class Visit:
 
     def _asked(self, request: Request) -> None:
         where = urlsplit(request.url)
-        if where.scheme not in {"file", "data", "blob"} and where.hostname not in _HERE:
+        if where.scheme not in {"file", "data", "blob"} and where.hostname not in HERE:
             self.complaints.append(f"network: {request.url}")
 
 
