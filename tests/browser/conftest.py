@@ -62,3 +62,17 @@ def here(world: World) -> Iterator[str]:
     """The URL of a dashboard that only this machine reaches."""
     with world.dashboard() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """With a Supabase project and its users."""
+    with make_world(tmp_path_factory.mktemp("hosted"), hosted=True) as world:
+        yield world
+
+
+@pytest.fixture
+def door(hosted: World) -> Iterator[str]:
+    """The URL of a dashboard that asks who is there, and that nobody has tried yet."""
+    with hosted.dashboard() as url:
+        yield url

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
 
 from fixtures.chromium import HERE
 
@@ -23,25 +22,42 @@ _WCAG_22_AA = {
 _MOST_STOPS = 2000
 
 
-@dataclass
 class Visit:
     """What went wrong while pages were open; `page_at` asks at the end."""
 
-    complaints: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._heard: list[tuple[str, str]] = []
+        """What was said, and the address that it is about."""
+        self._refused: set[str] = set()
+        """Pages that were asked for, and whose answer is a page that says no: a browser makes that an error."""
+
+    @property
+    def complaints(self) -> list[str]:
+        refusals = {("console: Failed to load resource", address) for address in self._refused}
+        return [
+            f"{said} ({address})"
+            for said, address in self._heard
+            if (said.partition(": the server")[0], address) not in refusals
+        ]
 
     def watch(self, page: Page) -> None:
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.complaints.append(f"error of a script: {error}"))
-        page.on("request", self._asked)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self._heard.append((f"error of a script: {error}", page.url)))
+        page.on("request", self._see_where)
+        page.on("response", self._see_answer)
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.complaints.append(f"console: {message.text} ({message.location['url']})")
+            self._heard.append((f"console: {message.text}", message.location["url"]))
 
-    def _asked(self, request: Request) -> None:
+    def _see_where(self, request: Request) -> None:
         where = urlsplit(request.url)
         if where.scheme not in {"file", "data", "blob"} and where.hostname not in HERE:
-            self.complaints.append(f"network: {request.url}")
+            self._heard.append(("network", request.url))
+
+    def _see_answer(self, response: Response) -> None:
+        if response.request.is_navigation_request() and 400 <= response.status < 500:
+            self._refused.add(response.url)
 
 
 def no_violations(page: Page) -> None:
