@@ -25,7 +25,7 @@ from lepinet.model_files import folder_revision
 from lepinet.report import card
 from lepinet.report.escape import for_markdown, for_terminal
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.propose import Proposal, open_github, propose
+from lepinet.workflow.propose import Proposal, of_manifest, open_github, propose
 from lepinet.workflow.workspace import Workspace
 
 _CARD, _CONFIG = "README.md", "config.json"
@@ -107,7 +107,7 @@ def _register(workspace: Workspace, github: GitHub, row: LoggedRow, name: str) -
         version, guessed = _version(workspace, row, name)
         body = _body(workspace, row, name, version, guessed=guessed)
         wanted = Proposal(
-            edit=partial(edit.register, name=name, version=version),
+            edit=of_manifest(partial(edit.register, name=name, version=version)),
             sentence=f"{FILE} has {Target(version.file_path, version.revision, name)}",
             branch=branch,
             message=f"Register {name}",
