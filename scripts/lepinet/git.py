@@ -358,6 +358,27 @@ class Repository:
         self._run("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", f"+{ref}:{_REMOTE}{name}")
         return self.resolve(f"{_REMOTE}{name}")
 
+    def brought_by(self, commit: str, tip: str) -> str | None:
+        """The commit of a first-parent line with which another one came to it; None where it has not come."""
+        if not _is_ref(commit) or self._try("merge-base", "--is-ancestor", commit, self.resolve(tip)).returncode:
+            return None
+        if self.on_first_parent_line(commit, tip):
+            return self.resolve(commit)
+        later = ("rev-list", "--first-parent", "--reverse", self.resolve(tip), f"^{self.resolve(commit)}", "--")
+        return self._text(*later).split()[0]
+
+    def merged_lately(self, tip: str, most: int) -> tuple[str, ...]:
+        """What the newest commits of a first-parent line brought: of a merge what it merged, else the commit itself."""
+        told = self._text("log", "--first-parent", f"--max-count={most}", "--format=%H %P", self.resolve(tip), "--")
+        lines = [line.split() for line in told.splitlines()]
+        return tuple(line[2] if len(line) > 2 else line[0] for line in lines)
+
+    def branches(self) -> Mapping[str, str]:
+        """Tips of the branches of this repository by their names, newest first."""
+        fields = "--format=%(refname:lstrip=2) %(objectname)"
+        told = self._text("for-each-ref", "--sort=-committerdate", fields, "refs/heads")
+        return dict(line.rsplit(" ", 1) for line in told.splitlines())
+
     def messages_beyond(self, tip: str, base: str) -> tuple[str, ...]:
         """What the commits say that `tip` has and `base` has not."""
         told = self._text(
@@ -369,11 +390,6 @@ class Repository:
         """Make a commit the tip of a branch of origin, which is at `seen` still; None: there is none yet."""
         ref = f"refs/heads/{branch}"
         self._run("push", "--quiet", f"--force-with-lease={ref}:{seen or ''}", "origin", f"{commit}:{ref}")
-
-    def tip(self, branch: str) -> str | None:
-        """Where a branch of this repository is; None when it is not there."""
-        answer = self._try("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")
-        return answer.stdout.decode().strip() or None
 
     def set_branch(self, branch: str, commit: str) -> None:
         """Make a commit the tip of a branch of this repository; one that somebody has checked out stays as it is."""

@@ -69,13 +69,14 @@ def rollback(workspace: Workspace, environment: str, version: str, reason: str, 
     return brought(workspace, wanted, local=local)
 
 
-def rollback_proposal(environment: str, version: str, reason: str, branch: str) -> Proposal:
-    """An earlier version, to be declared again."""
+def rollback_proposal(environment: str, version: str, reason: str | None, branch: str) -> Proposal:
+    """An earlier version, to be declared again; with a reason in the commit's first line."""
+    why = f": {' '.join(reason.split())}" if reason else ""
     return Proposal(
         edit=of_manifest(partial(edit.activate, environment=environment, version=version)),
         sentence=f"{FILE} declares {version} active in {environment}",
         branch=branch_name(branch),
-        message=f"Roll {environment} back to {version}: {' '.join(reason.split())}",
+        message=f"Roll {environment} back to {version}{why}",
     )
 
 

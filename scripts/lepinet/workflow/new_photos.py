@@ -62,7 +62,7 @@ def species_named(text: str, tested: Bench) -> Species:
 
 
 def place_of(species: Species, folder: Path, tested: Bench) -> str:
-    """The folder of a species' photos among the known images, with `/` at its end; empty where the photos have a list."""
+    """The folder of a species among the known images, with `/` at its end; empty where the photos have a list."""
     return f"{_folder_of(species, folder, tested)}/" if is_foldered(folder) else ""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,6 +20,7 @@ from lepinet.workflow.workspace import Workspace
 
 if TYPE_CHECKING:
     from lepinet.github import GitHub  # an edit on this machine needs no client
+    from lepinet.github.answers import PullRequest
 
 CHECK = "pr.yml"
 """The workflow that checks a pull request."""
@@ -98,23 +99,65 @@ def propose(workspace: Workspace, repository: str, wanted: Proposal) -> str:
         RefusedError: main says so already, or others have put commits on a branch of that name.
         OutsideError: origin or GitHub does not take it.
     """
-    draft = _drafted(workspace, wanted)
     with open_github(workspace, repository) as github:
-        return _opened(workspace, github, draft)
+        return opened(workspace, github, drafted(workspace, wanted)).html_url
 
 
-def put_on_branch(workspace: Workspace, wanted: Proposal) -> str:
-    """Commit the edit on top of main, on a branch of its own here; the commit. Made again, it is the same one.
+def drafted(workspace: Workspace, wanted: Proposal) -> Drafted:
+    """Commit the edit on top of main as origin has it; errors as of `propose`, but for GitHub's."""
+    git = workspace.git
+    main = git.fetch_main()
+    read = partial(git.content, main)
+    files = wanted.edit(read)
+    if all(read(path) == content for path, content in files.items()):
+        raise RefusedError(f"{wanted.sentence} on main already", todo="git pull, to see it here")
+    trailers = [f"Requested-by: {wanted.requested_by}"] if wanted.requested_by else []
+    message = "\n".join([wanted.message, "", *trailers, _OURS, ""])
+    commit = git.commit_on(main, files, message, folders=wanted.folders)
+    title, _, text = wanted.message.partition("\n")
+    body = wanted.body or "\n\n".join(part for part in (text.strip(), f"{wanted.sentence}.") if part)
+    return Drafted(commit, wanted.branch, title, body, wanted.requested_by)
+
+
+def opened(workspace: Workspace, github: GitHub, draft: Drafted) -> PullRequest:
+    """Bring a commit to a branch of origin, and open the pull request, or bring both up to date; as of `propose`."""
+    git = workspace.git
+    main = git.resolve(git.main())
+    tip = git.fetch_branch(draft.branch)
+    if tip and (beyond := git.messages_beyond(tip, main)) and not is_ours(beyond):
+        raise _of_others(draft.branch, github.repository, f"git push origin --delete {draft.branch}")
+    in_workflow = workspace.settings.environ.get("GITHUB_ACTIONS") == "true"
+    moved = tip is None or _moves(git, tip, draft.commit, main)
+    if not moved and draft.requested_by and (before := github.proposed(draft.branch)) and before.is_open:
+        return before  # who asks for it too does not take the first one's place
+    if moved and (in_workflow or draft.requested_by):
+        # git has no key there, and a commit that is made by the API is signed by GitHub.
+        from lepinet.github import NewFile  # noqa: PLC0415 -- see above
+
+        new = git.objects_beyond(draft.commit, main)
+        changed = git.files_changed_by(draft.commit)
+        contents = git.blobs(one.blob for one in changed if one.blob in new)
+        files = [NewFile(one.path, one.mode, one.blob, contents.get(one.blob or "")) for one in changed]
+        github.put_branch(draft.branch, (main, git.tree(main)), files, git.message(draft.commit))
+    elif moved:
+        git.push(draft.commit, draft.branch, tip)
+    base = git.main().removeprefix("refs/remotes/origin/")
+    made = github.open_pull_request(branch=draft.branch, base=base, title=draft.title, body=draft.body)
+    if moved and in_workflow:
+        github.start(CHECK, draft.branch)
+    return made
+
+
+def put_on_branch(workspace: Workspace, draft: Drafted) -> str:
+    """Make the commit a branch of this repository; the commit. Made again, it is the same one.
 
     Raises:
-        UsageError: as of `propose`.
-        RefusedError: main says so already, or others have put commits on a branch of that name.
+        RefusedError: others have put commits on a branch of that name.
         OutsideError: git cannot do it; somebody may have checked the branch out.
     """
     git = workspace.git
-    draft = _drafted(workspace, wanted)
-    main, tip = git.resolve(git.main()), git.tip(draft.branch)
-    if tip and not _is_ours(git, tip, main):
+    main, tip = git.resolve(git.main()), git.branches().get(draft.branch)
+    if tip and (beyond := git.messages_beyond(tip, main)) and not is_ours(beyond):
         raise _of_others(draft.branch, str(workspace.root), f"git branch -D {draft.branch}")
     if tip and not _moves(git, tip, draft.commit, main):
         return tip
@@ -131,26 +174,12 @@ def propose_revert(workspace: Workspace, github: GitHub, commit: str, branch: st
     main = git.fetch_main()
     title = f'Revert "{for_terminal(git.commit(commit).subject, 200)}"'
     made = git.revert_on(main, commit, f"{title}\n\nThis reverts commit {commit}.\n\n{_OURS}\n")
-    return _opened(workspace, github, Drafted(made, branch, title, body)) if made else None
+    return opened(workspace, github, Drafted(made, branch, title, body)).html_url if made else None
 
 
-def _drafted(workspace: Workspace, wanted: Proposal) -> Drafted:
-    git = workspace.git
-    main = git.fetch_main()
-    read = partial(git.content, main)
-    files = wanted.edit(read)
-    if all(read(path) == content for path, content in files.items()):
-        raise RefusedError(f"{wanted.sentence} on main already", todo="git pull, to see it here")
-    trailers = [f"Requested-by: {wanted.requested_by}"] if wanted.requested_by else []
-    message = "\n".join([wanted.message, "", *trailers, _OURS, ""])
-    commit = git.commit_on(main, files, message, folders=wanted.folders)
-    title, _, text = wanted.message.partition("\n")
-    body = wanted.body or "\n\n".join(part for part in (text.strip(), f"{wanted.sentence}.") if part)
-    return Drafted(commit, wanted.branch, title, body, wanted.requested_by)
-
-
-def _is_ours(git: Repository, tip: str, main: str) -> bool:
-    return all(message.endswith(_OURS) for message in git.messages_beyond(tip, main))
+def is_ours(messages: Sequence[str]) -> bool:
+    """Whether there are commits, and all of them were made here, by what they say."""
+    return bool(messages) and all(message.endswith(_OURS) for message in messages)
 
 
 def _moves(git: Repository, tip: str, commit: str, main: str) -> bool:
@@ -174,34 +203,6 @@ def open_github(workspace: Workspace, repository: str) -> GitHub:
 
     api = workspace.settings.environ.get("GITHUB_API_URL") or API
     return GitHub(repository, _token(workspace), workspace.timings, api)
-
-
-def _opened(workspace: Workspace, github: GitHub, draft: Drafted) -> str:
-    git = workspace.git
-    main = git.resolve(git.main())
-    tip = git.fetch_branch(draft.branch)
-    if tip and not _is_ours(git, tip, main):
-        raise _of_others(draft.branch, github.repository, f"git push origin --delete {draft.branch}")
-    in_workflow = workspace.settings.environ.get("GITHUB_ACTIONS") == "true"
-    moved = tip is None or _moves(git, tip, draft.commit, main)
-    if not moved and draft.requested_by and (before := github.proposed(draft.branch)) and before.is_open:
-        return before.html_url  # who asks for it too does not take the first one's place
-    if moved and (in_workflow or draft.requested_by):
-        # git has no key there, and a commit that is made by the API is signed by GitHub.
-        from lepinet.github import NewFile  # noqa: PLC0415 -- see above
-
-        beyond = git.objects_beyond(draft.commit, main)
-        changed = git.files_changed_by(draft.commit)
-        contents = git.blobs(one.blob for one in changed if one.blob in beyond)
-        files = [NewFile(one.path, one.mode, one.blob, contents.get(one.blob or "")) for one in changed]
-        github.put_branch(draft.branch, (main, git.tree(main)), files, git.message(draft.commit))
-    elif moved:
-        git.push(draft.commit, draft.branch, tip)
-    base = git.main().removeprefix("refs/remotes/origin/")
-    opened = github.open_pull_request(branch=draft.branch, base=base, title=draft.title, body=draft.body)
-    if moved and in_workflow:
-        github.start(CHECK, draft.branch)
-    return opened.html_url
 
 
 def _token(workspace: Workspace) -> str:
