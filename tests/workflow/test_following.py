@@ -103,6 +103,7 @@ def test_only_the_checks_own_comment_is_believed(desk: Desk, github: StandIn) ->
 
 def test_what_is_merged_is_followed_until_it_is_live(desk: Desk, github: StandIn) -> None:
     workspace = server(desk, github)
+    assert desk.lepinet("db", "migrate").code == 0
     assert desk.lepinet("reconcile", "-e", "production").code == 0
     key = ask(workspace, WANTED, ASHA).key
     branch = github.pulls[0]["head"]["ref"]

@@ -133,9 +133,10 @@ def progress(workspace: Workspace, key: str) -> Progress:
 def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progress:
     found = github.pull_request(number)
     change = _proposed(found)
+    checks = github.checks(found.head.sha)
     steps = [
         Step("Proposed", State.DONE, f"by {change.by}", found.created_at),
-        _checked(github.checks(found.head.sha)),
+        *([_checked(checks)] if checks or found.is_open else ()),
         *_judged(github.said(number, COMMENT), found),
         _merged(found),
     ]
