@@ -22,6 +22,7 @@ from lepinet.manifest.fields import VERSION
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.model_files import folder_revision
+from lepinet.registry.records import VersionStatus
 from lepinet.report import card
 from lepinet.report.escape import for_markdown, for_terminal
 from lepinet.target import HUB_REPOSITORY, Target
@@ -32,6 +33,7 @@ _CARD, _CONFIG = "README.md", "config.json"
 _LARGEST_CARD = 1 << 20
 _LONGEST_NOTES = 2000
 _MOST_ROWS = 10_000
+_PAGE = 200
 _BY_HAND = "Log it again under a new name, or register it by hand: `lepinet register VERSION --file-path …`"
 _RELEASE = re.compile(r"v(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?![\d.])")
 
@@ -98,6 +100,16 @@ def waiting(workspace: Workspace, rows: Iterable[LoggedRow]) -> Iterator[tuple[L
         name = row.name if re.fullmatch(VERSION, row.name) else _next_free(taken)
         taken.add(name)
         yield row, name
+
+
+def logged_rows(workspace: Workspace) -> Iterator[LoggedRow]:
+    """What waits in the registries of the environments, as far as whoever asks may read it; of each at most so many."""
+    declared = tuple(workspace.manifest.versions)
+    for environment in workspace.manifest.environments:
+        with workspace.registry(environment) as registry:
+            page = registry.version_page(declared, status=VersionStatus.PROPOSAL, page=_PAGE)
+        for row in page.versions:
+            yield LoggedRow.model_validate({**row.model_dump(), "name": row.version_name, "in_manifest": False})
 
 
 def registration(workspace: Workspace, row: LoggedRow, name: str) -> Proposal:
