@@ -15,6 +15,7 @@ from lepinet.dashboard.address import Address
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import door_of
+from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.place import Site
 from lepinet.dashboard.sessions import Sessions
@@ -76,7 +77,7 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
             from lepinet.registry.embedded import EmbeddedServer  # noqa: PLC0415 -- not on Windows, where others work
 
             stack.enter_context(EmbeddedServer(embedded_folder(shown.data)))
-        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), say)
+        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), Lately(), say)
 
 
 class _Server(uvicorn.Server):
