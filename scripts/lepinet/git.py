@@ -352,6 +352,15 @@ class Repository:
         )
         return tuple(message.strip() for message in told.split("\0")[:-1])
 
+    def check_out(self, commit: str, folder: Path) -> Repository:
+        """A commit in a working tree of its own beside this one, at a folder that is not there yet."""
+        self._run("worktree", "add", "--quiet", "--detach", str(folder), self.resolve(commit))
+        return Repository(folder, self.timings)
+
+    def leave(self, folder: Path) -> None:
+        """Take away a working tree that `check_out` has made."""
+        self._run("worktree", "remove", "--force", str(folder))
+
     def push(self, commit: str, branch: str, seen: str | None) -> None:
         """Make a commit the tip of a branch of origin, which is at `seen` still; None: there is none yet."""
         ref = f"refs/heads/{branch}"

@@ -21,7 +21,7 @@ NEEDED = {
     "lepinet/__init__.pyi",
     "lepinet/registry/shim.sql",
     "lepinet/report/templates/page.html",
-    "lepinet/report/templates/style.css",
+    "lepinet/report/static/style.css",
     "lepinet/workflow/github/pr.yml",
 }
 

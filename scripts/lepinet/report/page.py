@@ -63,7 +63,7 @@ def templates() -> Environment:
 
 
 def _page(template: str, thumbnails: Thumbnails, **about: Any) -> str:
-    style = files(__package__).joinpath("templates", "style.css").read_text(encoding="utf-8")
+    style = files(__package__).joinpath("static", "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = templates().get_template(template)
     return page.render(style=style, style_digest=digest, source=_source(thumbnails), **about)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from lepinet.registry import Registry
     from lepinet.target import Target
     from lepinet.workflow.contents import ModelFolder
+
+
+_OF_THE_CHECKOUT = ("content", "manifest", "data", "ever_declared", "species", "known_images")
+"""What is read of a workspace's files and history, whoever asks."""
 
 
 def quietly(_: str, __: int) -> Callable[[int], None]:
@@ -173,6 +177,21 @@ class Workspace:
         from lepinet.hub import Hub  # noqa: PLC0415 -- see above
 
         return Hub(self.cache / "hub", self.settings, self.timings, self.fetching)
+
+    def read_ahead(self) -> None:
+        """Read now what many will ask for; `asked_as` hands it on.
+
+        Raises:
+            LepinetError: as the properties that are read.
+        """
+        for name in _OF_THE_CHECKOUT:
+            getattr(self, name)
+
+    def asked_as(self, settings: Settings) -> Workspace:
+        """The same checkout with other settings; what was read of it before is not read again."""
+        other = replace(self, settings=settings)
+        vars(other).update({name: vars(self)[name] for name in _OF_THE_CHECKOUT if name in vars(self)})
+        return other
 
     def model(self, target: Target) -> ModelFolder:
         """A model's files, seen to be those that its revision names, and held to the rule on code in its repository.
