@@ -36,6 +36,21 @@ def browser(here: str) -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def hosted_here(hosted: World) -> Iterator[str]:
+    """The URL of a dashboard with accounts, for tests that leave it as it is."""
+    with hosted.dashboard() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def inside(hosted_here: str) -> Iterator[Browser]:
+    """Signed in there as an admin."""
+    with Browser(hosted_here) as browser:
+        assert browser.sign_in(email=ADMIN.email, password=ADMIN.password).status_code == 303
+        yield browser
+
+
 @pytest.fixture
 def visitor(hosted: World) -> Iterator[Browser]:
     """A browser of nobody yet, before a dashboard that nobody has tried yet."""

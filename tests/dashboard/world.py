@@ -171,24 +171,24 @@ class Browser:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx.Client(base_url=url)
+        self.client = httpx.Client(base_url=url)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self.client.close()
 
     @property
     def cookies(self) -> httpx.Cookies:
-        return self._client.cookies
+        return self.client.cookies
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return self._client.get(path, headers=headers)
+        return self.client.get(path, headers=headers)
 
     def send(self, path: str, fields: Mapping[str, str], **headers: str) -> httpx.Response:
         """A form as anybody may make it up."""
-        return self._client.post(path, data=dict(fields), headers=headers)
+        return self.client.post(path, data=dict(fields), headers=headers)
 
     def fill(self, page: str, action: str, **fields: str) -> httpx.Response:
         """Fill in the form of a page that is sent to `action`, and send it."""
@@ -199,7 +199,7 @@ class Browser:
         said = {**fields_of(self.get(page).text, action), **fields}
         files = [("photos", photo) for photo in photos]
         own = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
-        return self._client.post(action, data=said, files=files or None, headers=own)
+        return self.client.post(action, data=said, files=files or None, headers=own)
 
     def sign_in(self, **fields: str) -> httpx.Response:
         return self.fill("/sign-in", "/sign-in", **fields)
