@@ -199,7 +199,7 @@ class Browser:
         said = {**fields_of(self.get(page).text, action), **fields}
         files = [("photos", photo) for photo in photos]
         own = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
-        return self._client.post(action, data=said, files=files or None, headers=own)
+        return self.client.post(action, data=said, files=files or None, headers=own)
 
     def sign_in(self, **fields: str) -> httpx.Response:
         return self.fill("/sign-in", "/sign-in", **fields)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lepinet.report.pictures.calibration import calibration
+from lepinet.report.pictures.confusion import confusion
 from lepinet.report.pictures.difference import difference
 from lepinet.report.pictures.species import SpeciesRow, species
 
-__all__ = ["SpeciesRow", "calibration", "difference", "species"]
+__all__ = ["SpeciesRow", "calibration", "confusion", "difference", "species"]
