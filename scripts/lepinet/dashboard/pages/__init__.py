@@ -18,9 +18,14 @@ class Page:
     """In this folder; its `ROUTES` are what the page answers to."""
 
 
-PAGES = (Page("Overview", "/", "overview"),)
+PAGES = (
+    Page("Overview", "/", "overview"),
+    Page("Versions", "/versions", "versions"),
+    Page("Compare", "/compare", "compare"),
+    Page("Species", "/species", "species"),
+)
 """In the order of the navigation."""
-_UNLISTED = ("sign_in",)
+_UNLISTED = ("sign_in", "version", "photos")
 """Modules that the navigation does not name."""
 
 
