@@ -19,7 +19,9 @@ from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.links import Links
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.place import Site
+from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.sessions import Sessions
+from lepinet.dashboard.thumbnails import Thumbnails
 from lepinet.errors import OutsideError
 from lepinet.registry.kinds import embedded_folder
 from lepinet.workflow.propose import repository_at
@@ -80,7 +82,19 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
 
             stack.enter_context(EmbeddedServer(embedded_folder(shown.data)))
         links = Links(repository_at(workspace.git.origin() or ""))
-        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), Lately(), links, say)
+        thumbnails = Thumbnails(shown.cache / "thumbnails", shown.timings)
+        yield Site(
+            main=main,
+            door=door_of(shown, host),
+            address=address,
+            sessions=Sessions(),
+            attempts=Attempts(),
+            lately=Lately(),
+            links=links,
+            say=say,
+            thumbnails=thumbnails,
+            remembered=Remembered(),
+        )
 
 
 class _Server(uvicorn.Server):

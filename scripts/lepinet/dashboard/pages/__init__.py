@@ -20,11 +20,14 @@ class Page:
 
 PAGES = (
     Page("Overview", "/", "overview"),
+    Page("Versions", "/versions", "versions"),
+    Page("Compare", "/compare", "compare"),
+    Page("Species", "/species", "species"),
     Page("Deployments", "/deployments", "deployments"),
     Page("Changes", "/changes", "changes"),
 )
 """In the order of the navigation."""
-_UNLISTED = ("sign_in",)
+_UNLISTED = ("sign_in", "version", "photos")
 """Modules that the navigation does not name."""
 
 
