@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.world import ADMIN, Browser, World, make_world
+from dashboard.world import ADMIN, Browser, World, let_strangers_write, make_world
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +24,14 @@ def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """In which strangers have written what they liked."""
+    with make_world(tmp_path_factory.mktemp("hostile")) as world:
+        let_strangers_write(world)
+        yield world
+
+
+@pytest.fixture(scope="session")
 def here(world: World) -> Iterator[str]:
     """The URL of a dashboard that only this machine reaches."""
     with world.dashboard() as url:
@@ -33,6 +41,21 @@ def here(world: World) -> Iterator[str]:
 @pytest.fixture
 def browser(here: str) -> Iterator[Browser]:
     with Browser(here) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def hosted_here(hosted: World) -> Iterator[str]:
+    """The URL of a dashboard with accounts, for tests that leave it as it is."""
+    with hosted.dashboard() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def inside(hosted_here: str) -> Iterator[Browser]:
+    """Signed in there as an admin."""
+    with Browser(hosted_here) as browser:
+        assert browser.sign_in(email=ADMIN.email, password=ADMIN.password).status_code == 303
         yield browser
 
 

@@ -23,6 +23,7 @@ PAGES = (
     Page("Versions", "/versions", "versions"),
     Page("Compare", "/compare", "compare"),
     Page("Species", "/species", "species"),
+    Page("Deployments", "/deployments", "deployments"),
 )
 """In the order of the navigation."""
 _UNLISTED = ("sign_in", "version", "photos")
