@@ -12,6 +12,7 @@ from starlette.requests import Request
 from lepinet.dashboard.address import Address
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door
+from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.links import Links
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.remembered import Remembered
@@ -29,6 +30,7 @@ class Site:
     address: Address
     sessions: Sessions
     attempts: Attempts
+    lately: Lately
     links: Links
     say: Callable[[str], None]
     """Told of what only the one who runs the dashboard should know: what went wrong unexpectedly."""

@@ -15,6 +15,7 @@ from lepinet.dashboard.address import Address
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import door_of
+from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.links import Links
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.place import Site
@@ -82,7 +83,18 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
             stack.enter_context(EmbeddedServer(embedded_folder(shown.data)))
         links = Links(repository_at(workspace.git.origin() or ""))
         thumbnails = Thumbnails(shown.cache / "thumbnails", shown.timings)
-        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), links, say, thumbnails, Remembered())
+        yield Site(
+            main=main,
+            door=door_of(shown, host),
+            address=address,
+            sessions=Sessions(),
+            attempts=Attempts(),
+            lately=Lately(),
+            links=links,
+            say=say,
+            thumbnails=thumbnails,
+            remembered=Remembered(),
+        )
 
 
 class _Server(uvicorn.Server):

@@ -24,6 +24,7 @@ PAGES = (
     Page("Compare", "/compare", "compare"),
     Page("Species", "/species", "species"),
     Page("Deployments", "/deployments", "deployments"),
+    Page("Changes", "/changes", "changes"),
 )
 """In the order of the navigation."""
 _UNLISTED = ("sign_in", "version", "photos")
