@@ -97,7 +97,7 @@ def version(request: Request) -> Response:
         tests=tuple(map(_test, tests)),
         older=asked.address(PATH, name=name, environment=kept, before=oldest) + "#tests" if oldest else None,
         deployments=deployments,
-        links=[link for link in (row.links or {}).items() if markdown.leads_out(link[1])] if row else [],
+        read_on=[link for link in (row.links or {}).items() if markdown.leads_out(link[1])] if row else [],
         compare=[
             (other, asked.address("/compare", old=other, new=name, environment=kept))
             for other in _others(place, name, earlier)
