@@ -145,6 +145,8 @@ class Hub:
 
     def kept(self, repository: str, revision: str, choose: Choose) -> Kept | None:
         """As `fetch`, of what is here already; None where something would have to be fetched."""
+        if not HUB_REPOSITORY.fullmatch(repository) or not _COMMIT.fullmatch(revision):
+            return None
         return _kept(self._folder / repository / revision, repository, revision, choose)
 
     def _once(self, ask: Callable[[Asking], T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lepinet.evaluation.gates import SMOKE_TEST
 from lepinet.evaluation.results import CalibrationBin, Result, Results, Summary
@@ -26,6 +26,13 @@ class Illustration:
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def shortened(one: Illustration, most: int) -> Illustration:
+    """The same with at most so many lines in its table, for a page that must stay small."""
+    if len(one.rows) <= most:
+        return one
+    return replace(one, caption=f"{one.caption} Of {len(one.rows):,} lines the table has {most}.", rows=one.rows[:most])
 
 
 def differences(document: ComparisonDocument) -> tuple[Illustration, ...]:

@@ -18,9 +18,15 @@ class Page:
     """In this folder; its `ROUTES` are what the page answers to."""
 
 
-PAGES = (Page("Overview", "/", "overview"), Page("Changes", "/changes", "changes"))
+PAGES = (
+    Page("Overview", "/", "overview"),
+    Page("Versions", "/versions", "versions"),
+    Page("Compare", "/compare", "compare"),
+    Page("Species", "/species", "species"),
+    Page("Changes", "/changes", "changes"),
+)
 """In the order of the navigation."""
-_UNLISTED = ("sign_in",)
+_UNLISTED = ("sign_in", "version", "photos")
 """Modules that the navigation does not name."""
 
 
