@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -31,13 +31,13 @@ class Site:
     address: Address
     sessions: Sessions
     attempts: Attempts
-    lately: Lately
     links: Links
     live: Live
     say: Callable[[str], None]
     """Told of what only the one who runs the dashboard should know: what went wrong unexpectedly."""
     thumbnails: Thumbnails
     remembered: Remembered
+    lately: Lately = field(default_factory=Lately)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from lepinet.dashboard.address import Address
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door, door_of, entry_of
-from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.links import Links
 from lepinet.dashboard.live import Live, sources_of
 from lepinet.dashboard.main_line import MainLine
@@ -89,7 +88,6 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
             address=address,
             sessions=sessions,
             attempts=Attempts(),
-            lately=Lately(),
             links=Links(repository_at(workspace.git.origin() or "")),
             live=_live(main, door, sessions, shown.timings.look),
             say=say,

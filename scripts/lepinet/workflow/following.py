@@ -23,7 +23,9 @@ from lepinet.workflow.to_main import steps_from_branch
 from lepinet.workflow.workspace import Workspace
 
 _MOST = 100
-"""So many of the newest pull requests are looked at."""
+"""So many of the newest pull requests, or commits of main, are looked at."""
+_OVER = 20
+"""So many of the changes that are over are told, where they are commits."""
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 _REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
@@ -103,7 +105,8 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
     git = workspace.git
     main = git.resolve(git.main())
     ours = [tip for tip in git.branches().values() if is_ours(git.messages_beyond(tip, main))]
-    merged = [commit for commit in git.merged_lately(main, _MOST) if is_ours([git.message(commit)])]
+    lately = git.merged_lately(main, _MOST)
+    merged = [one for one, said in zip(lately, git.messages(lately), strict=True) if is_ours([said])][:_OVER]
     return (
         *(_committed(workspace, tip, is_open=True, is_merged=False) for tip in ours),
         *(_committed(workspace, commit, is_open=False, is_merged=True) for commit in merged),

@@ -23,6 +23,8 @@ PAGES = (
     Page("Versions", "/versions", "versions"),
     Page("Compare", "/compare", "compare"),
     Page("Species", "/species", "species"),
+    Page("Known images", "/known-images", "known_images"),
+    Page("Check a photo", "/check-photo", "check_photo"),
     Page("Deployments", "/deployments", "deployments"),
     Page("Changes", "/changes", "changes"),
 )
