@@ -7,7 +7,7 @@ v1.1.0. A trainer has logged v1.2.0. The monitor has run in production.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,8 @@ from uuid import uuid4
 import httpx
 from psycopg.types.json import Jsonb
 
+from github_stand_in.server import TOKEN as GITHUB_TOKEN
+from github_stand_in.server import StandIn, stand_in
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.place import Site
 from lepinet.dashboard.server import site_of
@@ -31,7 +33,7 @@ from lepinet.workflow.workspace import Workspace, open_workspace
 from report.hostile import NAMES
 from supabase_gateway.gateway import project_online, serving
 from supabase_gateway.project import Project, User
-from workflow.desk import Desk, lay
+from workflow.desk import Desk, lay, put_on_github
 
 PASSWORD = "correct horse"  # noqa: S105 -- of nobody
 ADMIN = User("asha@example.org", PASSWORD, {"role": "admin"})
@@ -90,6 +92,19 @@ class World:
         """The URL of a dashboard that was started with these settings besides."""
         with self.site(**settings) as site, serving(create_app(site)) as url:
             yield url
+
+
+@contextmanager
+def on_github(world: World, folder: Path) -> Iterator[tuple[World, StandIn]]:
+    """A clone of the world's repository with an origin on GitHub, before the same registry; and what is there."""
+    desk = Desk(folder / "repository", world.desk.home)
+    world.desk.git("clone", "--quiet", "--no-local", "--branch=main", ".", str(desk.folder))
+    desk.git("remote", "remove", "origin")
+    origin = put_on_github(desk)
+    with stand_in() as github:
+        github.origin = origin
+        known = {**world.variables, "GITHUB_API_URL": github.url, "GITHUB_TOKEN": GITHUB_TOKEN}
+        yield replace(world, desk=desk, variables=known), github
 
 
 @contextmanager
@@ -230,8 +245,14 @@ class Browser:
 
     def fill(self, page: str, action: str, **fields: str) -> httpx.Response:
         """Fill in the form of a page that is sent to `action`, and send it."""
-        hidden = fields_of(self.get(page).text, action)
-        return self.send(action, {**hidden, **fields}, Origin=self.url, **{"Sec-Fetch-Site": "same-origin"})
+        return self.give((), page, action, **fields)
+
+    def give(self, photos: Sequence[tuple[str, bytes]], page: str, action: str, **fields: str) -> httpx.Response:
+        """As `fill`, with photos by their names."""
+        said = {**fields_of(self.get(page).text, action), **fields}
+        files = [("photos", photo) for photo in photos]
+        own = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
+        return self.client.post(action, data=said, files=files or None, headers=own)
 
     def sign_in(self, **fields: str) -> httpx.Response:
         return self.fill("/sign-in", "/sign-in", **fields)

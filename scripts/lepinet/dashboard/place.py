@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -12,10 +12,13 @@ from starlette.requests import Request
 from lepinet.dashboard.address import Address
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door
+from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.links import Links
 from lepinet.dashboard.live import Live
 from lepinet.dashboard.main_line import MainLine
+from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.sessions import Entry, Sessions
+from lepinet.dashboard.thumbnails import Thumbnails
 from lepinet.workflow.workspace import Workspace
 
 
@@ -32,6 +35,9 @@ class Site:
     live: Live
     say: Callable[[str], None]
     """Told of what only the one who runs the dashboard should know: what went wrong unexpectedly."""
+    thumbnails: Thumbnails
+    remembered: Remembered
+    lately: Lately = field(default_factory=Lately)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,15 @@ class Place:
     workspace: Workspace
     """Main's newest commit; its registries answer as they answer this person."""
     person: str
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """An environment for each database: of those that share one, the last in promotion order."""
+        settings, found = self.workspace.settings, {}
+        for name, environment in self.workspace.manifest.environments.items():
+            urls = (settings.get(setting, name) for setting in ("DATABASE_URL", "SUPABASE_URL"))
+            found[environment.registry, *urls] = name
+        return tuple(found.values())
 
 
 def site_of(request: Request) -> Site:

@@ -19,7 +19,9 @@ from lepinet.dashboard.links import Links
 from lepinet.dashboard.live import Live, sources_of
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.place import Site, seen_by
+from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.sessions import Sessions
+from lepinet.dashboard.thumbnails import Thumbnails
 from lepinet.errors import OutsideError
 from lepinet.registry.kinds import embedded_folder
 from lepinet.workflow.propose import repository_at
@@ -89,6 +91,8 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
             links=Links(repository_at(workspace.git.origin() or "")),
             live=_live(main, door, sessions, shown.timings.look),
             say=say,
+            thumbnails=Thumbnails(shown.cache / "thumbnails", shown.timings),
+            remembered=Remembered(),
         )
 
 
