@@ -128,6 +128,21 @@ def users_project(kind: RegistrySettings, environment: str, settings: Settings, 
     return Project(_required_url(kind, settings, environment), _users_key(settings, environment), user)
 
 
+def owners_project(kind: RegistrySettings, environment: str, settings: Settings) -> Project:
+    """The Supabase project of an environment, as its owner comes to it.
+
+    Raises:
+        UsageError: its URL or its secret key is missing, or cannot be right.
+    """
+    url = _required_url(kind, settings, environment)
+    if key := settings.get("SUPABASE_SERVICE_KEY", environment):
+        return Project(url, key)
+    raise UsageError(
+        f"no SUPABASE_SERVICE_KEY {settings.places}",
+        todo="It is the project's secret key, sb_secret_… (in its dashboard: Settings, API Keys).",
+    )
+
+
 def names_somebody(settings: Settings, environment: str | None) -> bool:
     """Whether the settings say who asks a Supabase project: by its service key, or as one of its users."""
     return bool(settings.get("SUPABASE_SERVICE_KEY", environment) or _user(settings, environment))
