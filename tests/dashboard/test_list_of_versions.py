@@ -12,7 +12,7 @@ from dashboard.world import Browser
 
 def names(page: str) -> list[str]:
     """Of the versions that a page lists."""
-    return re.findall(r'<th scope="row"><a href="/versions/[^"]*">([^<]*)</a>', page)
+    return re.findall(r'<th scope="row"><a href="/version[?]name=[^"]*">([^<]*)</a>', page)
 
 
 def link(page: str, words: str) -> str:

@@ -11,7 +11,7 @@ from lepinet.dashboard import markdown
 
 
 def test_it_shows_what_was_stored_when_it_was_deployed(browser: Browser) -> None:
-    page = browser.get("/versions/v1.1.0").text
+    page = browser.get("/version?name=v1.1.0").text
     assert "11 of 12 known images right (a smoke test)" in page
     assert "What changed since v1.0.0" in page
     assert "new labels (12): Blue Tiger" in page
@@ -21,7 +21,7 @@ def test_it_shows_what_was_stored_when_it_was_deployed(browser: Browser) -> None
 
 
 def test_a_photo_that_is_named_wrong_is_shown(browser: Browser) -> None:
-    page = browser.get("/versions/v1.1.0").text
+    page = browser.get("/version?name=v1.1.0").text
     (address,) = re.findall(r'<img src="(/photos/[0-9a-f]{64})"', page)
     for _ in range(2):
         photo = browser.get(address)
@@ -31,12 +31,12 @@ def test_a_photo_that_is_named_wrong_is_shown(browser: Browser) -> None:
 
 
 def test_what_nobody_tested_says_who_does(browser: Browser) -> None:
-    page = browser.get("/versions/v1.2.0").text
+    page = browser.get("/version?name=v1.2.0").text
     assert "It is not in models.yaml yet; its pull request tests it." in page
 
 
 def test_a_version_that_nobody_knows_is_not_found(browser: Browser) -> None:
-    missing = browser.get("/versions/v9.9.9")
+    missing = browser.get("/version?name=v9.9.9")
     assert missing.status_code == 404
     assert "Neither models.yaml nor the registry knows v9.9.9." in missing.text
 
@@ -48,7 +48,7 @@ def test_its_tests_go_on_where_the_page_ends(world: World, browser: Browser) -> 
             " 'old run ' || n, timestamptz '2020-01-01' + n * interval '1 day' from public.model_versions,"
             " generate_series(1, 30) n where version_name = 'v1.2.0'"
         )
-    page = browser.get("/versions/v1.2.0").text
+    page = browser.get("/version?name=v1.2.0").text
     assert "old run 30<" in page
     assert "old run 10<" not in page
     (older,) = re.findall(r'href="([^"]*before=[^"]*)#tests"', page)

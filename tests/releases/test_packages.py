@@ -21,6 +21,7 @@ NEEDED = {
     "lepinet/__init__.pyi",
     "lepinet/registry/shim.sql",
     "lepinet/report/templates/page.html",
+    "lepinet/report/static/dark.css",
     "lepinet/report/static/style.css",
     "lepinet/workflow/github/pr.yml",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -13,6 +13,7 @@ from lepinet.dashboard.address import Address
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door
 from lepinet.dashboard.lately import Lately
+from lepinet.dashboard.links import Links
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.sessions import Entry, Sessions
@@ -29,11 +30,12 @@ class Site:
     address: Address
     sessions: Sessions
     attempts: Attempts
+    lately: Lately
+    links: Links
     say: Callable[[str], None]
     """Told of what only the one who runs the dashboard should know: what went wrong unexpectedly."""
     thumbnails: Thumbnails
     remembered: Remembered
-    lately: Lately = field(default_factory=Lately)
 
 
 @dataclass(frozen=True)

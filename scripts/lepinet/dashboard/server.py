@@ -15,6 +15,8 @@ from lepinet.dashboard.address import Address
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import door_of
+from lepinet.dashboard.lately import Lately
+from lepinet.dashboard.links import Links
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.place import Site
 from lepinet.dashboard.remembered import Remembered
@@ -22,6 +24,7 @@ from lepinet.dashboard.sessions import Sessions
 from lepinet.dashboard.thumbnails import Thumbnails
 from lepinet.errors import OutsideError
 from lepinet.registry.kinds import embedded_folder
+from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace
 
 
@@ -78,8 +81,20 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
             from lepinet.registry.embedded import EmbeddedServer  # noqa: PLC0415 -- not on Windows, where others work
 
             stack.enter_context(EmbeddedServer(embedded_folder(shown.data)))
+        links = Links(repository_at(workspace.git.origin() or ""))
         thumbnails = Thumbnails(shown.cache / "thumbnails", shown.timings)
-        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), say, thumbnails, Remembered())
+        yield Site(
+            main=main,
+            door=door_of(shown, host),
+            address=address,
+            sessions=Sessions(),
+            attempts=Attempts(),
+            lately=Lately(),
+            links=links,
+            say=say,
+            thumbnails=thumbnails,
+            remembered=Remembered(),
+        )
 
 
 class _Server(uvicorn.Server):

@@ -25,6 +25,7 @@ PAGES = (
     Page("Species", "/species", "species"),
     Page("Known images", "/known-images", "known_images"),
     Page("Check a photo", "/check-photo", "check_photo"),
+    Page("Deployments", "/deployments", "deployments"),
     Page("Changes", "/changes", "changes"),
 )
 """In the order of the navigation."""

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lepinet.dashboard import asked
-from lepinet.dashboard.pages import versions
+from lepinet.dashboard.pages import version
 from lepinet.dashboard.place import place_of
 from lepinet.dashboard.rendering import page
 from lepinet.registry.records import SpeciesCounts, SpeciesPage, SpeciesSort
@@ -50,7 +50,7 @@ def species(request: Request) -> Response:
             shown=len(found.species),
             total=found.total,
         ),
-        address=lambda name: asked.address(f"{versions.PATH}/{name}", **kept),
+        address=lambda name: asked.address(version.PATH, name=name, **kept),
     )
 
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lepinet.dashboard import asked, markdown
-from lepinet.dashboard.pages import photos, versions
+from lepinet.dashboard.pages import photos
 from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.evaluation.answers import Answers
@@ -32,6 +32,8 @@ from lepinet.target import Target
 from lepinet.workflow import look
 from lepinet.workflow.kept import answers_here, card_and_configuration
 
+PATH = "/version"
+"""A name in the query may be anything that a hand has written into the registry; in a path it might not."""
 TABLE = 60
 """Lines of a table behind a picture."""
 _TESTS, _DEPLOYMENTS = 20, 10
@@ -64,7 +66,7 @@ class Test:
 def version(request: Request) -> Response:
     place, query = place_of(request), request.query_params
     workspace, environment = place.workspace, asked.environment(query, place)
-    name, declared = request.path_params["name"], workspace.manifest.versions
+    name, declared = asked.text(query, "name") or "", workspace.manifest.versions
     with workspace.registry(environment) as registry:
         row = registry.version(name, declared)
         about = look.version(workspace, name, row)
@@ -93,9 +95,9 @@ def version(request: Request) -> Response:
         command=shlex.join(("lepinet", "test", name)),
         has_photos=bool(workspace.known_images and workspace.known_images.images),
         tests=tuple(map(_test, tests)),
-        older=asked.address(f"{versions.PATH}/{name}", environment=kept, before=oldest) + "#tests" if oldest else None,
+        older=asked.address(PATH, name=name, environment=kept, before=oldest) + "#tests" if oldest else None,
         deployments=deployments,
-        links=[link for link in (row.links or {}).items() if markdown.leads_out(link[1])] if row else [],
+        read_on=[link for link in (row.links or {}).items() if markdown.leads_out(link[1])] if row else [],
         compare=[
             (other, asked.address("/compare", old=other, new=name, environment=kept))
             for other in _others(place, name, earlier)
@@ -180,4 +182,4 @@ def _others(place: Place, name: str, earlier: ListedVersion | None) -> Iterator[
     return (other for other in dict.fromkeys((*active, before)) if other and other != name)
 
 
-ROUTES = (Route(f"{versions.PATH}/{{name:path}}", version),)
+ROUTES = (Route(PATH, version),)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lepinet.dashboard import asked
+from lepinet.dashboard.pages import version
 from lepinet.dashboard.place import place_of
 from lepinet.dashboard.rendering import page
 from lepinet.registry.records import VersionSort, VersionStatus
@@ -58,7 +59,7 @@ def versions(request: Request) -> Response:
         pager=asked.pager(
             PATH, {**kept, **order}, page=number, size=_SIZE, shown=len(found.versions), total=found.total
         ),
-        address=lambda name: asked.address(f"{PATH}/{name}", environment=kept["environment"]),
+        address=lambda name: asked.address(version.PATH, name=name, environment=kept["environment"]),
     )
 
 
