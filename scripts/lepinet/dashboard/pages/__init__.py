@@ -29,7 +29,7 @@ PAGES = (
     Page("Changes", "/changes", "changes"),
 )
 """In the order of the navigation."""
-_UNLISTED = ("sign_in", "version", "photos")
+_UNLISTED = ("events", "photos", "sign_in", "version")
 """Modules that the navigation does not name."""
 
 
