@@ -62,6 +62,8 @@ class Change:
     title: str
     by: str
     """Who asked for it, or opened it."""
+    reason: str
+    """Of whoever asked for it; empty where it came by another way."""
     at: datetime
     is_open: bool
     is_merged: bool
@@ -251,16 +253,33 @@ def _activated(workspace: Workspace, commit: str) -> Mapping[str, str]:
 
 def _proposed(found: PullRequest) -> Change:
     login = found.user.login if found.user else "somebody"
-    asked = _REQUESTED.findall(found.body or "")
-    by = f"{from_markdown(asked[-1])}, through {login}" if asked else login
-    merged = found.merged_at is not None
-    return Change(str(found.number), found.title, by, found.created_at, found.is_open, merged, found.html_url)
+    body = found.body or ""
+    asked = _REQUESTED.findall(body)
+    return Change(
+        key=str(found.number),
+        title=found.title,
+        by=f"{from_markdown(asked[-1])}, through {login}" if asked else login,
+        reason=from_markdown(body.partition("\n")[0]) if asked else "",
+        at=found.created_at,
+        is_open=found.is_open,
+        is_merged=found.merged_at is not None,
+        url=found.html_url,
+    )
 
 
 def _committed(workspace: Workspace, commit: str, *, is_open: bool, is_merged: bool) -> Change:
     made = workspace.git.commit(commit)
-    asked = _TRAILER.findall(workspace.git.message(commit))
-    return Change(commit, made.subject, asked[-1] if asked else made.author, made.at, is_open, is_merged)
+    message = workspace.git.message(commit)
+    asked = _TRAILER.findall(message)
+    return Change(
+        key=commit,
+        title=made.subject,
+        by=asked[-1] if asked else made.author,
+        reason=message.split("\n\n")[1] if asked else "",
+        at=made.at,
+        is_open=is_open,
+        is_merged=is_merged,
+    )
 
 
 def _is_proposal(workspace: Workspace, commit: str) -> bool:
