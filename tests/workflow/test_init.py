@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from github_stand_in.gh import write_gh
 from github_stand_in.server import Failure, StandIn, stand_in
 from github_stand_in.settings import Environment
 from hf_stand_in.repository import files_of
@@ -77,12 +78,8 @@ def newcomer(hub: HubStandIn, tmp_path: Path) -> Iterator[Newcomer]:
     desk.folder.mkdir()
     desk.git("init", "--quiet", "--initial-branch=main")
     desk.commit("Begin")
-    gh = tmp_path / "bin" / "gh"
-    gh.parent.mkdir()
-    gh.write_text(f'#!/bin/sh\nPYTHONPATH={TESTS} exec {sys.executable} -m github_stand_in.gh "$@"\n')
-    gh.chmod(0o755)
     with stand_in() as github:
-        yield Newcomer(desk, hub, github, gh.parent)
+        yield Newcomer(desk, hub, github, write_gh(tmp_path / "bin"))
 
 
 def lint(folder: Path) -> None:
