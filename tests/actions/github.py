@@ -233,13 +233,13 @@ class GitHub:
             may, results[name] = goes_on(job, results), "skipped"
             if not may:
                 continue
-            for leg in legs(job, outputs):
+            for leg in legs(job, outputs, self.variables):
                 contexts = {"matrix": leg, "vars": self.variables, "inputs": event.inputs}
                 alone = content | {"jobs": {name: _alone(job, leg, results, outputs)}}
                 given = {"GITHUB_TOKEN": TOKEN, **self.repository_secrets} | secrets_of(job, self.secrets, contexts)
                 self.there.permissions = job["permissions"]
                 lines = self.act(event, number, alone, given)
-                called = f"{name} ({environment_of(job, contexts)})" if leg else name
+                called = f"{name} ({environment_of(job, contexts)})" if any(leg.values()) else name
                 legs_ran.append((called, lines))
                 for line in lines:
                     if "jobResult" in line and results.get(name) != "failure":

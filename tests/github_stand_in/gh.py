@@ -51,12 +51,10 @@ def send(method: str, path: str, body: Any = None) -> Any:
 
 def set_variable(place: str, name: str, value: str) -> None:
     """Made, or given another value."""
-    try:
-        send("POST", place, {"name": name, "value": value})
-    except urllib.error.HTTPError as error:
-        if error.code != 409:
-            raise
+    if any(one["name"] == name for one in send("GET", place)["variables"]):
         send("PATCH", f"{place}/{name}", {"value": value})
+    else:
+        send("POST", place, {"name": name, "value": value})
 
 
 def release(asked: argparse.Namespace, files: list[Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ class Registration:
 _ROWS = TypeAdapter(Annotated[tuple[LoggedRow, ...], Field(max_length=_MOST_ROWS)])
 
 
-def register_logged(workspace: Workspace, versions: Path) -> Iterator[Registration]:
+def register_logged(workspace: Workspace, versions: Sequence[Path]) -> Iterator[Registration]:
     """Propose every row that no models.yaml of main ever knew; what cannot be resolved is reported once.
 
     Args:
@@ -77,13 +77,13 @@ def register_logged(workspace: Workspace, versions: Path) -> Iterator[Registrati
         versions: what `versions --json` wrote.
 
     Raises:
-        UsageError: this is no job of GitHub Actions, or the file is another one.
+        UsageError: this is no job of GitHub Actions, or a file is another one.
     """
     try:
         repository = workspace.settings.environ["GITHUB_REPOSITORY"]
     except KeyError:
         raise UsageError("no GITHUB_REPOSITORY here", todo="this is for a job of GitHub Actions") from None
-    logged = {row.name: row for row in _read(versions) if not row.in_manifest}
+    logged = {row.name: row for file in versions for row in _read(file) if not row.in_manifest}
     known = workspace.ever_declared
     rows = [row for row in logged.values() if not known.has(row.name, row.file_path, row.revision)]
     rows.sort(key=lambda row: (row.logged_at, row.name))
