@@ -283,6 +283,11 @@ class GitHub:
         known = _names(self._asking.get(secrets, Secrets).secrets)
         return known | _names(self._asking.get(variables, Variables).variables)
 
+    def variables(self) -> dict[str, str]:
+        """The repository's own, by name."""
+        found = self._asking.get("/actions/variables?per_page=30", Variables).variables
+        return {one.name: one.value for one in found}
+
     def required_checks(self, branch: str) -> frozenset[str]:
         """What must have passed before a change comes to a branch, by the repository's rules."""
         rules = [rule for rule in self._asking.listed(f"/rules/branches/{branch}", Rule) if rule.type == _CHECKS]
