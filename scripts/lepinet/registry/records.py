@@ -94,6 +94,8 @@ class EnvironmentRow(Record):
     """What is left of the lease by the database's clock; 0 when there is none."""
     pinned: str | None
     pin_reason: str | None
+    pinned_by: Text = None
+    pinned_at: Moment = None
     mirrors_is_active: bool
 
 
@@ -177,15 +179,15 @@ class MonitorRow(Record):
 
 
 class Essentials(Record):
-    """What an emergency has to know; no deployments, since nothing that stands in one may hold it up."""
+    """What an emergency has to know; nothing of deployments, other versions or the monitor may hold it up."""
 
     environment: EnvironmentRow
     versions: tuple[VersionRow, ...]
-    """Oldest first: those that were asked about or that the environment names, and the `NEWEST` of all others."""
+    """Oldest first: those that were asked about or that the environment names."""
 
 
 class Snapshot(Essentials):
-    """All that a plan needs of one environment, read in one transaction."""
+    """All that a plan needs of one environment, read in one transaction; with the `NEWEST` of all other versions."""
 
     deployments: tuple[DeploymentRow, ...]
     """Newest first: those begun since the last success but one, and every unfinished one."""

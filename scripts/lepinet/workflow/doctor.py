@@ -107,13 +107,6 @@ def _registry(workspace: Workspace, name: str) -> Iterator[Need]:
 def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Need:
     what = f"{name}, registry ({kind})"
     snapshot = registry.snapshot(name)
-    first = snapshot.environment.repository
-    if first != workspace.git.first_commit():
-        return Need(
-            what,
-            f"it belongs to another repository (first commit {first[:7]})",
-            "check which database this environment's settings are for",
-        )
     by = opened_by(workspace.manifest.environments[name].registry, name, workspace.settings)
     return Need(what, f"opened by {by}; active is {snapshot.environment.active or 'no version yet'}")
 
