@@ -83,7 +83,7 @@ class EnvironmentRow(Record):
     name: str
     repository: str
     active: str | None
-    """The version that readers are told. For the mirrored environment: the row with `is_active`."""
+    """The version that readers are told. For the mirrored environment: the row with `is_active`, whoever marked it."""
     recorded: str | None
     """The version that the last flip recorded; another than `active` means that a hand was at work."""
     generation: int | None
@@ -199,7 +199,12 @@ class Snapshot(Essentials):
 
     @property
     def proved(self) -> str | None:
-        """The active version; its predecessor, while a deployment has flipped to it before the proof."""
+        """The active version; its predecessor, while a deployment has flipped to it before the proof.
+
+        None as well where a hand marked it and nothing was ever deployed.
+        """
+        if not self.ever_deployed:
+            return None
         for row in self.deployments:
             if row.status is DeploymentStatus.STARTED and row.kind is DeploymentKind.MERGE and row.flipped_at:
                 return row.way_back.version if row.way_back else None
