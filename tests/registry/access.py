@@ -58,6 +58,7 @@ _INSERTS: Final = {
 }
 CALLS: Final = (
     "registry_snapshot('production')",
+    "registry_essentials('production')",
     "list_model_versions()",
     "deployment_history()",
     "log_model_version('v3.0.0', 'm')",

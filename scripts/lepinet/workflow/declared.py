@@ -118,7 +118,7 @@ def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
     """Lift an emergency's pin; the version that it held, None where there was none."""
     with workspace.registry(environment) as registry:
         pinned = registry.essentials(environment).environment.pinned
-        registry.unpin(environment, reason, repository=workspace.git.first_commit())
+        registry.unpin(environment, reason)
     return pinned
 
 
