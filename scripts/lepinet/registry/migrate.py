@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from lepinet.errors import OutsideError
-from lepinet.registry.adopt import require_no_conflicts
+from lepinet.registry import adopt
 from lepinet.registry.calls import Connection, explained
 
 _HERE: Final = Path(__file__).parent
@@ -53,6 +53,10 @@ def migrations() -> tuple[Migration, ...]:
     )
 
 
+def _all_sql() -> str:
+    return "".join(migration.sql for migration in migrations())
+
+
 def apply(connection: Connection) -> list[Migration]:
     """Apply what is missing, all of it or nothing, and record it as the Supabase CLI does.
 
@@ -70,11 +74,16 @@ def apply(connection: Connection) -> list[Migration]:
     try:
         with connection.transaction():
             _prepare(connection, place)
-            require_no_conflicts(connection, "".join(migration.sql for migration in migrations()))
+            state = adopt.state(connection)
+            if state != "taken over":
+                adopt.require_none(connection, adopt.conflicts(_all_sql()))
             for migration in migrations():
                 place = f"{connection.info.dbname}, migration {migration}"
                 if _applied(connection, migration):
                     applied.append(migration)
+            if state == "by hand":
+                place = connection.info.dbname
+                adopt.require_none(connection, adopt.REHEARSAL)
     except psycopg.Error as error:
         raise explained(error, place) from error
     return applied
