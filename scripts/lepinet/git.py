@@ -120,6 +120,14 @@ class Repository:
             self._text("log", "-1", "--encoding=UTF-8", _COMMIT_FORMAT, self.resolve(ref), "--").rstrip("\n")
         )
 
+    def commits(self, ids: Iterable[str]) -> Mapping[str, Commit]:
+        """As `commit`, of all that are known here, by their ids."""
+        wanted = [each for each in dict.fromkeys(ids) if re.fullmatch("[0-9a-f]{40}", each)]
+        options = ["--no-walk=unsorted", "--ignore-missing", "--stdin", "--encoding=UTF-8", _COMMIT_FORMAT]
+        told = self._run("log", *options, given="".join(f"{each}\n" for each in wanted).encode())
+        found = map(_commit, told.decode("utf-8", "replace").splitlines())
+        return {one.id: one for one in found} if wanted else {}
+
     def message(self, ref: str) -> str:
         """All that a commit says of itself; of a merge that says no more than that it is one, what it merged says."""
         text = self._text("log", "-1", "--encoding=UTF-8", "--format=%B", self.resolve(ref), "--").strip()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.world import ADMIN, Browser, World, make_world
+from dashboard.world import ADMIN, Browser, World, let_strangers_write, make_world
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """With a Supabase project and its users."""
     with make_world(tmp_path_factory.mktemp("hosted"), hosted=True) as world:
+        yield world
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """In which strangers have written what they liked."""
+    with make_world(tmp_path_factory.mktemp("hostile")) as world:
+        let_strangers_write(world)
         yield world
 
 

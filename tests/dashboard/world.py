@@ -17,6 +17,7 @@ from typing import Self
 from uuid import uuid4
 
 import httpx
+from psycopg.types.json import Jsonb
 
 from github_stand_in.server import TOKEN as GITHUB_TOKEN
 from github_stand_in.server import StandIn, stand_in
@@ -29,6 +30,7 @@ from lepinet.registry.keeper import OWNER
 from lepinet.registry.records import PerformanceLog
 from lepinet.settings import Settings
 from lepinet.workflow.workspace import Workspace, open_workspace
+from report.hostile import NAMES
 from supabase_gateway.gateway import project_online, serving
 from supabase_gateway.project import Project, User
 from workflow.desk import Desk, lay, put_on_github
@@ -166,6 +168,57 @@ def _monitored(number: int) -> PerformanceLog:
     )
 
 
+def let_strangers_write(world: World) -> None:
+    """Text that would do something, were it markup, in every column that holds any; deployments before all others."""
+    with world.database() as owner:
+        for number, text in enumerate(NAMES):
+            written = {
+                "version": uuid4(),
+                "name": f"{number} {text}",
+                "links": Jsonb({text: text, "run": "javascript:alert(1)"}),
+                "deployment": uuid4(),
+                "number": -number,
+                "way_back": Jsonb({"version": text, "file_path": text, "revision": text}),
+                "verdict": Jsonb(_verdict(text)),
+                "event": uuid4(),
+                "details": Jsonb({"looked": "asked", "differing": [text]}),
+                "text": text,
+            }
+            for statement in _STRANGERS:
+                owner.execute(statement, written)
+
+
+_STRANGERS = (
+    """
+    insert into public.model_versions
+      (id, version_name, file_path, revision, notes, links, training_image_count, accuracy_score)
+      values (%(version)s, %(name)s, %(text)s, %(text)s, %(text)s, %(links)s, 9, 0.5)
+    """,
+    """
+    insert into public.model_deployments
+      (id, number, environment, kind, version_id, way_back, actor, reason, status, failure, error, begun_at, ended_at,
+       commit_sha, verdict)
+      values (%(deployment)s, %(number)s, 'production', 'merge', %(version)s, %(way_back)s, %(text)s, %(text)s,
+       'failed', 'proof', %(text)s, '2026-11-01', '2026-11-01', %(text)s, %(verdict)s)
+    """,
+    """
+    insert into public.deployment_events (id, deployment_id, step, text)
+      values (%(event)s, %(deployment)s, %(text)s, %(text)s)
+    """,
+    """
+    insert into public.model_performance_logs
+      (model_version_id, test_date, test_accuracy, test_sample_size, environment, kind, notes, details)
+      values (%(version)s, now(), 0.5, 12, 'production', 'monitor', %(text)s, %(details)s)
+    """,
+)
+
+
+def _verdict(text: str) -> dict[str, object]:
+    gate = {"name": text, "state": "failed", "threshold": 0.5, "value": 0.1, "sample_size": 12, "sentence": text}
+    reasons = [{"code": text, "sentence": text, "figures": {}}]
+    return {"answer": "hold", "gates": [gate], "reasons": reasons, "override": text}
+
+
 class Browser:
     """Somebody's browser: holds cookies, follows nothing by itself, and sends forms as they are on the page."""
 
@@ -199,7 +252,7 @@ class Browser:
         said = {**fields_of(self.get(page).text, action), **fields}
         files = [("photos", photo) for photo in photos]
         own = {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
-        return self._client.post(action, data=said, files=files or None, headers=own)
+        return self.client.post(action, data=said, files=files or None, headers=own)
 
     def sign_in(self, **fields: str) -> httpx.Response:
         return self.fill("/sign-in", "/sign-in", **fields)

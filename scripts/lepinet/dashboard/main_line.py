@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,58 +17,89 @@ _FETCH_EVERY = 30
 """Seconds between two looks at origin, while somebody looks at pages."""
 
 
+@dataclass(frozen=True)
+class _Shown:
+    commit: str
+    workspace: Workspace
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    commit: str
+    why: str
+
+
 class MainLine:
     """Main's newest commit, followed as it moves. Several threads may ask.
 
     Args:
         workspace: the repository, whatever is checked out there.
+        clock: seconds that only grow.
     """
 
     def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.monotonic) -> None:
         self._repository = workspace
         self._clock = clock
         self._scratch = TemporaryDirectory(prefix="lepinet-dashboard-")
-        self._shown: list[tuple[str, Workspace]] = []
+        self._folders = (Path(self._scratch.name, str(number)) for number in count(1))
         self._lock = threading.Lock()
+        self._shown: list[_Shown] = []
+        """The newest last; the one before it may still be read in."""
+        self._unreadable: _Unreadable | None = None
+        self._unreached: str | None = None
         self._fetching: threading.Thread | None = None
         self._fetched = clock() - _FETCH_EVERY
-        self.trouble: str | None = None
-        """Why origin could not be asked the last time; pages then show main as it was known before."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why pages show main as it was before: origin does not answer, or nobody can read what main has now."""
+        return self._unreached or (self._unreadable.why if self._unreadable else None)
 
     def now(self) -> Workspace:
-        """Main's newest commit, all that pages read of it read already.
+        """Main's newest commit that can be read, all that pages read of it read already.
 
         Raises:
-            LepinetError: there is no main, or its models.yaml or known images cannot be read.
+            LepinetError: there is no main, or none of its commits since the dashboard began can be read.
         """
         self._fetch_in_time()
         git = self._repository.git
         commit = git.resolve(git.main())
         with self._lock:
-            if not self._shown or self._shown[-1][0] != commit:
-                self._shown.append((commit, self._checked_out(commit)))
-                # Somebody may be reading in the one before.
-                for old, _ in self._shown[:-2]:
-                    git.leave(self._folder(old))
-                del self._shown[:-2]
-            return self._shown[-1][1]
+            if self._shown and self._shown[-1].commit == commit:
+                self._unreadable = None
+            elif not self._unreadable or self._unreadable.commit != commit:
+                self._go_on_to(commit)
+            return self._shown[-1].workspace
 
-    def close(self) -> None:
+    def wait(self) -> None:
+        """Until nothing more comes from origin by itself."""
         if self._fetching:
             self._fetching.join()
-        for commit, _ in self._shown:
-            self._repository.git.leave(self._folder(commit))
+
+    def close(self) -> None:
+        self.wait()
+        while self._shown:
+            self._leave(self._shown.pop().workspace.root)
         self._scratch.cleanup()
 
-    def _checked_out(self, commit: str) -> Workspace:
-        there = self._repository
-        git = there.git.check_out(commit, self._folder(commit))
-        workspace = Workspace(git, there.settings, there.timings, there.fetching)
-        workspace.read_ahead()
-        return workspace
+    def _go_on_to(self, commit: str) -> None:
+        there, folder = self._repository, next(self._folders)
+        workspace = Workspace(there.git.check_out(commit, folder), there.settings, there.timings, there.fetching)
+        try:
+            workspace.read_ahead()
+        except LepinetError as error:
+            self._leave(folder)
+            if not self._shown:
+                raise
+            self._unreadable = _Unreadable(commit, str(error))
+            return
+        self._unreadable = None
+        self._shown.append(_Shown(commit, workspace))
+        while len(self._shown) > 2:
+            self._leave(self._shown.pop(0).workspace.root)
 
-    def _folder(self, commit: str) -> Path:
-        return Path(self._scratch.name, commit[:12])
+    def _leave(self, folder: Path) -> None:
+        self._repository.git.leave(folder)
 
     def _fetch_in_time(self) -> None:
         """Look at origin now and then, while pages are shown as main is known: nobody waits for another server."""
@@ -81,6 +114,7 @@ class MainLine:
     def _fetch(self) -> None:
         try:
             self._repository.git.fetch_main()
-            self.trouble = None
         except LepinetError as error:
-            self.trouble = str(error)
+            self._unreached = str(error)
+        else:
+            self._unreached = None

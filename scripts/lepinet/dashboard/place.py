@@ -13,6 +13,7 @@ from lepinet.dashboard.address import Address
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door
 from lepinet.dashboard.lately import Lately
+from lepinet.dashboard.links import Links
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.sessions import Entry, Sessions
 from lepinet.workflow.workspace import Workspace
@@ -28,6 +29,7 @@ class Site:
     sessions: Sessions
     attempts: Attempts
     lately: Lately
+    links: Links
     say: Callable[[str], None]
     """Told of what only the one who runs the dashboard should know: what went wrong unexpectedly."""
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from lepinet.dashboard.pages import PAGES
 from lepinet.dashboard.place import site_of, visitor_of
-from lepinet.report import status
+from lepinet.report import shipped, status
 from lepinet.report.page import templates as templates_of_reports
 
 STATIC_FOLDERS = (("lepinet.report", "static"), ("lepinet.dashboard", "static"))
@@ -38,6 +38,7 @@ def page(request: Request, template: str, status_code: int = HTTPStatus.OK, **va
         "person": visitor.entry.person if visitor.entry else None,
         "can_leave": bool(visitor.entry and site_of(request).door.asks),
         "csrf_token": site_of(request).sessions.csrf_token(visitor.number),
+        "links": site_of(request).links,
         "trouble": site_of(request).main.trouble,
     }
     return HTMLResponse(_templates().get_template(template).render(**about, **values), status_code)
@@ -54,7 +55,7 @@ def _templates() -> Environment:
     loader = ChoiceLoader([PackageLoader("lepinet.dashboard"), PackageLoader("lepinet.report")])
     made = templates_of_reports().overlay(loader=loader)
     # An overlay shares its globals with what it lies over.
-    made.globals = {**made.globals, "static": _address, "status": status}
+    made.globals = {**made.globals, "shipped": shipped, "static": _address, "status": status}
     return made
 
 

@@ -16,11 +16,13 @@ from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import door_of
 from lepinet.dashboard.lately import Lately
+from lepinet.dashboard.links import Links
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.place import Site
 from lepinet.dashboard.sessions import Sessions
 from lepinet.errors import OutsideError
 from lepinet.registry.kinds import embedded_folder
+from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace
 
 
@@ -77,7 +79,8 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
             from lepinet.registry.embedded import EmbeddedServer  # noqa: PLC0415 -- not on Windows, where others work
 
             stack.enter_context(EmbeddedServer(embedded_folder(shown.data)))
-        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), Lately(), say)
+        links = Links(repository_at(workspace.git.origin() or ""))
+        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), Lately(), links, say)
 
 
 class _Server(uvicorn.Server):

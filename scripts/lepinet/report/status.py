@@ -222,8 +222,7 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
         because = f' · "{row.reason}"' if row.reason else ""
         kind = " EMERGENCY" if row.kind == "emergency" else ""
         when = f"{row.begun_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        came_of_it = "held" if row.failure is Failure.VERDICT else row.status
-        lines.append(f"{when}  {row.environment}  {row.version}  {came_of_it}{kind} · {row.actor}{commit}{because}")
+        lines.append(f"{when}  {row.environment}  {row.version}  {outcome(row)}{kind} · {row.actor}{commit}{because}")
         if row.error:
             lines.append(f"    {row.error}")
         if row.unreadable:
@@ -231,6 +230,11 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
         if steps:
             lines += [f"    {event.at.astimezone():%H:%M:%S} {event.step}: {event.text}" for event in row.events]
     return "\n".join(map(shown, lines)) or "no deployment to show"
+
+
+def outcome(row: DeploymentRow) -> str:
+    """What came of a deployment, in a word."""
+    return "held" if row.failure is Failure.VERDICT else row.status.value
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

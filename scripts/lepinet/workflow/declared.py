@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lepinet.changes import standing
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError
 from lepinet.manifest.load import FILE
@@ -124,5 +123,5 @@ def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
 
 def earlier_version(workspace: Workspace, environment: str) -> str | None:
     """What a rollback returns to: active before, by the stack of activations on main; None when nothing was."""
-    activation = standing(workspace.git, "HEAD").activations.get(environment)
+    activation = workspace.standing.activations.get(environment)
     return activation.stack[-2] if activation and len(activation.stack) > 1 else None

@@ -20,6 +20,7 @@ from lepinet.timings import Timings
 
 if TYPE_CHECKING:
     # Every command opens a workspace, and pays for what it asks of it: hence the imports inside of the methods below.
+    from lepinet.changes import Standing
     from lepinet.endpoints import Endpoint
     from lepinet.evaluation.cases import KnownImages
     from lepinet.evaluation.labels import Species
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from lepinet.workflow.contents import ModelFolder
 
 
-_OF_THE_CHECKOUT = ("content", "manifest", "data", "ever_declared", "species", "known_images")
+_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "ever_declared", "species", "known_images")
 """What is read of a workspace's files and history, whoever asks."""
 
 
@@ -91,6 +92,17 @@ class Workspace:
     def first_commit(self) -> str:
         """Of main: what tells this repository from others."""
         return self.git.first_commit()
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What HEAD declares, and how each environment came to it.
+
+        Raises:
+            UsageError: HEAD has no models.yaml, or the clone is too shallow to tell.
+        """
+        from lepinet.changes import standing  # noqa: PLC0415 -- see above
+
+        return standing(self.git, "HEAD")
 
     @property
     def data(self) -> Path:

@@ -18,7 +18,11 @@ class Page:
     """In this folder; its `ROUTES` are what the page answers to."""
 
 
-PAGES = (Page("Overview", "/", "overview"), Page("Changes", "/changes", "changes"))
+PAGES = (
+    Page("Overview", "/", "overview"),
+    Page("Changes", "/changes", "changes"),
+    Page("Deployments", "/deployments", "deployments"),
+)
 """In the order of the navigation."""
 _UNLISTED = ("sign_in",)
 """Modules that the navigation does not name."""

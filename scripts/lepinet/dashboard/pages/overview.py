@@ -10,12 +10,25 @@ from starlette.routing import Route
 
 from lepinet.dashboard.place import place_of
 from lepinet.dashboard.rendering import page
-from lepinet.workflow import look
+from lepinet.report.illustrations import monitored
+from lepinet.workflow.overview import overview
 
 
-def overview(request: Request) -> Response:
-    environments = tuple(look.status(place_of(request).workspace, None))
-    return page(request, "overview.html", environments=environments, now=datetime.now(UTC))
+def show(request: Request) -> Response:
+    workspace = place_of(request).workspace
+    environments = tuple(overview(workspace))
+    floor = workspace.manifest.gates.min_accuracy
+    return page(
+        request,
+        "overview.html",
+        environments=environments,
+        statuses=[one.status for one in environments],
+        pictures={
+            one.status.environment: monitored(one.accuracy, float(floor) if floor is not None else None)
+            for one in environments
+        },
+        now=datetime.now(UTC),
+    )
 
 
-ROUTES = (Route("/", overview),)
+ROUTES = (Route("/", show),)
