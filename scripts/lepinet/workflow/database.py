@@ -13,11 +13,11 @@ from lepinet.registry.migrate import apply, bind, script
 from lepinet.workflow.workspace import Workspace
 
 
-def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adoption], bool]) -> Iterator[str]:
+def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adoption, str], bool]) -> Iterator[str]:
     """Bring the databases of all environments, or of one, up to date; a line about each.
 
     Environments that share a database are bound together, in promotion order. A registry that was made by hand is taken
-    over when `agree` says so.
+    over when `agree` says so; it is told the last of the environments, too.
 
     Raises:
         RefusedError: such a registry was not to be taken over, or cannot be; nothing was changed.
@@ -36,7 +36,7 @@ def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adop
             if not set(names) & set(wanted):
                 continue
             by_hand = adoption(connection, apply)
-            if by_hand and not agree(by_hand):
+            if by_hand and not agree(by_hand, names[-1]):
                 raise RefusedError("what was made by hand was not taken over; nothing was changed", where=where)
             applied = apply(connection)
             bind(connection, repository, names)
