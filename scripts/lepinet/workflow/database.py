@@ -9,7 +9,7 @@ from lepinet.errors import RefusedError
 from lepinet.registry.adopt import Adoption, adoption
 from lepinet.registry.calls import Connection
 from lepinet.registry.kinds import open_database
-from lepinet.registry.migrate import apply, bind, script
+from lepinet.registry.migrate import apply, bind, identity, script
 from lepinet.workflow.workspace import Workspace
 
 
@@ -25,14 +25,14 @@ def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adop
     wanted = workspace.environments(environment)
     repository = workspace.git.first_commit()
     with ExitStack() as stack:
-        shared: dict[str, tuple[Connection, list[str]]] = {}
+        shared: dict[object, tuple[Connection, str, list[str]]] = {}
         for name, settings in workspace.manifest.environments.items():
             opened = open_database(
                 settings.registry, name, lambda: workspace.data, workspace.settings, workspace.timings
             )
             connection, where = stack.enter_context(opened)
-            shared.setdefault(where, (connection, []))[1].append(name)
-        for where, (connection, names) in shared.items():
+            shared.setdefault(identity(connection), (connection, where, []))[-1].append(name)
+        for connection, where, names in shared.values():
             if not set(names) & set(wanted):
                 continue
             by_hand = adoption(connection, apply)
