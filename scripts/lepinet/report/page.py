@@ -62,11 +62,16 @@ def templates() -> Environment:
     return made
 
 
+def style() -> str:
+    """The style sheet."""
+    return files(__package__).joinpath("templates", "style.css").read_text(encoding="utf-8")
+
+
 def _page(template: str, thumbnails: Thumbnails, **about: Any) -> str:
-    style = files(__package__).joinpath("templates", "style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    looks = style()
+    digest = base64.b64encode(hashlib.sha256(looks.encode()).digest()).decode()
     page = templates().get_template(template)
-    return page.render(style=style, style_digest=digest, source=_source(thumbnails), **about)
+    return page.render(style=looks, style_digest=digest, source=_source(thumbnails), **about)
 
 
 def _source(thumbnails: Thumbnails) -> Callable[[str], str | None]:
