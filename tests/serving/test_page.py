@@ -20,9 +20,9 @@ def test_a_browser_that_posts_the_form_gets_a_page(running: LocalEnvironment) ->
     told = running.predict(TIGER).json()
     answer = running.predict(TIGER, **BROWSER)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    shown = re.findall(r">([^<]*)</span>\s*<span>([\d.]+)&nbsp;%</span>", answer.text)
+    shown = re.findall(r"<span>([^<]*)</span>\s*<span>([\d.]+)&nbsp;%</span>", answer.text)
     assert shown == [(one["name"], f"{100 * one['confidence']:.1f}") for one in told["top"]]
-    values = [float(value) for value in re.findall(r"<meter [^>]*value=\"([\d.e-]+)\"", answer.text)]
+    values = [float(value) for value in re.findall(r"<rect width=\"([\d.e-]+)\"", answer.text)]
     assert values == [one["confidence"] for one in told["top"]]
     assert "Answered by v1.1.0" in answer.text
     assert told["model"]["revision"] in answer.text

@@ -22,7 +22,7 @@ class Metrics:
 
     def __init__(self, follower: Follower) -> None:
         # When a series began is of no use to anybody here, and doubles what is told.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types there
         self._registry = CollectorRegistry()
         self._requests = Counter("lepinet_requests", "Requests answered", ["route", "status"], registry=self._registry)
         self._errors = Counter("lepinet_errors", "Requests refused or failed", ["kind"], registry=self._registry)
