@@ -31,11 +31,16 @@ def test_before_the_first_order_it_says_that_no_model_answers(
     environment.start()
     for response in (environment.get("/health"), environment.predict(photos[0])):
         assert response.status_code == 503
-        assert response.headers["Retry-After"] == "1"
+        assert response.headers["Retry-After"] == "10"
+        assert response.json()["kind"] == "no_model"
         assert "no model" in response.json()["error"]
     state = environment.endpoint.observe()
     assert (state.target, state.ready, state.failed) == (None, False, False)
-    assert environment.get("/model").json() == {
+    told = environment.get("/model").json()
+    assert told | {"photo": None} == {
+        "top": 5,
+        "photo": None,
+        "species": "/species",
         "version": None,
         "file_path": None,
         "revision": None,
