@@ -22,7 +22,8 @@ NEEDED = {
     "lepinet/registry/adopt.sql",
     "lepinet/registry/shim.sql",
     "lepinet/report/templates/page.html",
-    "lepinet/report/templates/style.css",
+    "lepinet/report/static/dark.css",
+    "lepinet/report/static/style.css",
     "lepinet/workflow/github/pr.yml",
 }
 
