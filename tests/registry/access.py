@@ -71,6 +71,7 @@ CALLS: Final = (
     "log_model_performance(ID, 'v1.0.0', 'proof', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', null, 1, 9)",
     "applied_migrations()",
+    "missing_objects('{public.gone}', '{}', '{}')",
     "active_version()",
     "stored_answers('v1.0.0', 'd')",
     "model_version_page()",

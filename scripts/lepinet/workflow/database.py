@@ -13,11 +13,13 @@ from lepinet.registry.migrate import apply, bind, identity, script
 from lepinet.workflow.workspace import Workspace
 
 
-def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adoption, str], bool]) -> Iterator[str]:
+def migrate(
+    workspace: Workspace, environment: str | None, agree: Callable[[Adoption, str], bool], *, again: bool = False
+) -> Iterator[str]:
     """Bring the databases of all environments, or of one, up to date; a line about each.
 
     Environments that share a database are bound together, in promotion order. A registry that was made by hand is taken
-    over when `agree` says so; it is told the last of the environments, too.
+    over when `agree` says so; it is told the last of the environments, too. `again`: apply what was applied, too.
 
     Raises:
         RefusedError: such a registry was not to be taken over, or cannot be; nothing was changed.
@@ -38,7 +40,7 @@ def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adop
             by_hand = adoption(connection, apply)
             if by_hand and not agree(by_hand, names[-1]):
                 raise RefusedError("what was made by hand was not taken over; nothing was changed", where=where)
-            applied = apply(connection)
+            applied = apply(connection, again=again)
             bind(connection, repository, names)
             done = f"{len(applied)} migrations applied" if applied else "migrations current"
             yield f"{', '.join(names)}: {done} ({where})"
