@@ -63,6 +63,7 @@ CALLS: Final = (
     "log_model_performance(ID, 'v1.0.0', 'monitor', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', 'proof', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', null, 1, 9)",
+    "caller_role()",
     "applied_migrations()",
     "active_version()",
     "stored_answers('v1.0.0', 'd')",
