@@ -160,8 +160,9 @@ def test_a_hand_made_registry_is_taken_over_as_it_is(server: EmbeddedServer, emp
             owner.execute("select test_accuracy, kind from public.model_performance_logs").fetchall()
             == [(0.9, None)] * 2
         )
-        told = "select environment, version_name from public.active_model"
-        assert owner.execute(told).fetchall() == [("production", "v2.0.0")]
+        assert owner.execute("select * from public.active_model").fetchall() == [
+            ("production", "v2.0.0", "Bhanura/lepinet-model-v2", None, None)
+        ], "since when is not known"
         owner.execute("select emergency_activate('lepinet-2024-12-21', 'the new one crashes', 'production')")
         marked = owner.execute("select version_name from public.model_versions where is_active").fetchall()
         assert marked == [("lepinet-2024-12-21",)]

@@ -303,7 +303,7 @@ class _Seen:
             if self.declared.ever.has(row.version_name, row.file_path, row.revision):
                 continue
             unknown += 1
-            if row.activated_at is None:  # else it was retired
+            if row.activated_at is None and row.version_name != self.snapshot.environment.active:  # else it was retired
                 notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
         if unknown >= NEWEST:
             notes.append("waiting: … and perhaps more: lepinet versions lists them all")

@@ -15,11 +15,19 @@ from lepinet.registry.records import (
     DeploymentRow,
     Essentials,
     Failure,
+    ListedVersion,
+    MonitoredAccuracy,
     PastDeployment,
     PerformanceLog,
+    PerformanceRow,
     Record,
     Snapshot,
+    SpeciesPage,
+    SpeciesSort,
+    VersionPage,
     VersionRow,
+    VersionSort,
+    VersionStatus,
 )
 from lepinet.target import Target
 
@@ -79,6 +87,80 @@ class Registry:
             page = [_read(VersionRow, row) for row in rows]
             yield from page
             after = page[-1].version_name
+
+    def version_page(
+        self,
+        declared: Collection[str],
+        *,
+        search: str | None = None,
+        status: VersionStatus | None = None,
+        sort: VersionSort = VersionSort.CREATED,
+        descending: bool = True,
+        skip: int = 0,
+        page: int = 50,
+    ) -> VersionPage:
+        """Some versions, as far as the caller may read them.
+
+        Args:
+            declared: the names in models.yaml.
+            search: a part of name, path or notes, in small letters or capitals.
+            status: only these.
+            sort: what they are ordered by.
+            descending: from the last to the first.
+            skip: how many come before the page.
+            page: at most so many, 1 to 200.
+        """
+        answer = self._call(
+            "model_version_page",
+            declared=tuple(declared),
+            search=search,
+            status=status,
+            sort=sort.value,
+            descending=descending,
+            skip=skip,
+            page=page,
+        )
+        return _read(VersionPage, answer)
+
+    def version(self, version_name: str, declared: Collection[str]) -> ListedVersion | None:
+        """One version; None where there is none of that name, or the caller may not read it."""
+        answer = self._call("model_version_page", declared=tuple(declared), version_name=version_name)
+        return next(iter(_read(VersionPage, answer).versions), None)
+
+    def performance(
+        self, version_name: str, *, before: UUID | None = None, page: int = 20
+    ) -> tuple[PerformanceRow, ...]:
+        """A version's tests without their answers, newest first; `before` is the last one of the page before."""
+        rows = self._call(
+            "performance_history", version_name=version_name, before=str(before) if before else None, page=page
+        )
+        return tuple(_read(PerformanceRow, row) for row in rows)
+
+    def monitored_accuracy(self, environment: str, points: int = 200) -> tuple[MonitoredAccuracy, ...]:
+        """What the monitor measured, oldest first; of more runs than `points` (2 to 500), so many spread evenly."""
+        rows = self._call("monitored_accuracy", environment=environment, points=points)
+        return tuple(_read(MonitoredAccuracy, row) for row in rows)
+
+    def species_recall(
+        self,
+        *,
+        versions: int = 8,
+        search: str | None = None,
+        sort: SpeciesSort = SpeciesSort.RECALL,
+        skip: int = 0,
+        page: int = 24,
+    ) -> SpeciesPage:
+        """Some species in the last known-image tests of the versions that were tested last.
+
+        Args:
+            versions: so many, 1 to 20.
+            search: a part of name or id, in small letters or capitals.
+            sort: what the species are ordered by.
+            skip: how many come before the page.
+            page: at most so many, 1 to 200.
+        """
+        answer = self._call("species_recall", versions=versions, search=search, sort=sort.value, skip=skip, page=page)
+        return _read(SpeciesPage, answer)
 
     def log_version(
         self,

@@ -101,12 +101,7 @@ def embedded_folder(folder: Path) -> Path:
 
 
 def _project(kind: RegistrySettings, settings: Settings, environment: str | None) -> Project:
-    url = _project_url(kind, settings, environment)
-    if not url:
-        raise UsageError(
-            f"no SUPABASE_URL {settings.places}",
-            todo="It is https://….supabase.co (in the project's dashboard: Connect, API).",
-        )
+    url = _required_url(kind, settings, environment)
     if key := settings.get("SUPABASE_SERVICE_KEY", environment):
         return Project(url, key)
     if user := _user(settings, environment):
@@ -116,6 +111,15 @@ def _project(kind: RegistrySettings, settings: Settings, environment: str | None
         todo="It is the project's secret key, sb_secret_… (in its dashboard: Settings, API Keys). Or sign in as a user "
         "with less rights: SUPABASE_PUBLISHABLE_KEY, SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD.",
     )
+
+
+def users_project(kind: RegistrySettings, environment: str, settings: Settings, user: User) -> Project:
+    """The Supabase project of an environment, as one of its users comes to it: no key that opens more is looked at.
+
+    Raises:
+        UsageError: its URL or its publishable key is missing, or cannot be right.
+    """
+    return Project(_required_url(kind, settings, environment), _users_key(settings, environment), user)
 
 
 def names_somebody(settings: Settings, environment: str | None) -> bool:
@@ -142,6 +146,15 @@ def _users_key(settings: Settings, environment: str | None) -> str:
     raise UsageError(
         f"no SUPABASE_PUBLISHABLE_KEY {settings.places}",
         todo="It is sb_publishable_… (in the project's dashboard: Settings, API Keys).",
+    )
+
+
+def _required_url(kind: RegistrySettings, settings: Settings, environment: str | None) -> str:
+    if url := _project_url(kind, settings, environment):
+        return url
+    raise UsageError(
+        f"no SUPABASE_URL {settings.places}",
+        todo="It is https://….supabase.co (in the project's dashboard: Connect, API).",
     )
 
 

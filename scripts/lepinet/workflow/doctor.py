@@ -159,11 +159,14 @@ def _github(workspace: Workspace) -> Iterator[Need]:
     )
     try:
         with open_github(workspace, repository) as github:
-            made = github.environments()
+            made, variables = github.environments(), github.variables()
+            wanted = there.needed(workspace, variables)
             yield Need("GitHub", f"{repository} answers")
-            for name, settings in there.environments(workspace).items():
+            for name, settings in wanted.environments.items():
                 lacking = there.of_environment(workspace, github, name, settings, made)
                 yield _on_github(f"environment {name}", [*lacking])
+            if wanted.variables:
+                yield _on_github("the clock", [*there.of_variables(github, wanted, variables)])
             yield _on_github("rules of main", [*there.of_rules(workspace, github)])
             yield _on_github("rights of workflows", [*there.of_rights(github)])
     except LepinetError as error:
