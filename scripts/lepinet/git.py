@@ -228,9 +228,15 @@ class Repository:
         listed = self._run("status", *options, "--", *paths).split(b"\0")
         return tuple(os.fsdecode(entry[3:]) for entry in listed if entry)
 
+    def tracks(self, path: str) -> bool:
+        """Whether a file is in the next commit, or in the last one."""
+        return self._try("ls-files", "--error-unmatch", "--", path).returncode == 0
+
     def ignores(self, path: str) -> bool:
         """Whether `git add --all` passes a file over, were it there."""
-        return self._try("check-ignore", "--quiet", "--no-index", "--", path).returncode == 0
+        # It takes paths and no patterns, and refuses to be told so.
+        asked = self._try("check-ignore", "--quiet", "--no-index", "--", path, also={"GIT_LITERAL_PATHSPECS": "0"})
+        return asked.returncode == 0
 
     def file_changes(self, path: str, tip: str) -> tuple[FileChange, ...]:
         """The commits of the first-parent line that changed a file, oldest first; a merge counts as its outcome."""

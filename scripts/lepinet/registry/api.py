@@ -49,6 +49,8 @@ _RIGHT_USER: Final = (
     "are SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD those of a user of this project (in its dashboard: "
     "Authentication, Users)?"
 )
+_ENDED_KEYS: Final = "Legacy API keys are disabled"
+"""The gateway's words, where a project has switched the keys of the old kind off."""
 _SHOWN: Final = 200
 
 
@@ -104,9 +106,13 @@ class Refusal:
 
     def _about_the_key(self, project: Project, said: str) -> tuple[str, str]:
         kind = "publishable" if project.user else "secret"
-        copy = f"copy the project's {kind} key again (in its dashboard: Settings, API Keys) to {project.key_setting}"
+        place = f"(in its dashboard: Settings, API Keys) to {project.key_setting}"
+        copy = f"copy the project's {kind} key again {place}"
+        new = f"copy the project's {kind} key of the new kind, sb_{kind}_…, {place}"
         if ended := project.key_ended:
             return f"the project's key expired on {ended:%Y-%m-%d}", copy
+        if _ENDED_KEYS in self.said:
+            return f"the project takes no keys of the old kind any more: {self.said}", new
         if self.code == "PGRST303":
             return f"the project's key does not count now: {said}", f"is this machine's clock right? Else {copy}"
         return f"the project does not take the key: {said}", f"{copy}; is it another project's, or was it deleted?"
@@ -141,6 +147,11 @@ def read_refusal(response: httpx.Response, project: Project) -> Refusal:
         _seconds(response.headers.get("Retry-After", "")),
         is_sign_in(response.request),
     )
+
+
+def no_json(project: Project) -> OutsideError:
+    """Something answers that calls itself JSON."""
+    return OutsideError("what came is no answer of Supabase's API", where=project.host, todo=_NO_API)
 
 
 def unreachable(error: httpx.RequestError, project: Project) -> OutsideError:

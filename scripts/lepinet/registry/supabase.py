@@ -16,7 +16,7 @@ from postgrest import SyncPostgrestClient
 
 from lepinet.deadline import within
 from lepinet.errors import LepinetError, RefusedError
-from lepinet.registry.api import Refusal, connection_refused, no_answer_in_time, read_refusal, unreachable
+from lepinet.registry.api import Refusal, connection_refused, no_answer_in_time, no_json, read_refusal, unreachable
 from lepinet.registry.project import Project
 from lepinet.registry.refusals import no_answer, unreadable
 from lepinet.registry.sign_in import SignedIn, is_sign_in, sign_in
@@ -74,8 +74,7 @@ class SupabaseTransport:
         repeats = self._timings.retries
         while True:
             try:
-                self._sign_in()
-                return within(self._timings.request, lambda: ask(self._client)).data
+                return self._asked(ask)
             except _RefusedError as error:
                 failure = _refused(error.refusal, self._project)
             except httpx.RequestError as error:
@@ -95,6 +94,16 @@ class SupabaseTransport:
         if function and maybe_done and not isinstance(failure.said, RefusedError):
             raise no_answer(function, self._project.host)
         raise failure.said
+
+    def _asked(self, ask: Callable[[SyncPostgrestClient], Any]) -> Any:
+        self._sign_in()
+        try:
+            data = within(self._timings.request, lambda: ask(self._client)).data
+        except UnicodeDecodeError:
+            raise no_json(self._project) from None
+        if isinstance(data, str):  # the client hands on as text what is no JSON
+            raise no_json(self._project)
+        return data
 
     def close(self) -> None:
         self._http.close()
