@@ -18,7 +18,7 @@ CUT = Path(__file__).parent / "openapi.json"
 _REPOSITORY = "/repos/{owner}/{repo}"
 OPERATIONS = {
     f"{_REPOSITORY}/pulls": ("get", "post"),
-    f"{_REPOSITORY}/pulls/{{pull_number}}": ("patch",),
+    f"{_REPOSITORY}/pulls/{{pull_number}}": ("get", "patch"),
     f"{_REPOSITORY}/issues": ("get", "post"),
     f"{_REPOSITORY}/issues/{{issue_number}}": ("patch",),
     f"{_REPOSITORY}/issues/{{issue_number}}/comments": ("get", "post"),

@@ -110,6 +110,7 @@ class StandIn:
         return {
             ("GET", "/pulls"): self._list_pulls,
             ("POST", "/pulls"): self._open_pull,
+            ("GET", r"/pulls/(\d+)"): self._get_pull,
             ("PATCH", r"/pulls/(\d+)"): lambda ids, _, body: self._change(self.pulls, "number", ids[0], body),
             ("GET", "/issues"): self._list_issues,
             ("POST", "/issues"): self._open_issue,
@@ -164,9 +165,14 @@ class StandIn:
         pull |= {"html_url": f"https://github.com/{self.repository}/pull/{number}", "node_id": f"PR_{number}"}
         pull["user"] = filled("simple-user", login=self.me, type="Bot")
         pull["head"] |= {"ref": branch, "sha": head, "user": filled("simple-user", login=owner or self.owner)}
+        pull["head"]["repo"]["full_name"] = f"{owner or self.owner}/{self.name}"
         pull["base"]["ref"] = base
         self.pulls.append(pull)
         return pull
+
+    def _get_pull(self, ids: list[Any], _: dict[str, str], __: Any) -> tuple[int, Any]:
+        found = next((one for one in self.pulls if one["number"] == ids[0]), None)
+        return (200, found) if found else (404, filled("basic-error", message="Not Found"))
 
     def mutate(self, body: Any) -> Any:
         """What GraphQL answers, whose schema is not in the description: the one mutation that is asked for."""
@@ -344,7 +350,7 @@ def _of(thing: Any, key: str = "issue_url") -> int:
 def _common(pull: Any, name: str) -> dict[str, Any]:
     """What the short form of a pull request has of the long one."""
     return {key: pull[key] for key in filled(name) if key in pull and key not in {"head", "base", "_links"}} | {
-        "head": filled(name)["head"] | {"ref": pull["head"]["ref"], "sha": pull["head"]["sha"]},
+        "head": filled(name)["head"] | {key: pull["head"][key] for key in ("ref", "sha", "repo")},
         "base": filled(name)["base"] | {"ref": pull["base"]["ref"]},
     }
 

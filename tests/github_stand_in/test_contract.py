@@ -11,6 +11,7 @@ from github_stand_in.contract import OPERATIONS, Operation, filled, operation
 BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("get", "pulls"): ({"state": "shut"}, None),
     ("post", "pulls"): ({}, {"title": "no base", "head": "work"}),
+    ("get", "pulls/1"): ({"state": "open"}, None),
     ("patch", "pulls/1"): ({}, {"state": "shut"}),
     ("get", "issues"): ({"direction": "up"}, None),
     ("post", "issues"): ({}, {"body": "no title"}),

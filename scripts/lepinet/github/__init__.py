@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, Self, TypeAlias
 from urllib.parse import quote
 
@@ -114,6 +115,23 @@ class GitHub:
             closed = {"state": "closed", "body": f"{_mark(key)}\n{text}\n{_PART_ENDS}\n\n{body}"}
             self._asking.send("PATCH", f"/pulls/{pull_request.number}", closed)
         self.comment(pull_request.number, key, text)
+
+    def pull_requests(self, most: int) -> tuple[PullRequest, ...]:
+        """The newest ones from branches of this repository, whatever became of them; at most so many are looked at."""
+        listed = islice(self._asking.listed("/pulls", PullRequest, {"state": "all"}), most)
+        return tuple(one for one in listed if one.head.repo and one.head.repo.full_name == self.repository)
+
+    def pull_request(self, number: int) -> PullRequest:
+        return self._asking.get(f"/pulls/{number}", PullRequest)
+
+    def checks(self, commit: str) -> tuple[CheckRun, ...]:
+        """The latest of each name, at most a hundred."""
+        return self._asking.get(f"/commits/{commit}/check-runs?per_page=100", CheckRuns).check_runs
+
+    def said(self, number: int, key: str, author: str = BOT) -> str | None:
+        """The text of the one comment of `author` with this key, as of `comment`; None where there is none."""
+        found = self._comment(number, key, author)
+        return found.body.removeprefix(_mark(key)).strip() if found else None
 
     def pull_request_of(self, owner: str, branch: str, head: str) -> PullRequest | None:
         """The open pull request of a branch, in a fork or here, that is at a commit."""

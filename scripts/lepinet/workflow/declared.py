@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lepinet.changes import standing
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError
 from lepinet.manifest.load import FILE
@@ -118,11 +117,11 @@ def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
     """Lift an emergency's pin; the version that it held, None where there was none."""
     with workspace.registry(environment) as registry:
         pinned = registry.essentials(environment).environment.pinned
-        registry.unpin(environment, reason, repository=workspace.git.first_commit())
+        registry.unpin(environment, reason)
     return pinned
 
 
 def earlier_version(workspace: Workspace, environment: str) -> str | None:
     """What a rollback returns to: active before, by the stack of activations on main; None when nothing was."""
-    activation = standing(workspace.git, "HEAD").activations.get(environment)
+    activation = workspace.standing.activations.get(environment)
     return activation.stack[-2] if activation and len(activation.stack) > 1 else None

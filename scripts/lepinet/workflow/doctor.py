@@ -13,6 +13,7 @@ from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
 from lepinet.report.needs import Need
+from lepinet.report.status import active_version
 from lepinet.workflow import github_setup as there
 from lepinet.workflow.callers import missing
 from lepinet.workflow.extras import absent
@@ -107,15 +108,8 @@ def _registry(workspace: Workspace, name: str) -> Iterator[Need]:
 def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Need:
     what = f"{name}, registry ({kind})"
     snapshot = registry.snapshot(name)
-    first = snapshot.environment.repository
-    if first != workspace.git.first_commit():
-        return Need(
-            what,
-            f"it belongs to another repository (first commit {first[:7]})",
-            "check which database this environment's settings are for",
-        )
     by = opened_by(workspace.manifest.environments[name].registry, name, workspace.settings)
-    return Need(what, f"opened by {by}; active is {snapshot.environment.active or 'no version yet'}")
+    return Need(what, f"opened by {by}; active: {active_version(snapshot)}")
 
 
 def _migrated(registry: Registry, name: str) -> Need:
