@@ -118,7 +118,9 @@ def test_a_revert_that_somebody_closed_is_not_opened_again_and_no_retry_passes_o
     (revert,) = live.there.pulls
     revert["state"] = "closed"
     said = len(live.there.statuses)
-    assert live.run(SHIP, live.scheduled()).jobs == BOTH | {"reconcile (production)": "failure"}
+    ran = live.run(SHIP, live.scheduled())
+    assert ran.jobs == BOTH | {"reconcile (production)": "failure"}
+    assert "was closed: open it again, or declare another version" in ran.summary
     again = live.dispatched("main", SHIP, environment="production", action="retry", reason="why not")
     assert live.run(SHIP, again).jobs == {"judge": "success", "reconcile (production)": "failure"}
     assert live.there.pulls == [revert]
