@@ -429,7 +429,7 @@ def stand_in() -> Iterator[StandIn]:
         thread.start()
         try:
             yield server.github
-            assert not server.github.wrong
+            assert not server.github.wrong, server.github.wrong
         finally:
             server.shutdown()
             thread.join()

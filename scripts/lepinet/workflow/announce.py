@@ -136,7 +136,9 @@ class _Announcing:
             return "main declares another version by now."
         branch = _revert_branch(activation, row)
         if before := self.github.proposed(branch):
-            return f"[This undoes it]({before.html_url})."
+            if before.is_open:
+                return f"[This undoes it]({before.html_url})."
+            return f"[What undoes it]({before.html_url}) was closed: open it again, or declare another version."
         try:
             url = propose_revert(self.workspace, self.github, commit, branch, shipped.evidence(row, self.run_url))
         except LepinetError as error:
