@@ -26,7 +26,7 @@ class Reply:
     status: int
     """0: the server hung up, or said nothing in time."""
     seconds: float
-    """From when it was due until its answer was read."""
+    """From before it was connected, where it had to be, until its answer was read."""
     body: bytes = b""
 
 
@@ -38,13 +38,15 @@ class Senders:
         self._port = urlsplit(url).port
         self._requests = [_request(photo) for photo in photos]
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self.answered = 0
+        """Photos so far, however they were answered."""
 
     async def in_turn(self, connections: int, count: int) -> list[Reply]:
         """So many photos; each connection sends the next as soon as it has its answer."""
         numbers = iter(range(count))
 
         async def send() -> list[Reply]:
-            return [await self._send(number % len(self._requests), time.perf_counter()) for number in numbers]
+            return [await self._send(number % len(self._requests)) for number in numbers]
 
         return list(itertools.chain(*await asyncio.gather(*(send() for _ in range(connections)))))
 
@@ -53,30 +55,35 @@ class Senders:
         begun = time.perf_counter()
         sent = []
         for number in range(int(rate * seconds)):
-            due = begun + number / rate
-            await asyncio.sleep(max(due - time.perf_counter(), 0))
-            sent.append(asyncio.create_task(self._send(number % len(self._requests), due)))
+            await asyncio.sleep(max(begun + number / rate - time.perf_counter(), 0))
+            sent.append(asyncio.create_task(self._send(number % len(self._requests))))
         return list(await asyncio.gather(*sent))
 
     def close(self) -> None:
         for _, writer in self._idle:
             writer.close()
 
-    async def _send(self, photo: int, due: float) -> Reply:
+    async def _send(self, photo: int) -> Reply:
+        begun = time.perf_counter()
+        status, body = await self._ask(self._requests[photo])
+        self.answered += 1
+        return Reply(photo, status, time.perf_counter() - begun, body)
+
+    async def _ask(self, request: bytes) -> tuple[int, bytes]:
         try:
             async with asyncio.timeout(_LONGEST):
                 reader, writer = (
                     self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
                 )
-                writer.write(self._requests[photo])
+                writer.write(request)
                 status, body, stays = await _answer(reader)
         except (OSError, EOFError):  # a time that is up is an OSError as well
-            return Reply(photo, 0, time.perf_counter() - due)
+            return 0, b""
         if stays:
             self._idle.append((reader, writer))
         else:
             writer.close()
-        return Reply(photo, status, time.perf_counter() - due, body)
+        return status, body
 
 
 def _request(photo: bytes) -> bytes:

@@ -155,7 +155,9 @@ class LiveModel:
                 if batch:
                     self._waiting.put(None)
                 break
-            batch.append(one)
+            # At the end of the server nobody waits any more for what is not answered in time.
+            if not one[1].done():
+                batch.append(one)
         return batch
 
     def _tell(self, what: Callable[..., object], *arguments: object) -> None:
