@@ -54,6 +54,7 @@ def test_an_activation_is_a_branch_in_the_persons_name_and_is_followed(browser: 
     assert "Requested-by: asha\n" in message
     shown = browser.get(place).text
     assert "<h1>Activate v1.1.0 in production</h1>" in shown
+    assert f'<p class="reason">{REASON}</p>' in shown
     assert "git merge --no-ff activate-production-v1.1.0" in shown
     assert f'<a href="{place}">Activate v1.1.0 in production</a>' in browser.get("/changes").text
 
@@ -65,7 +66,7 @@ def test_sent_twice_it_is_one_change(browser: Browser, desk: World) -> None:
 
 def test_a_link_fills_the_form_in(browser: Browser) -> None:
     shown = browser.get("/changes/new?kind=activate&environment=production&version=v1.1.0").text
-    assert "<option selected>production</option>" in shown
+    assert '<option value="production" selected>production, which has v1.0.0</option>' in shown
     assert 'name="version" list="version-list" value="v1.1.0"' in shown
 
 

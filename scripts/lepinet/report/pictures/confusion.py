@@ -11,9 +11,9 @@ from lepinet.report.pictures.drawing import across, frame, label
 
 _ROW, _TOP = 30, 26
 """Heights, in pixels."""
-_NAMES = 0.36
+_NAMES = 0.42
 """Share of the width that the names take."""
-_LONGEST = 22
+_LONGEST = 16
 """Characters of a name, so that it leaves room for the matrix on a phone; the table has all."""
 
 
