@@ -70,6 +70,7 @@ CALLS: Final = (
     "log_model_performance(ID, 'v1.0.0', 'monitor', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', 'proof', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', null, 1, 9)",
+    "caller_role()",
     "applied_migrations()",
     "missing_objects('{public.gone}', '{}', '{}')",
     "active_version()",

@@ -69,6 +69,7 @@ WRITES = (
     "unpin('production', 'why')",
 )
 OWNERS = (
+    "caller_role()",
     "applied_migrations()",
     "emergency_activate('v1.78.0', 'why', 'staging')",
     f"bind_environments('{'a' * 40}', '{{production,staging}}')",

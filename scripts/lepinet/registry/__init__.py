@@ -220,6 +220,11 @@ class Registry:
     def log_performance(self, log: PerformanceLog, environment: str | None = None) -> None:
         self._call("log_model_performance", environment=environment, **log.model_dump(mode="json"))
 
+    def caller_role(self) -> str:
+        """Who asks: `service_role`, or a signed-in user's `app_metadata.role`; empty where that user has none."""
+        role: str = self._call("caller_role", repository=self._repository)["role"]
+        return role
+
     def applied_migrations(self) -> frozenset[str]:
         """The versions, 14 digits each, of the migrations that this database has seen."""
         return frozenset(self._call("applied_migrations"))

@@ -20,6 +20,9 @@ from lepinet.workflow.extras import absent
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
 
+_ROLES = {"service_role", "trainer", "monitor", "admin"}
+"""Callers of a registry who may do something there."""
+
 
 def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
     """Each is looked at as it is asked for; without a models.yaml there is nothing more to look at."""
@@ -29,6 +32,7 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
         yield Need("models.yaml", error.what, "lepinet validate")
         return
     yield Need("models.yaml", f"{_many(manifest.environments, 'environment')}, {_many(manifest.versions, 'version')}")
+    yield from _dotenv(workspace)
     yield _photos(workspace)
     yield _species(workspace)
     for version in sorted({active for name in names if (active := manifest.environments[name].active)}):
@@ -53,6 +57,19 @@ def packages(workspace: Workspace) -> Iterator[Need]:
             f"{gone} is not installed" if gone else "installed",
             f"pip install 'lepinet[{extra}]'" if gone else None,
         )
+
+
+def _dotenv(workspace: Workspace) -> Iterator[Need]:
+    """Nothing where there is none."""
+    if not (workspace.root / ".env").is_file():
+        return
+    if workspace.git.tracks(".env"):
+        mend = "git rm --cached .env && echo .env >> .gitignore, and new keys: whoever has a clone has the old ones"
+        yield Need(".env", "git has it, and the keys in it", mend)
+    elif not workspace.git.ignores(".env"):
+        yield Need(".env", "git does not ignore it, and would take it along", "echo .env >> .gitignore")
+    else:
+        yield Need(".env", "ignored by git")
 
 
 def _photos(workspace: Workspace) -> Need:
@@ -98,17 +115,26 @@ def _registry(workspace: Workspace, name: str) -> Iterator[Need]:
     kind = workspace.manifest.environments[name].registry.kind
     try:
         with workspace.registry(name) as registry:
-            yield _bound(workspace, registry, name, kind)
-            yield _migrated(registry, name)
+            role = registry.caller_role()
+            yield _opened(workspace, registry, name, role)
+            if role in _ROLES:
+                yield _migrated(registry, name)
     except LepinetError as error:
         where = f"{error.where}: " if error.where else ""
         yield Need(f"{name}, registry ({kind})", f"{where}{error.what}", error.todo or "lepinet db migrate")
 
 
-def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Need:
-    what = f"{name}, registry ({kind})"
+def _opened(workspace: Workspace, registry: Registry, name: str, role: str) -> Need:
+    """What the caller may do there, and what is live as far as it may know."""
+    settings = workspace.manifest.environments[name].registry
+    what, by = f"{name}, registry ({settings.kind})", opened_by(settings, name, workspace.settings)
+    if role not in _ROLES:
+        state = f"opened by {by}, whose app_metadata.role allows nothing here: {role or 'there is none'}"
+        mend = "the project's owner sets it in the SQL editor (docs/supabase.md, Who may do what); then sign in again"
+        return Need(what, state, mend)
+    if role == "trainer":
+        return Need(what, f"opened by {by}: a trainer, who may log versions")
     snapshot = registry.snapshot(name)
-    by = opened_by(workspace.manifest.environments[name].registry, name, workspace.settings)
     return Need(what, f"opened by {by}; active: {active_version(snapshot)}")
 
 
