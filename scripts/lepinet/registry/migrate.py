@@ -162,6 +162,11 @@ def apply(connection: Connection, *, again: bool = False) -> list[Migration]:
 
 
 def _require_all(connection: Connection, *, again: bool) -> None:
+    told_by = (
+        "select where to_regproc('lepinet.missing_objects') is null or to_regproc('public.missing_objects') is null"
+    )
+    if connection.execute(told_by).rowcount:
+        raise GoneError(["schema lepinet, or a part of it"], connection.info.dbname, again=again)
     query = "select public.missing_objects(%s, %s, %s)"
     all_of_it = made()
     lists = [list(names) for names in (all_of_it.relations, all_of_it.functions, all_of_it.triggers)]
