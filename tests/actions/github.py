@@ -375,5 +375,14 @@ def _ran(legs_ran: list[tuple[str, list[dict[str, Any]]]], artifacts: Path) -> R
 
 
 def _annotation(line: dict[str, Any]) -> Annotation:
-    place = line.get("kvPairs") or {}
-    return Annotation(line["command"], line["arg"], place.get("file"), int(place["line"]) if "line" in place else None)
+    """As GitHub's runner reads it, for which the first `::` ends the place; act takes the last one for that.
+
+    `ActionCommand.TryParseV2` in https://github.com/actions/runner
+    """
+    found = re.match(r"::(\w+)(?: (.*?))?::(.*)", line["raw"], re.DOTALL)
+    assert found
+    level, told, text = found.groups()
+    place = dict(part.split("=", 1) for part in told.split(",")) if told else {}
+    for sign, written in (("\n", "%0A"), ("\r", "%0D"), ("%", "%25")):
+        text = text.replace(written, sign)
+    return Annotation(level, text.rstrip(), place.get("file"), int(place["line"]) if "line" in place else None)

@@ -169,12 +169,14 @@ def test_nothing_that_is_logged_is_run_or_read_as_markup(live: Live) -> None:
     notes = "<img src=x> @acme/everybody\n::error::forged\n\x1b[31m \u202e $(touch pwned) [x](javascript:x)"
     log(live, "v1.2.0", notes=notes)
     log(live, "v9; $(touch pwned) `touch pwned` </b>@acme/all")
+    log(live, "v1.4.0", notes=f"{notes} {'x' * 60_000}")
     ran = registered(live)
     assert ran.jobs == DONE
     assert ran.annotations == ()
     assert not list(live.folder.rglob("pwned"))
     bodies = "\n".join(pull["body"] for pull in live.there.pulls)
-    assert len(live.there.pulls) == 2, ran.log
+    assert len(live.there.pulls) == 3, ran.log
+    assert max(len(pull["body"]) for pull in live.there.pulls) < 65_536
     assert not [text for text in ("<img", "@acme", "[x](", "</b>") if text in bodies.replace("\\<", "")]
     contents = [live.there.git("show", f"{pull['head']['ref']}:models.yaml") for pull in live.there.pulls]
     assert not [sign for sign in ("\x1b", "\u202e") if sign in "".join(contents)]

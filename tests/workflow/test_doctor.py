@@ -114,6 +114,26 @@ def test_a_database_that_needs_more_migrations_or_another_binding_is_told(
         assert "lepinet db migrate" in unbound
 
 
+def test_what_somebody_dropped_is_told_until_it_is_made_anew(
+    repository: Path, settings: dict[str, str], server: EmbeddedServer, database: str
+) -> None:
+    assert run(repository, "db", "migrate", **settings).returncode == 0
+    with server.connect(database) as owner:
+        owner.execute("drop function public.release(text, uuid)")
+    gone = "recorded as applied, and not there: public.release()"
+    told = missing(repository, **settings)["production, migrations"]
+    assert told == f"{gone} | lepinet db migrate --again (docs/supabase.md)"
+    refused = run(repository, "db", "migrate", **settings)
+    assert refused.returncode == 1
+    assert gone in refused.stderr
+    assert run(repository, "db", "migrate", "--again", **settings).returncode == 0
+    assert "production, migrations" not in missing(repository, **settings)
+    with server.connect(database) as owner:
+        owner.execute("drop schema lepinet cascade")
+    assert missing(repository, **settings)["production, registry (supabase)"].endswith("| lepinet db migrate")
+    assert "lepinet db migrate --again" in run(repository, "db", "migrate", **settings).stderr
+
+
 def test_the_text_has_a_line_for_each_need(repository: Path, settings: dict[str, str]) -> None:
     assert run(repository, "db", "migrate", **settings).returncode == 0
     told = run(repository, "doctor", **settings)

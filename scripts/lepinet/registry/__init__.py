@@ -229,6 +229,13 @@ class Registry:
         """The versions, 14 digits each, of the migrations that this database has seen."""
         return frozenset(self._call("applied_migrations"))
 
+    def missing_objects(
+        self, relations: Collection[str], functions: Collection[str], triggers: Collection[str]
+    ) -> tuple[str, ...]:
+        """Those of the names that this database has not."""
+        named = {"relations": tuple(relations), "functions": tuple(functions), "triggers": tuple(triggers)}
+        return tuple(self._call("missing_objects", **named))
+
     def stored_answers(self, version_name: str, known_images_sha256: str) -> dict[str, Any] | None:
         """`details` of the last known-image test of this version on exactly these images, if there was one."""
         answers: dict[str, Any] | None = self._call(

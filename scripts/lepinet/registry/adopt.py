@@ -27,7 +27,7 @@ _MADE: Final = (
     re.compile(r"create (?:table if not exists|or replace view) public\.(\w+)"),
 )
 """What a migration makes: functions, indexes, tables and views."""
-_TABLES: Final = ("model_versions", "model_performance_logs")
+TABLES: Final = ("model_versions", "model_performance_logs")
 """The old guide's."""
 _ROLES: Final = ("anon", "authenticated", "service_role")
 _GRANTED: Final = """
@@ -141,14 +141,14 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
     """
     if state(connection) != "by hand":
         return None
-    roles = [*_ROLES, *(role for (role,) in connection.execute(_GRANTED, [list(_TABLES), list(_ROLES)]))]
+    roles = [*_ROLES, *(role for (role,) in connection.execute(_GRANTED, [list(TABLES), list(_ROLES)]))]
     before = _access(connection, roles)
     with connection.transaction(force_rollback=True):
         apply(connection)
         after = _access(connection, roles)
         found = connection.execute(f"select what, closed_by from {OPENINGS}".encode())  # noqa: S608 -- as above
         openings = tuple(Opening(*row) for row in found)
-    tables = [table for table in _TABLES if (table, _ROLES[0]) in before]
+    tables = [table for table in TABLES if (table, _ROLES[0]) in before]
     rows = {table: _count(connection, table) for table in tables}
     return Adoption(rows, before, {place: after[place] for place in before}, openings)
 
@@ -156,9 +156,9 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
 def _access(connection: Connection, roles: list[str]) -> dict[tuple[str, str], str]:
     found = {
         (table, role): _in_words(columns, writes, policies)
-        for role, table, columns, writes, policies in connection.execute(_ACCESS, [list(_TABLES), roles])
+        for role, table, columns, writes, policies in connection.execute(_ACCESS, [list(TABLES), roles])
     }
-    return {place: found[place] for table in _TABLES for role in roles if (place := (table, role)) in found}
+    return {place: found[place] for table in TABLES for role in roles if (place := (table, role)) in found}
 
 
 def _in_words(columns: list[str] | None, writes: list[str], policies: list[str] | None) -> str:
