@@ -11,6 +11,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from lepinet.errors import LepinetError
+from lepinet.manifest.command import register_command
 from lepinet.registry import Registry
 from lepinet.registry.records import PastDeployment, VersionRow
 from lepinet.report.status import EnvironmentStatus, KnownVersion
@@ -64,6 +65,7 @@ def versions(workspace: Workspace, environment: str | None) -> tuple[KnownVersio
         with workspace.registry(name) as registry:
             rows = sorted(registry.versions(), key=_age)
         for row in rows:
+            waits = not workspace.ever_declared.has(row.version_name, row.file_path, row.revision)
             logged = KnownVersion(
                 row.version_name,
                 in_manifest=False,
@@ -74,6 +76,7 @@ def versions(workspace: Workspace, environment: str | None) -> tuple[KnownVersio
                 created_at=row.created_at,
                 notes=row.notes,
                 active_in=(),
+                register=_register_command(row) if waits else None,
             )
             found[row.version_name] = _completed(found.get(row.version_name, logged), logged)
     return tuple(found.values())
@@ -112,6 +115,18 @@ def _deployments(
     while page := registry.history(environment, version_name=version, before=before):
         yield from page
         before = page[-1].id
+
+
+def _register_command(row: VersionRow) -> str:
+    return register_command(
+        row.version_name,
+        row.file_path,
+        revision=row.revision,
+        training_image_count=row.training_image_count,
+        accuracy_score=row.accuracy_score,
+        notes=row.notes,
+        links=row.links,
+    )
 
 
 def _age(row: VersionRow) -> tuple[bool, datetime, str]:
