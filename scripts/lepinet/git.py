@@ -120,6 +120,14 @@ class Repository:
             self._text("log", "-1", "--encoding=UTF-8", _COMMIT_FORMAT, self.resolve(ref), "--").rstrip("\n")
         )
 
+    def commits(self, ids: Iterable[str]) -> Mapping[str, Commit]:
+        """As `commit`, of all that are known here, by their ids."""
+        wanted = [each for each in dict.fromkeys(ids) if re.fullmatch("[0-9a-f]{40}", each)]
+        options = ["--no-walk=unsorted", "--ignore-missing", "--stdin", "--encoding=UTF-8", _COMMIT_FORMAT]
+        told = self._run("log", *options, given="".join(f"{each}\n" for each in wanted).encode())
+        found = map(_commit, told.decode("utf-8", "replace").splitlines())
+        return {one.id: one for one in found} if wanted else {}
+
     def message(self, ref: str) -> str:
         """All that a commit says of itself; of a merge that says no more than that it is one, what it merged says."""
         text = self._text("log", "-1", "--encoding=UTF-8", "--format=%B", self.resolve(ref), "--").strip()
@@ -279,6 +287,11 @@ class Repository:
         answer = self._try("rev-parse", "--verify", "--quiet", f"{self.resolve(commit)}:{path}")
         return answer.stdout.decode().strip() or None
 
+    def content(self, commit: str, path: str) -> bytes | None:
+        """What is in a file at a commit; None when it is not there."""
+        blob = self.object_id(commit, path)
+        return self.blobs([blob])[blob] if blob else None
+
     def origin(self) -> str | None:
         """Where origin is, as its URL was given; None when there is none."""
         return self._try("config", "--get", "remote.origin.url").stdout.decode("utf-8", "replace").strip() or None
@@ -287,25 +300,33 @@ class Repository:
         """The id of all that is in a commit."""
         return self._text("rev-parse", "--verify", f"{self.resolve(commit)}^{{tree}}").strip()
 
-    def commit_on(self, parent: str, path: str, content: bytes, folders: Sequence[str], message: str) -> str:
+    def commit_on(
+        self, parent: str, files: Mapping[str, bytes | None], message: str, *, folders: Sequence[str] = ()
+    ) -> str:
         """A commit on top of `parent`, in no branch; working tree and index stay as they are.
 
         Args:
             parent: a commit.
-            path: of the file that gets `content`.
-            content: of that file.
-            folders: that are taken from the working tree.
+            files: what is in them then, by path; None takes one away.
             message: with the subject in its first line.
+            folders: that are taken from the working tree.
         """
+        entries = b"".join(self._entry(path, content) for path, content in files.items())
         with TemporaryDirectory(prefix="lepinet-") as scratch:
             apart = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
             self._run("read-tree", self.resolve(parent), also=apart)
             if folders:
                 self._run("add", "--", *folders, also=apart)
-            blob = self._run("hash-object", "-w", "--stdin", given=content).decode().strip()
-            self._run("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", also=apart)
+            self._run("update-index", "-z", "--index-info", given=entries, also=apart)
             tree = self._run("write-tree", also=apart).decode().strip()
         return self._commit_tree(tree, parent, message)
+
+    def _entry(self, path: str, content: bytes | None) -> bytes:
+        """A line of an index."""
+        blob = (
+            self._run("hash-object", "-w", "--stdin", given=content).decode().strip() if content is not None else None
+        )
+        return f"{'100644' if blob else '0'} {blob or '0' * 40}\t".encode() + os.fsencode(path) + b"\0"
 
     def revert_on(self, parent: str, commit: str, message: str) -> str | None:
         """A commit on top of `parent` that undoes one of those below it; None where later ones stand in the way."""
@@ -345,6 +366,27 @@ class Repository:
         self._run("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", f"+{ref}:{_REMOTE}{name}")
         return self.resolve(f"{_REMOTE}{name}")
 
+    def brought_by(self, commit: str, tip: str) -> str | None:
+        """The commit of a first-parent line with which another one came to it; None where it has not come."""
+        if not _is_ref(commit) or self._try("merge-base", "--is-ancestor", commit, self.resolve(tip)).returncode:
+            return None
+        if self.on_first_parent_line(commit, tip):
+            return self.resolve(commit)
+        later = ("rev-list", "--first-parent", "--reverse", self.resolve(tip), f"^{self.resolve(commit)}", "--")
+        return self._text(*later).split()[0]
+
+    def merged_lately(self, tip: str, most: int) -> tuple[str, ...]:
+        """What the newest commits of a first-parent line brought: of a merge what it merged, else the commit itself."""
+        told = self._text("log", "--first-parent", f"--max-count={most}", "--format=%H %P", self.resolve(tip), "--")
+        lines = [line.split() for line in told.splitlines()]
+        return tuple(line[2] if len(line) > 2 else line[0] for line in lines)
+
+    def branches(self) -> Mapping[str, str]:
+        """Tips of the branches of this repository by their names, newest first."""
+        fields = "--format=%(refname:lstrip=2) %(objectname)"
+        told = self._text("for-each-ref", "--sort=-committerdate", fields, "refs/heads")
+        return dict(line.rsplit(" ", 1) for line in told.splitlines())
+
     def messages_beyond(self, tip: str, base: str) -> tuple[str, ...]:
         """What the commits say that `tip` has and `base` has not."""
         told = self._text(
@@ -352,10 +394,23 @@ class Repository:
         )
         return tuple(message.strip() for message in told.split("\0")[:-1])
 
+    def check_out(self, commit: str, folder: Path) -> Repository:
+        """A commit in a working tree of its own beside this one, at a folder that is not there yet."""
+        self._run("worktree", "add", "--quiet", "--detach", str(folder), self.resolve(commit))
+        return Repository(folder, self.timings)
+
+    def leave(self, folder: Path) -> None:
+        """Take away a working tree that `check_out` has made."""
+        self._run("worktree", "remove", "--force", str(folder))
+
     def push(self, commit: str, branch: str, seen: str | None) -> None:
         """Make a commit the tip of a branch of origin, which is at `seen` still; None: there is none yet."""
         ref = f"refs/heads/{branch}"
         self._run("push", "--quiet", f"--force-with-lease={ref}:{seen or ''}", "origin", f"{commit}:{ref}")
+
+    def set_branch(self, branch: str, commit: str) -> None:
+        """Make a commit the tip of a branch of this repository; one that somebody has checked out stays as it is."""
+        self._run("branch", "--quiet", "--no-track", "--force", branch, commit)
 
     def _commit_tree(self, tree: str, parent: str, message: str) -> str:
         known = self._try("var", "GIT_COMMITTER_IDENT").returncode == 0

@@ -17,6 +17,8 @@ _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)", re.ASCII
 _QUOTED = re.compile(r"""(["'])(.*?)\1\s*(?:#.*)?""")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _COLAB_SECONDS = 10
+_OPENING = ("SUPABASE_SERVICE_KEY", "SUPABASE_USER_")
+"""How the names of settings begin that open a Supabase project."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,21 @@ class Settings:
             name: such as `DATABASE_URL`.
             environment: one of `models.yaml`; `DATABASE_URL_PRODUCTION` then goes before `DATABASE_URL`.
         """
-        own = f"{name}_{environment.upper().replace('-', '_')}" if environment else name
+        own = _own(name, environment) if environment else name
         return self._find(own) or (self._find(name) if own != name else None)
+
+    def as_user(self, tokens: Mapping[str, str]) -> Settings:
+        """The same for somebody who has signed in, without what opens more than that user may read.
+
+        Args:
+            tokens: the user's, by environment.
+        """
+        own = {_own("SUPABASE_USER_TOKEN", environment): token for environment, token in tokens.items()}
+        kept, dotenv = (
+            {name: value for name, value in values.items() if not name.startswith(_OPENING)}
+            for values in (self.environ, self.dotenv)
+        )
+        return Settings({**kept, **own}, dotenv)
 
     @property
     def home(self) -> Path:
@@ -69,6 +84,10 @@ class Settings:
             if found := values.get(name, "").strip():
                 return found
         return self.colab(name) if self.colab else None
+
+
+def _own(name: str, environment: str) -> str:
+    return f"{name}_{environment.upper().replace('-', '_')}"
 
 
 def read_settings(folder: Path | None = None) -> Settings:

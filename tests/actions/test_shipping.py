@@ -129,7 +129,6 @@ def test_the_clock_finishes_what_a_killed_run_has_left(live: Live) -> None:
     before = registry.snapshot("production").environment
     registry.claim(
         "production",
-        repository=before.repository,
         generation=(before.generation or 0) + 1,
         commit=pushed.sha,
         seen_commit=before.commit,

@@ -9,11 +9,13 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Browser, Page
 
-from browser.looking import Scheme, Visit, chromium
+from browser.looking import Scheme, Visit
+from dashboard.world import World, make_world
+from fixtures.chromium import chromium
 
 
 class PageAt(Protocol):
-    """An empty page in a window of its own, with nobody's cookies."""
+    """An empty page in a window of its own, with nobody's cookies, of somebody in Colombo."""
 
     def __call__(self, width: int, *, javascript: bool = True, scheme: Scheme = "light") -> Page: ...
 
@@ -33,7 +35,11 @@ def page_at(browser: Browser) -> Iterator[PageAt]:
 
         def opened(width: int, *, javascript: bool = True, scheme: Scheme = "light") -> Page:
             context = browser.new_context(
-                viewport={"width": width, "height": 900}, java_script_enabled=javascript, color_scheme=scheme
+                viewport={"width": width, "height": 900},
+                java_script_enabled=javascript,
+                color_scheme=scheme,
+                locale="en-GB",
+                timezone_id="Asia/Colombo",
             )
             until_the_end.callback(context.close)
             page = context.new_page()
@@ -42,3 +48,31 @@ def page_at(browser: Browser) -> Iterator[PageAt]:
 
         yield opened
     assert not visit.complaints, "\n".join(visit.complaints)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """On this machine alone."""
+    with make_world(tmp_path_factory.mktemp("dashboard")) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def here(world: World) -> Iterator[str]:
+    """The URL of a dashboard that only this machine reaches."""
+    with world.dashboard() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """With a Supabase project and its users."""
+    with make_world(tmp_path_factory.mktemp("hosted"), hosted=True) as world:
+        yield world
+
+
+@pytest.fixture
+def door(hosted: World) -> Iterator[str]:
+    """The URL of a dashboard that asks who is there, and that nobody has tried yet."""
+    with hosted.dashboard() as url:
+        yield url

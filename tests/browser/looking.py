@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
-from playwright.sync_api import Error as BrowserError
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
+
+from fixtures.chromium import HERE
 
 Scheme: TypeAlias = Literal["light", "dark"]
 WIDTHS = (360, 768, 1440)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-MISSING = "the tests of pages need Chromium: apt-get install chromium, or .venv/bin/playwright install chromium"
 
-_HERE = {"127.0.0.1", "localhost"}
-_NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, " + ", ".join(f"EXCLUDE {name}" for name in sorted(_HERE))
 _WCAG_22_AA = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
     "rules": {"target-size": {"enabled": True}},
@@ -28,45 +22,42 @@ _WCAG_22_AA = {
 _MOST_STOPS = 2000
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """The browser of this machine, which reaches this machine alone.
-
-    Raises:
-        AssertionError: there is none.
-    """
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[_NO_NETWORK])
-        except BrowserError as error:
-            if "Executable doesn't exist" not in str(error):
-                raise
-            raise AssertionError(MISSING) from None
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
-@dataclass
 class Visit:
     """What went wrong while pages were open; `page_at` asks at the end."""
 
-    complaints: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._heard: list[tuple[str, str]] = []
+        """What was said, and the address that it is about."""
+        self._refused: set[str] = set()
+        """Pages that were asked for, and whose answer is a page that says no: a browser makes that an error."""
+
+    @property
+    def complaints(self) -> list[str]:
+        refusals = {("console: Failed to load resource", address) for address in self._refused}
+        return [
+            f"{said} ({address})"
+            for said, address in self._heard
+            if (said.partition(": the server")[0], address) not in refusals
+        ]
 
     def watch(self, page: Page) -> None:
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.complaints.append(f"error of a script: {error}"))
-        page.on("request", self._asked)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self._heard.append((f"error of a script: {error}", page.url)))
+        page.on("request", self._see_where)
+        page.on("response", self._see_answer)
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.complaints.append(f"console: {message.text} ({message.location['url']})")
+            self._heard.append((f"console: {message.text}", message.location["url"]))
 
-    def _asked(self, request: Request) -> None:
+    def _see_where(self, request: Request) -> None:
         where = urlsplit(request.url)
-        if where.scheme not in {"file", "data", "blob"} and where.hostname not in _HERE:
-            self.complaints.append(f"network: {request.url}")
+        if where.scheme not in {"file", "data", "blob"} and where.hostname not in HERE:
+            self._heard.append(("network", request.url))
+
+    def _see_answer(self, response: Response) -> None:
+        if response.request.is_navigation_request() and 400 <= response.status < 500:
+            self._refused.add(response.url)
 
 
 def no_violations(page: Page) -> None:

@@ -58,6 +58,6 @@ def test_whatever_goes_wrong_or_leaves_the_machine_is_a_complaint(browser: Brows
         page.evaluate("setTimeout(() => { throw new Error('a moth') })")
         page.wait_for_load_state("networkidle")
     told = "\n".join(visit.complaints)
-    assert "network: https://elsewhere.example/pixel.gif" in told
+    assert "network (https://elsewhere.example/pixel.gif)" in told
     assert "error of a script: a moth" in told
     assert "console: Failed to load resource" in told

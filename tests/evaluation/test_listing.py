@@ -1,4 +1,4 @@
-"""Lines added to metadata.csv: nobody's own are touched, and the new ones look like them."""
+"""Lines of metadata.csv added, changed, taken out: nobody else's are touched, and the new ones look like them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lepinet.errors import RefusedError
 from lepinet.evaluation.cases import read_known_images
-from lepinet.evaluation.listing import NEW, with_photos
+from lepinet.evaluation.listing import NEW, relabelled, with_photos, without_photo
 
 CROW = {"file_name": "crow.jpg", "species_id": "002", "species_name": "Common Crow"}
 
@@ -68,3 +68,48 @@ def test_the_list_is_one_that_lepinet_reads(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_bytes(with_photos(NEW, [CROW | {"file_name": 'it\'s "a", b.jpg'}]))
     (image,) = read_known_images(tmp_path).images
     assert (image.file_name, image.expected_id, image.expected_name) == ('it\'s "a", b.jpg', "002", "Common Crow")
+
+
+QUOTED = (
+    b'\xef\xbb\xbfby,file_name,species_id\r\n"A, sha","crow.jpg","001"\r\n\r\nBen,b.jpg,001\r\nc,"two\r\nlines.jpg",001'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("crow.jpg", b'"A, sha","crow.jpg","001"', b'"A, sha","crow.jpg","002"'),
+        ("b.jpg", b"Ben,b.jpg,001", b"Ben,b.jpg,002"),
+        ("two\r\nlines.jpg", b'"two\r\nlines.jpg",001', b'"two\r\nlines.jpg",002\r\n'),
+    ],
+)
+def test_another_label_changes_one_line_alone(name: str, before: bytes, after: bytes) -> None:
+    assert relabelled(QUOTED, name, "002", "Common Crow") == QUOTED.replace(before, after)
+
+
+def test_old_columns_get_the_new_name_too() -> None:
+    old = b"image_path,expected_species_id,expected_name\na.jpg,001,Blue Tiger\nb.jpg,001,Blue Tiger\n"
+    assert relabelled(old, "a.jpg", "002", "Common Crow") == old.replace(
+        b"a.jpg,001,Blue Tiger", b"a.jpg,002,Common Crow"
+    )
+
+
+def test_a_photo_that_is_taken_out_leaves_the_other_lines() -> None:
+    assert without_photo(QUOTED, "b.jpg") == QUOTED.replace(b"Ben,b.jpg,001\r\n", b"")
+    assert without_photo(without_photo(QUOTED, "crow.jpg"), "b.jpg").startswith(
+        b"\xef\xbb\xbfby,file_name,species_id\r\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["file_name", "by", "001", "", "nobody.jpg"])
+def test_a_photo_that_is_not_listed_is_refused(name: str) -> None:
+    with pytest.raises(RefusedError, match="not in the list"):
+        without_photo(QUOTED, name)
+
+
+@given(st.lists(names.map(str.strip).filter(bool), min_size=1, max_size=5, unique=True), st.data())
+def test_what_is_taken_out_is_what_was_added(listed: list[str], data: st.DataObject) -> None:
+    before = with_photos(NEW, [CROW | {"file_name": name} for name in listed])
+    place = data.draw(st.integers(0, len(listed) - 1))
+    left = [name for name in listed if name != listed[place]]
+    assert without_photo(before, listed[place]) == with_photos(NEW, [CROW | {"file_name": name} for name in left])

@@ -23,13 +23,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from github_stand_in.contract import filled, operation
+from github_stand_in.releases import Releases
 from github_stand_in.settings import Settings
 
 TOKEN = "ghs_canary0123456789canary0123456789abcd"  # noqa: S105 -- of the stand-in, to be looked for where it must not be
 ME = "github-actions[bot]"
 _NUMBERED = "/repositories/1296269"
 _RIGHTS = (
-    (r"/git/", "contents"),
+    (r"/git/|/releases", "contents"),
     (r"/pulls|/commits/[^/]+/pulls|/issues/\d+/comments|/issues/comments/", "pull-requests"),
     (r"/issues", "issues"),
     (r"/deployments", "deployments"),
@@ -63,6 +64,7 @@ class StandIn:
     deployments: list[Any] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
+    releases: Releases = field(default_factory=Releases)
     checks: list[Any] = field(default_factory=list)
     dispatches: list[tuple[str, str]] = field(default_factory=list)
     """Workflows that were started by hand, each with its branch."""
@@ -106,6 +108,7 @@ class StandIn:
         return {
             ("GET", "/pulls"): self._list_pulls,
             ("POST", "/pulls"): self._open_pull,
+            ("GET", r"/pulls/(\d+)"): self._get_pull,
             ("PATCH", r"/pulls/(\d+)"): lambda ids, _, body: self._change(self.pulls, "number", ids[0], body),
             ("GET", "/issues"): self._list_issues,
             ("POST", "/issues"): self._open_issue,
@@ -118,12 +121,14 @@ class StandIn:
             ("GET", r"/deployments/(\d+)/statuses"): lambda ids, *_: (200, self._statuses(ids[0])),
             ("POST", r"/deployments/(\d+)/statuses"): self._set_status,
             **self.settings.acts(),
+            **self.releases.acts(),
             ("GET", r"/commits/(\w+)/pulls"): self._pulls_of_commit,
             ("GET", r"/commits/(\w+)/check-runs"): self._list_checks,
             ("POST", "/check-runs"): self._check,
             ("POST", "/git/blobs"): self._blob,
             ("POST", "/git/trees"): self._tree,
             ("POST", "/git/commits"): self._commit,
+            ("GET", "/git/ref/(.+)"): self._ref,
             ("POST", "/git/refs"): self._make_ref,
             ("PATCH", "/git/refs/(.+)"): self._move_ref,
             ("POST", r"/actions/workflows/([\w.-]+)/dispatches"): self._dispatch,
@@ -158,9 +163,14 @@ class StandIn:
         pull |= {"html_url": f"https://github.com/{self.repository}/pull/{number}", "node_id": f"PR_{number}"}
         pull["user"] = filled("simple-user", login=self.me, type="Bot")
         pull["head"] |= {"ref": branch, "sha": head, "user": filled("simple-user", login=owner or self.owner)}
+        pull["head"]["repo"]["full_name"] = f"{owner or self.owner}/{self.name}"
         pull["base"]["ref"] = base
         self.pulls.append(pull)
         return pull
+
+    def _get_pull(self, ids: list[Any], _: dict[str, str], __: Any) -> tuple[int, Any]:
+        found = next((one for one in self.pulls if one["number"] == ids[0]), None)
+        return (200, found) if found else (404, filled("basic-error", message="Not Found"))
 
     def mutate(self, body: Any) -> Any:
         """What GraphQL answers, whose schema is not in the description: the one mutation that is asked for."""
@@ -241,6 +251,13 @@ class StandIn:
         parents = [part for parent in body["parents"] for part in ("-p", parent)]
         commit = self.git("commit-tree", body["tree"], *parents, given=body["message"].encode())
         return 201, filled("git-commit", sha=commit, message=body["message"])
+
+    def _ref(self, ids: list[Any], _: dict[str, str], __: Any) -> tuple[int, Any]:
+        ref = f"refs/{ids[0]}"
+        commit = self.git("for-each-ref", "--format=%(objectname)", ref)
+        if not commit:
+            return 404, filled("basic-error", message="Not Found")
+        return 200, filled("git-ref", ref=ref, object={"type": "commit", "sha": commit, "url": f"{self.url}/commit"})
 
     def _make_ref(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
         assert body["ref"].startswith("refs/heads/")
@@ -331,7 +348,7 @@ def _of(thing: Any, key: str = "issue_url") -> int:
 def _common(pull: Any, name: str) -> dict[str, Any]:
     """What the short form of a pull request has of the long one."""
     return {key: pull[key] for key in filled(name) if key in pull and key not in {"head", "base", "_links"}} | {
-        "head": filled(name)["head"] | {"ref": pull["head"]["ref"], "sha": pull["head"]["sha"]},
+        "head": filled(name)["head"] | {key: pull["head"][key] for key in ("ref", "sha", "repo")},
         "base": filled(name)["base"] | {"ref": pull["base"]["ref"]},
     }
 
@@ -350,7 +367,9 @@ class _Handler(BaseHTTPRequestHandler):
         github = self.server.github
         split = urlsplit(self.path.replace(_NUMBERED, f"/repos/{github.owner}/{github.name}"))
         length = int(self.headers.get("content-length", 0))
-        body = json.loads(self.rfile.read(length)) if length else None
+        content = self.rfile.read(length)
+        is_file = self.headers.get("content-type") == "application/octet-stream"
+        body = content if is_file else json.loads(content) if length else None
         github.requests.append(f"{self.command} {split.path}")
         failure = github.failures.pop(0) if github.failures else None
         if failure is None or failure.after:

@@ -53,6 +53,25 @@ def test_a_closed_pull_request_is_not_the_one(github: GitHub, there: StandIn) ->
     assert opened(github) != first
 
 
+def test_a_forks_pull_request_is_not_among_those_of_the_repository(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    there.open("main", COMMIT, title="A stranger's", body=None, owner="mallory")
+    assert [one.number for one in github.pull_requests(100)] == [number]
+    assert github.pull_requests(1) == ()
+    assert github.pull_request(number).head.ref == "activate-v1.1.0"
+
+
+def test_checks_and_the_comment_are_read_as_they_were_written(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    there.say(number, "<!-- lepinet:check -->\nForged", who="mallory")
+    assert github.said(number, "check") is None
+    github.comment(number, "check", "### Hold")
+    github.check_run("lepinet verdict", COMMIT, "neutral", "undecided", "why")
+    assert github.said(number, "check") == "### Hold"
+    (check,) = github.checks(COMMIT)
+    assert (check.name, check.status, check.conclusion) == ("lepinet verdict", "completed", "neutral")
+
+
 def test_auto_merge_is_armed_once(github: GitHub, there: StandIn) -> None:
     opened(github)
     for _ in range(2):

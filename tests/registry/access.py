@@ -43,7 +43,9 @@ _WORLD: Final = """
       values ('v1.0.0', 'm', 'r'), ('v2.0.0', 'm', 's');
     select public.emergency_activate('v1.0.0', 'first', 'production');
     select public.record_step(gen_random_uuid(), d.id, 'move', 'it') from public.model_deployments d;
-    select public.log_model_performance(gen_random_uuid(), 'v1.0.0', 'proof', 1, 9);
+    select public.log_model_performance(gen_random_uuid(), 'v1.0.0', kind, 1, 9, 'production', details =>
+        '{"known_images_sha256": "d", "answers": [{"expected_id": "001"}]}')
+      from unnest(array['known-images', 'monitor', 'proof']) kind;
 """
 _INSERTS: Final = {
     "active_model": "(environment) values ('production')",
@@ -56,6 +58,7 @@ _INSERTS: Final = {
 }
 CALLS: Final = (
     "registry_snapshot('production')",
+    "registry_essentials('production')",
     "list_model_versions()",
     "deployment_history()",
     "log_model_version('v3.0.0', 'm')",
@@ -65,6 +68,10 @@ CALLS: Final = (
     "applied_migrations()",
     "active_version()",
     "stored_answers('v1.0.0', 'd')",
+    "model_version_page()",
+    "performance_history('v1.0.0')",
+    "monitored_accuracy('production')",
+    "species_recall()",
     "tested_answers('v1.0.0', 'production')",
     "claim('staging', 'a', 1, repeat('c', 40), null, ID, 'me', 9, 'v1.0.0')",
     "renew('production', ID, 9)",
@@ -96,7 +103,7 @@ The callers, by the key and the user that a request comes with:
 
 It is the same in projects of every age, whatever they grant on new tables and functions by default.
 """
-_NO, _TOLD, _YES = "no", "refused, with what to do instead", "yes"
+_NO, _TOLD, _YES, _EMPTY = "no", "refused, with what to do instead", "yes", "sees nothing"
 
 
 def prepare(owner: Rows, *, old_defaults: bool) -> None:
@@ -118,16 +125,17 @@ def page(owner: Rows) -> str:
     return _HEAD + "".join(f"\n## {title}\n\n{_table(of, lines)}" for title, of, lines in sections)
 
 
-def attempt(owner: Rows, caller: str, statement: str) -> tuple[str, int]:
-    """How a statement ends, by its SQLSTATE, and on how many rows; nothing of it stays."""
+def attempt(owner: Rows, caller: str, statement: str) -> tuple[str, Sequence[Sequence[Any]]]:
+    """How a statement ends, by its SQLSTATE, and what it answers; nothing of it stays."""
     role, token = CALLERS[caller]
     with owner.transaction(force_rollback=True):
         owner.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps(token)])
         owner.execute(f"set local role {role}".encode())
         try:
-            return "00000", owner.execute(statement.encode()).rowcount
+            cursor = owner.execute(statement.encode())
         except psycopg.Error as error:
-            return error.sqlstate or "", 0
+            return error.sqlstate or "", ()
+        return "00000", cursor.fetchall() if cursor.description else ()
 
 
 def relations(owner: Rows) -> dict[str, list[str]]:
@@ -151,7 +159,7 @@ def _reading(owner: Rows) -> Iterator[tuple[str, Sequence[str]]]:
 
         def seen(caller: str, column: str, name: str = name, words: Mapping[int, str] = words) -> str:
             state, rows = attempt(owner, caller, f"select {column} from public.{name}")  # noqa: S608 -- its own names
-            return words[rows] if state == "00000" else _NO
+            return words[len(rows)] if state == "00000" else _NO
 
         yield from _grouped(name, columns, seen)
 
@@ -176,12 +184,19 @@ def _writing(owner: Rows) -> Iterator[tuple[str, Sequence[str]]]:
 
 def _calling(owner: Rows) -> Iterator[tuple[str, Sequence[str]]]:
     """Let in or not; what the rules then say of the call is another matter."""
+    reading = {name for (name,) in owner.execute("select proname from pg_proc where provolatile = 's'")}
     for call in CALLS:
         cells = []
         for caller in CALLERS:
-            state, _ = attempt(owner, caller, f"select public.{call.replace('ID', 'gen_random_uuid()')}")
-            cells.append(_NO if state in {"42501", "PT403"} else _YES)
+            state, rows = attempt(owner, caller, f"select public.{call.replace('ID', 'gen_random_uuid()')}")
+            seen = _EMPTY if call.partition("(")[0] in reading and not any(_tells(row[0]) for row in rows) else _YES
+            cells.append(_NO if state in {"42501", "PT403"} else seen)
         yield f"`{call.replace('ID', 'id')}`", cells
+
+
+def _tells(answer: Any) -> bool:
+    """Whether there is anything in an answer."""
+    return any(map(_tells, answer.values())) if isinstance(answer, dict) else bool(answer)
 
 
 def _grouped(

@@ -271,7 +271,6 @@ def begin(registry: Registry, claimant: UUID) -> UUID:
     registry.log_version("v1.0.0", "models/v1.0.0", revision="r")
     registry.claim(
         "production",
-        repository="a" * 40,
         generation=1,
         commit="c" * 40,
         seen_commit=None,
@@ -295,7 +294,7 @@ def test_a_database_that_is_restarted_amid_a_flip_has_flipped_once(
         ) as transport,
         ThreadPoolExecutor(1) as pool,
     ):
-        registry = Registry(transport)
+        registry = Registry(transport, "a" * 40)
         claimant = uuid4()
         deployment = begin(registry, claimant)
         with suppress(psycopg.OperationalError), own_server.connect() as owner, owner.transaction():

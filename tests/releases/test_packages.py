@@ -19,9 +19,11 @@ ROOT = TESTS.parent
 NEEDED = {
     "lepinet/py.typed",
     "lepinet/__init__.pyi",
+    "lepinet/registry/adopt.sql",
     "lepinet/registry/shim.sql",
     "lepinet/report/templates/page.html",
-    "lepinet/report/templates/style.css",
+    "lepinet/report/static/dark.css",
+    "lepinet/report/static/style.css",
     "lepinet/workflow/github/pr.yml",
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from lepinet.evaluation.results import CalibrationBin
 from lepinet.report.escape import for_terminal
-from lepinet.report.pictures import SpeciesRow, calibration, difference, species
+from lepinet.report.pictures import MeasuredRun, SpeciesRow, calibration, difference, over_time, species
 from report.hostile import NAMES
 
 SHARES = st.floats(0, 1)
@@ -126,3 +128,32 @@ def test_a_name_is_text_in_every_picture(name: str) -> None:
     for picture in (difference(name, 0, (-0.1, 0.1), 0.02), dots, calibration([BIN], name)):
         assert for_terminal(name) in (next(iter(drawn(picture))).text or "")
     assert for_terminal(name, 30) in words(dots)
+
+
+RUNS = st.lists(
+    st.builds(
+        MeasuredRun,
+        at=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 -- theirs
+        version=st.sampled_from(["v1.0.0", "v1.1.0", *NAMES]),
+        right=st.integers(0, 12),
+        images=st.integers(12, 100),
+    ),
+    min_size=1,
+).map(lambda runs: sorted(runs, key=lambda run: run.at))
+
+
+@given(RUNS, st.none() | SHARES)
+def test_runs_stand_in_their_time_and_each_dot_within_what_its_photos_leave_possible(
+    runs: list[MeasuredRun], floor: float | None
+) -> None:
+    picture = over_time(runs, floor, "right")
+    dots, bars = list(marks(picture, "new")), list(marks(picture, "spread"))
+    assert len(dots) == len(bars) == len(runs)
+    across = [place(dot, "cx") for dot in dots]
+    assert across == sorted(across)
+    assert 0 <= across[0] <= across[-1] <= 100
+    for dot, bar in zip(dots, bars, strict=True):
+        assert 0 <= place(bar, "y2") <= place(dot, "cy") <= place(bar, "y1") <= 100
+    assert len(list(marks(picture, "limit"))) == (floor is not None)
+    changes = sum(before.version != run.version for before, run in pairwise(runs))
+    assert len(list(marks(picture, "zero"))) == changes

@@ -67,7 +67,7 @@ class Project:
         claims = {"iss": "supabase", "ref": REFERENCE, "role": role, "iat": begun, "exp": begun + 10 * _YEAR}
         return tokens.sign(claims, self.secret)
 
-    def user_token(self, user: User, *, seconds: int = 3600) -> str:
+    def user_token(self, user: User, *, seconds: int = 3600, session: str = "") -> str:
         """What a signed-in user's requests carry."""
         now = int(self.clock())
         claims = {
@@ -76,6 +76,7 @@ class Project:
             "role": "authenticated",
             "sub": str(user.id),
             "email": user.email,
+            "session_id": session,
             "app_metadata": dict(user.app_metadata),
             "user_metadata": dict(user.user_metadata),
             "iat": now,

@@ -179,3 +179,14 @@ def lay(folder: Path, registry: str = "embedded") -> Desk:
     desk.set_active("staging", "v1.1.0")
     desk.commit("Try v1.1.0 in staging")
     return desk
+
+
+def put_on_github(desk: Desk) -> Path:
+    """Give the clone an origin that git takes for one on GitHub; the bare repository that it is."""
+    origin = desk.folder.parent / "origin.git"
+    url = "https://github.com/acme/butterflies.git"
+    desk.git("clone", "--quiet", "--bare", ".", str(origin))
+    desk.git("config", f"url.{origin}.insteadOf", url)
+    desk.git("remote", "add", "origin", url)
+    desk.git("fetch", "--quiet", "origin")
+    return origin

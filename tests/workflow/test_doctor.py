@@ -119,9 +119,8 @@ def test_the_text_has_a_line_for_each_need(repository: Path, settings: dict[str,
     assert told.returncode == 1
     assert "done     models.yaml: 1 environment, 0 versions\n" in told.stdout
     assert "missing  known images: there are none\n         put photos whose species is certain" in told.stdout
-    assert (
-        "done     production, registry (supabase): opened by the secret key; active is no version yet\n" in told.stdout
-    )
+    opened = "opened by the secret key; active: nothing is live yet\n"
+    assert f"done     production, registry (supabase): {opened}" in told.stdout
     assert "done     production, migrations: current\n" in told.stdout
 
 

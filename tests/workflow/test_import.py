@@ -164,7 +164,9 @@ def test_the_whole_way_from_tables_by_hand_to_a_deployment(team: Team) -> None:
     team.lepinet("import", "--registry", "postgres")
     team.desk.commit("Begin models.yaml with what is live")
     team.desk.git("branch", "--force", "main", "HEAD")
-    settled = 'update public.model_versions set "version_name" = \'unknown-\' || id where "version_name" is null;'
+    settled = (
+        r"update public.model_versions set version_name = 'unknown-' || id where coalesce(version_name, '') !~ '\S';"
+    )
     assert settled in team.lepinet("db", "migrate", "--yes", code=1).err
     team.sql(settled)
     team.lepinet("db", "migrate", "--yes")

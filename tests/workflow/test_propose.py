@@ -11,7 +11,7 @@ import pytest
 
 from github_stand_in.server import TOKEN, Failure, StandIn, stand_in
 from lepinet.workflow.propose import repository_at
-from workflow.desk import Desk, Ended, lay
+from workflow.desk import Desk, Ended, lay, put_on_github
 
 BRANCH = "activate-production-v1.1.0"
 
@@ -42,12 +42,7 @@ class Clone:
 @pytest.fixture
 def clone(tmp_path: Path) -> Iterator[Clone]:
     desk = lay(tmp_path)
-    origin = tmp_path / "origin.git"
-    url = "https://github.com/acme/butterflies.git"
-    desk.git("clone", "--quiet", "--bare", ".", str(origin))
-    desk.git("config", f"url.{origin}.insteadOf", url)
-    desk.git("remote", "add", "origin", url)
-    desk.git("fetch", "--quiet", "origin")
+    put_on_github(desk)
     with stand_in() as github:
         yield Clone(desk, github)
 

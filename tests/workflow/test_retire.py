@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from github_stand_in.server import TOKEN, StandIn, stand_in
-from workflow.desk import Desk, lay
+from workflow.desk import Desk, lay, put_on_github
 
 HUB = "  v0.{n}.0: {{file_path: Bhanura/lepinet-model, revision: {digits}}}\n"
 
@@ -27,13 +27,8 @@ def desk(tmp_path: Path) -> Desk:
 
 
 @pytest.fixture
-def github(desk: Desk, tmp_path: Path) -> Iterator[StandIn]:
-    origin = tmp_path / "origin.git"
-    url = "https://github.com/acme/butterflies.git"
-    desk.git("clone", "--quiet", "--bare", ".", str(origin))
-    desk.git("config", f"url.{origin}.insteadOf", url)
-    desk.git("remote", "add", "origin", url)
-    desk.git("fetch", "--quiet", "origin")
+def github(desk: Desk) -> Iterator[StandIn]:
+    put_on_github(desk)
     with stand_in() as there:
         yield there
 

@@ -43,6 +43,7 @@ COMMANDS = {
     "monitor": ("monitor", "Whether the live endpoint still answers as when it was activated."),
     "unpin": ("reconcile", "Lift the pin of an emergency."),
     "serve": ("serve", "Answer photos with the active model, on this machine."),
+    "dashboard": ("dashboard", "What is live, how good it is and who moved it, in the browser."),
     "init": ("init", "What a repository needs, written beside what it has."),
     "import": ("import_", "A first models.yaml from a registry kept by hand."),
     "doctor": ("doctor", "What is missing in the set-up, and what mends it."),

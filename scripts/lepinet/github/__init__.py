@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, Self, TypeAlias
 from urllib.parse import quote
 
@@ -97,6 +98,23 @@ class GitHub:
         return next(
             self._asking.listed("/pulls", PullRequest, {"head": f"{self._owner}:{branch}", "state": "all"}), None
         )
+
+    def pull_requests(self, most: int) -> tuple[PullRequest, ...]:
+        """The newest ones from branches of this repository, whatever became of them; at most so many are looked at."""
+        listed = islice(self._asking.listed("/pulls", PullRequest, {"state": "all"}), most)
+        return tuple(one for one in listed if one.head.repo and one.head.repo.full_name == self.repository)
+
+    def pull_request(self, number: int) -> PullRequest:
+        return self._asking.get(f"/pulls/{number}", PullRequest)
+
+    def checks(self, commit: str) -> tuple[CheckRun, ...]:
+        """The latest of each name, at most a hundred."""
+        return self._asking.get(f"/commits/{commit}/check-runs?per_page=100", CheckRuns).check_runs
+
+    def said(self, number: int, key: str, author: str = BOT) -> str | None:
+        """The text of the one comment of `author` with this key, as of `comment`; None where there is none."""
+        found = self._comment(number, key, author)
+        return found.body.removeprefix(_mark(key)).strip() if found else None
 
     def pull_request_of(self, owner: str, branch: str, head: str) -> PullRequest | None:
         """The open pull request of a branch, in a fork or here, that is at a commit."""
@@ -264,6 +282,11 @@ class GitHub:
         secrets, variables = (f"/environments/{environment}/{kind}?per_page=30" for kind in ("secrets", "variables"))
         known = _names(self._asking.get(secrets, Secrets).secrets)
         return known | _names(self._asking.get(variables, Variables).variables)
+
+    def variables(self) -> dict[str, str]:
+        """The repository's own, by name."""
+        found = self._asking.get("/actions/variables?per_page=30", Variables).variables
+        return {one.name: one.value for one in found}
 
     def required_checks(self, branch: str) -> frozenset[str]:
         """What must have passed before a change comes to a branch, by the repository's rules."""

@@ -18,8 +18,15 @@ class _User(Answer):
     login: str
 
 
+class _Owner(Answer):
+    full_name: str
+
+
 class _Head(Answer):
+    ref: str
     sha: str
+    repo: _Owner | None = None
+    """None once a fork is gone."""
 
 
 class PullRequest(Answer):
@@ -35,7 +42,10 @@ class PullRequest(Answer):
     """`open` or `closed`."""
     user: _User | None = None
     head: _Head
+    created_at: datetime
     merged_at: datetime | None = None
+    merge_commit_sha: str | None = None
+    """Of main, once it is merged; before, of a trial."""
     auto_merge: Any = None
     """Present once it is armed."""
 
@@ -65,10 +75,14 @@ class Issue(Answer):
 
 
 class CheckRun(Answer):
-    """A check beside those of workflows."""
+    """A check of a commit, a job of a workflow too."""
 
     id: int
+    name: str
+    status: str
+    """`completed`, or on its way there."""
     conclusion: str | None = None
+    """Once it is completed: `success`, `neutral`, `skipped`; anything else is no."""
 
 
 class CheckRuns(Answer):
@@ -136,8 +150,12 @@ class Secrets(Answer):
     secrets: tuple[Named, ...] = ()
 
 
+class Variable(Named):
+    value: str
+
+
 class Variables(Answer):
-    variables: tuple[Named, ...] = ()
+    variables: tuple[Variable, ...] = ()
 
 
 class WorkflowRights(Answer):

@@ -15,11 +15,19 @@ from lepinet.registry.records import (
     DeploymentRow,
     Essentials,
     Failure,
+    ListedVersion,
+    MonitoredAccuracy,
     PastDeployment,
     PerformanceLog,
+    PerformanceRow,
     Record,
     Snapshot,
+    SpeciesPage,
+    SpeciesSort,
+    VersionPage,
     VersionRow,
+    VersionSort,
+    VersionStatus,
 )
 from lepinet.target import Target
 
@@ -44,26 +52,115 @@ class Transport(Protocol):
 
 
 class Registry:
-    """The registry's functions with types; the rules themselves are in `supabase/migrations`."""
+    """The registry's functions with types; the rules themselves are in `supabase/migrations`.
 
-    def __init__(self, transport: Transport) -> None:
+    Every call that looks at environments or versions, or writes them, is refused with 403 where the registry belongs to
+    another repository.
+    """
+
+    def __init__(self, transport: Transport, repository: str | None = None) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            transport: how its functions are called.
+            repository: the first commit of main of the repository that asks; None where there is none, as for a script
+                without models.yaml.
+        """
         self._call = transport.call
+        self._repository = repository
 
     def snapshot(self, environment: str, versions: Collection[str] = ()) -> Snapshot:
         """All that a plan needs of one environment, in one round trip; `versions` are the names it asks about."""
-        return _read(Snapshot, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
+        return _read(Snapshot, self._asked("registry_snapshot", environment, versions))
 
     def essentials(self, environment: str, versions: Collection[str] = ()) -> Essentials:
-        """As `snapshot`, whatever stands in the deployments."""
-        return _read(Essentials, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
+        """What an emergency needs: the environment, with the rows that it names and those that are asked about."""
+        return _read(Essentials, self._asked("registry_essentials", environment, versions))
+
+    def _asked(self, function: str, environment: str, versions: Collection[str]) -> Any:
+        return self._call(function, environment=environment, versions=tuple(versions), repository=self._repository)
 
     def versions(self) -> Iterator[VersionRow]:
         """Every version's row, by name; asked for page by page."""
         after: str | None = None
-        while rows := self._call("list_model_versions", after=after):
+        while rows := self._call("list_model_versions", after=after, repository=self._repository):
             page = [_read(VersionRow, row) for row in rows]
             yield from page
             after = page[-1].version_name
+
+    def version_page(
+        self,
+        declared: Collection[str],
+        *,
+        search: str | None = None,
+        status: VersionStatus | None = None,
+        sort: VersionSort = VersionSort.CREATED,
+        descending: bool = True,
+        skip: int = 0,
+        page: int = 50,
+    ) -> VersionPage:
+        """Some versions, as far as the caller may read them.
+
+        Args:
+            declared: the names in models.yaml.
+            search: a part of name, path or notes, in small letters or capitals.
+            status: only these.
+            sort: what they are ordered by.
+            descending: from the last to the first.
+            skip: how many come before the page.
+            page: at most so many, 1 to 200.
+        """
+        answer = self._call(
+            "model_version_page",
+            declared=tuple(declared),
+            search=search,
+            status=status,
+            sort=sort.value,
+            descending=descending,
+            skip=skip,
+            page=page,
+        )
+        return _read(VersionPage, answer)
+
+    def version(self, version_name: str, declared: Collection[str]) -> ListedVersion | None:
+        """One version; None where there is none of that name, or the caller may not read it."""
+        answer = self._call("model_version_page", declared=tuple(declared), version_name=version_name)
+        return next(iter(_read(VersionPage, answer).versions), None)
+
+    def performance(
+        self, version_name: str, *, before: UUID | None = None, page: int = 20
+    ) -> tuple[PerformanceRow, ...]:
+        """A version's tests without their answers, newest first; `before` is the last one of the page before."""
+        rows = self._call(
+            "performance_history", version_name=version_name, before=str(before) if before else None, page=page
+        )
+        return tuple(_read(PerformanceRow, row) for row in rows)
+
+    def monitored_accuracy(self, environment: str, points: int = 200) -> tuple[MonitoredAccuracy, ...]:
+        """What the monitor measured, oldest first; of more runs than `points` (2 to 500), so many spread evenly."""
+        rows = self._call("monitored_accuracy", environment=environment, points=points)
+        return tuple(_read(MonitoredAccuracy, row) for row in rows)
+
+    def species_recall(
+        self,
+        *,
+        versions: int = 8,
+        search: str | None = None,
+        sort: SpeciesSort = SpeciesSort.RECALL,
+        skip: int = 0,
+        page: int = 24,
+    ) -> SpeciesPage:
+        """Some species in the last known-image tests of the versions that were tested last.
+
+        Args:
+            versions: so many, 1 to 20.
+            search: a part of name or id, in small letters or capitals.
+            sort: what the species are ordered by.
+            skip: how many come before the page.
+            page: at most so many, 1 to 200.
+        """
+        answer = self._call("species_recall", versions=versions, search=search, sort=sort.value, skip=skip, page=page)
+        return _read(SpeciesPage, answer)
 
     def log_version(
         self,
@@ -96,6 +193,7 @@ class Registry:
                 links=links,
                 metrics=metrics,
                 created_at=created_at.isoformat() if created_at else None,
+                repository=self._repository,
             ),
         )
 
@@ -144,7 +242,6 @@ class Registry:
         self,
         environment: str,
         *,
-        repository: str,
         generation: int,
         commit: str,
         seen_commit: str | None,
@@ -160,15 +257,14 @@ class Registry:
         `declares` is the version in `active`; `versions` are the names that the answer's snapshot is asked about.
 
         Raises:
-            RegistryRefusal: 409 with hint `read again` (another commit was recorded meanwhile) or `superseded`;
-                403 when the environment belongs to another repository.
+            RegistryRefusal: 409 with hint `read again` (another commit was recorded meanwhile) or `superseded`.
         """
         return _read(
             Claim,
             self._call(
                 "claim",
                 environment=environment,
-                repository=repository,
+                repository=self._repository,
                 generation=generation,
                 commit_sha=commit,
                 seen_commit=seen_commit,
@@ -259,7 +355,6 @@ class Registry:
         deployment: UUID,
         environment: str,
         *,
-        repository: str,
         version_name: str,
         reason: str,
         actor: str,
@@ -273,14 +368,13 @@ class Registry:
         `way_back` is what the endpoint serves; None leaves it to the registry: the active version.
 
         Raises:
-            RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository, 404 when the
-                registry does not know the version.
+            RegistryRefusal: 400 without a reason, 404 when the registry does not know the version.
         """
         self._call(
             "begin_emergency",
             id=str(deployment),
             environment=environment,
-            repository=repository,
+            repository=self._repository,
             version_name=version_name,
             reason=reason,
             actor=actor,
@@ -290,13 +384,14 @@ class Registry:
             way_back=_files(way_back),
         )
 
-    def unpin(self, environment: str, reason: str, *, repository: str) -> Essentials:
+    def unpin(self, environment: str, reason: str) -> Essentials:
         """Lift the pin, if there is one.
 
         Raises:
-            RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository.
+            RegistryRefusal: 400 without a reason.
         """
-        return _read(Essentials, self._call("unpin", environment=environment, reason=reason, repository=repository))
+        answer = self._call("unpin", environment=environment, reason=reason, repository=self._repository)
+        return _read(Essentials, answer)
 
     def history(
         self,
@@ -313,6 +408,7 @@ class Registry:
             version_name=version_name,
             before=str(before) if before else None,
             page=page,
+            repository=self._repository,
         )
         return tuple(_read(PastDeployment, row) for row in rows)
 

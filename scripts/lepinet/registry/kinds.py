@@ -22,7 +22,13 @@ from lepinet.timings import Timings
 
 @contextmanager
 def open_registry(
-    kind: RegistrySettings, environment: str | None, folder: Callable[[], Path], settings: Settings, timings: Timings
+    kind: RegistrySettings,
+    environment: str | None,
+    folder: Callable[[], Path],
+    settings: Settings,
+    timings: Timings,
+    *,
+    repository: str | None = None,
 ) -> Iterator[Registry]:
     """The registry of one environment; nothing is asked or started before its first call.
 
@@ -32,25 +38,26 @@ def open_registry(
         folder: tells where this machine keeps the repository's data; kinds that live elsewhere do not ask.
         settings: where the database's address is found.
         timings: every call's limits.
+        repository: as for `Registry`.
 
     Raises:
         UsageError: the address is missing or no address, or this kind cannot be had on this machine.
     """
     match kind.kind:
         case "postgres":
-            yield Registry(PostgresTransport(_database_url(settings, environment), timings))
+            yield Registry(PostgresTransport(_database_url(settings, environment), timings), repository)
         case "embedded":
             # Imported here: what it is made of does not exist on Windows, where the other kinds work.
             from lepinet.registry.embedded import EmbeddedTransport  # noqa: PLC0415  # as said
 
             with closing(EmbeddedTransport(embedded_folder(folder()), timings)) as embedded:
-                yield Registry(embedded)
+                yield Registry(embedded, repository)
         case "supabase":
             # Imported here: its client takes longer to load than most commands take.
             from lepinet.registry.supabase import SupabaseTransport  # noqa: PLC0415  # as said
 
             with closing(SupabaseTransport(_project(kind, settings, environment), timings)) as supabase:
-                yield Registry(supabase)
+                yield Registry(supabase, repository)
         case _:
             assert_never(kind.kind)
 
@@ -94,12 +101,7 @@ def embedded_folder(folder: Path) -> Path:
 
 
 def _project(kind: RegistrySettings, settings: Settings, environment: str | None) -> Project:
-    url = _project_url(kind, settings, environment)
-    if not url:
-        raise UsageError(
-            f"no SUPABASE_URL {settings.places}",
-            todo="It is https://….supabase.co (in the project's dashboard: Connect, API).",
-        )
+    url = _required_url(kind, settings, environment)
     if key := settings.get("SUPABASE_SERVICE_KEY", environment):
         return Project(url, key)
     if user := _user(settings, environment):
@@ -109,6 +111,15 @@ def _project(kind: RegistrySettings, settings: Settings, environment: str | None
         todo="It is the project's secret key, sb_secret_… (in its dashboard: Settings, API Keys). Or sign in as a user "
         "with less rights: SUPABASE_PUBLISHABLE_KEY, SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD.",
     )
+
+
+def users_project(kind: RegistrySettings, environment: str, settings: Settings, user: User) -> Project:
+    """The Supabase project of an environment, as one of its users comes to it: no key that opens more is looked at.
+
+    Raises:
+        UsageError: its URL or its publishable key is missing, or cannot be right.
+    """
+    return Project(_required_url(kind, settings, environment), _users_key(settings, environment), user)
 
 
 def names_somebody(settings: Settings, environment: str | None) -> bool:
@@ -135,6 +146,15 @@ def _users_key(settings: Settings, environment: str | None) -> str:
     raise UsageError(
         f"no SUPABASE_PUBLISHABLE_KEY {settings.places}",
         todo="It is sb_publishable_… (in the project's dashboard: Settings, API Keys).",
+    )
+
+
+def _required_url(kind: RegistrySettings, settings: Settings, environment: str | None) -> str:
+    if url := _project_url(kind, settings, environment):
+        return url
+    raise UsageError(
+        f"no SUPABASE_URL {settings.places}",
+        todo="It is https://….supabase.co (in the project's dashboard: Connect, API).",
     )
 
 

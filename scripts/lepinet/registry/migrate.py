@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from lepinet.errors import OutsideError
-from lepinet.registry.adopt import require_no_conflicts
+from lepinet.registry import adopt
 from lepinet.registry.calls import Connection, explained
 
 _HERE: Final = Path(__file__).parent
@@ -28,7 +28,28 @@ alter table supabase_migrations.schema_migrations
 _RECORD: Final = """
 insert into supabase_migrations.schema_migrations (version, name) values ({}, {}) on conflict (version) do nothing;
 """.strip()
-_BIND: Final = "select public.bind_environments(repository => {}, environments => {});"
+_REFUSE: Final = """
+do $lepinet$
+declare
+  listed text;
+begin
+  if current_setting('lepinet.state') {state} then
+    select string_agg(format(E'- %s\\n  %s', what, settled_by), E'\\n') into listed from {conflicts};
+  end if;
+  if listed is not null then
+    raise exception using message = E'what was made by hand cannot be taken over as it is; nothing was changed. '
+      'Settle this, then run all of it again:\\n' || listed;
+  end if;
+end
+$lepinet$;
+""".lstrip()
+_BIND: Final = """
+select public.bind_environments(repository => {repository}, environments => array(
+  select n.name from unnest({all}::text[]) with ordinality n (name, place)
+  where n.name = any ({ours})
+    or exists (select from public.environments e where e.name = n.name and e.place is not null)
+  order by n.place));
+""".lstrip()
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,10 @@ def migrations() -> tuple[Migration, ...]:
     )
 
 
+def _all_sql() -> str:
+    return "".join(migration.sql for migration in migrations())
+
+
 def apply(connection: Connection) -> list[Migration]:
     """Apply what is missing, all of it or nothing, and record it as the Supabase CLI does.
 
@@ -70,11 +95,16 @@ def apply(connection: Connection) -> list[Migration]:
     try:
         with connection.transaction():
             _prepare(connection, place)
-            require_no_conflicts(connection, "".join(migration.sql for migration in migrations()))
+            state = adopt.state(connection)
+            if state != "taken over":
+                adopt.require_none(connection, adopt.conflicts(_all_sql()))
             for migration in migrations():
                 place = f"{connection.info.dbname}, migration {migration}"
                 if _applied(connection, migration):
                     applied.append(migration)
+            if state == "by hand":
+                place = connection.info.dbname
+                adopt.require_none(connection, adopt.REHEARSAL)
     except psycopg.Error as error:
         raise explained(error, place) from error
     return applied
@@ -98,14 +128,30 @@ def bind(connection: Connection, repository: str, environments: Sequence[str]) -
         raise explained(error, connection.info.dbname) from error
 
 
-def script(repository: str, environments: Sequence[str]) -> str:
-    """All that `apply` and `bind` do, for the SQL editor of a Supabase project; harmless when repeated."""
-    parts = [f"begin;\n{_PREPARE.strip()}\ncommit;\n"]
+def script(repository: str, environments: Sequence[str], ours: Collection[str]) -> str:
+    """All that `apply` and `bind` do, as one transaction for a Supabase project's SQL editor; harmless when repeated.
+
+    Args:
+        repository: main's first commit.
+        environments: all that the manifest names, in promotion order.
+        ours: those of them whose database it is; others stay as the database knows them.
+    """
+    parts = [
+        f"begin;\nset local statement_timeout = '60s';\nselect pg_advisory_xact_lock({_LOCK});\n{_PREPARE}",
+        f"{adopt.QUESTIONS}\nselect set_config('lepinet.state', {adopt.STATE}, true);\n",
+        _REFUSE.format(state="<> 'taken over'", conflicts=adopt.conflicts(_all_sql())),
+    ]
     for migration in migrations():
         record = sql.SQL(_RECORD).format(*map(sql.Literal, (migration.version, migration.name))).as_string()
-        parts.append(f"-- {migration}\nbegin;\n{migration.sql.strip()}\n{record}\ncommit;\n")
-    bound = sql.SQL(_BIND).format(sql.Literal(repository), sql.Literal(list(environments))).as_string()
-    parts.append(f"-- Which repository this database belongs to, by its first commit, and its environments.\n{bound}\n")
+        parts.append(f"-- {migration}\n{migration.sql.strip()}\n{record}\n")
+    names = {"all": sql.Literal(list(environments)), "ours": sql.Literal(list(ours))}
+    bind = sql.SQL(_BIND).format(repository=sql.Literal(repository), **names).as_string()
+    parts += [
+        _REFUSE.format(state="= 'by hand'", conflicts=adopt.REHEARSAL),
+        f"-- Which repository this database belongs to, by its first commit, and its environments.\n{bind}",
+        f"-- What lets others past the registry's rules, and what ends that.\nselect * from {adopt.OPENINGS};\n",
+        "commit;\n",
+    ]
     return "\n".join(parts)
 
 

@@ -64,6 +64,49 @@ class VersionRow(Record):
         return Target(self.file_path, self.revision, self.version_name) if self.revision else None
 
 
+class VersionStatus(StrEnum):
+    """How far a version has come."""
+
+    ACTIVE = "active"
+    CANDIDATE = "candidate"
+    """models.yaml has it, and no environment ever had it."""
+    DEPLOYED = "deployed"
+    """Some environment had it once."""
+    PROPOSAL = "proposal"
+    """A trainer has logged it, and models.yaml does not have it yet."""
+
+
+class ListedVersion(VersionRow):
+    """A version with what became of it."""
+
+    status: VersionStatus
+    active_in: tuple[str, ...]
+    """Environments of this registry."""
+    before: str | None
+    """The version that was logged before it."""
+
+
+class VersionPage(Record):
+    """Some of the versions that were asked for."""
+
+    total: int
+    """Of all that were asked for."""
+    versions: tuple[ListedVersion, ...]
+    unregistered: tuple[str, ...]
+    """Names in models.yaml that have no row yet."""
+
+
+class VersionSort(StrEnum):
+    """What versions are ordered by; what is not known comes last, in the reversed order first."""
+
+    VERSION = "version"
+    PATH = "path"
+    ACCURACY = "accuracy"
+    IMAGES = "images"
+    STATUS = "status"
+    CREATED = "created"
+
+
 class OldRow(Record):
     """A row of `model_versions` that no rule has looked at; what is missing or makes no sense counts as not said."""
 
@@ -83,7 +126,7 @@ class EnvironmentRow(Record):
     name: str
     repository: str
     active: str | None
-    """The version that readers are told. For the mirrored environment: the row with `is_active`."""
+    """The version that readers are told. For the mirrored environment: the row with `is_active`, whoever marked it."""
     recorded: str | None
     """The version that the last flip recorded; another than `active` means that a hand was at work."""
     generation: int | None
@@ -94,6 +137,8 @@ class EnvironmentRow(Record):
     """What is left of the lease by the database's clock; 0 when there is none."""
     pinned: str | None
     pin_reason: str | None
+    pinned_by: Text = None
+    pinned_at: Moment = None
     mirrors_is_active: bool
 
 
@@ -177,15 +222,15 @@ class MonitorRow(Record):
 
 
 class Essentials(Record):
-    """What an emergency has to know; no deployments, since nothing that stands in one may hold it up."""
+    """What an emergency has to know; nothing of deployments, other versions or the monitor may hold it up."""
 
     environment: EnvironmentRow
     versions: tuple[VersionRow, ...]
-    """Oldest first: those that were asked about or that the environment names, and the `NEWEST` of all others."""
+    """Oldest first: those that were asked about or that the environment names."""
 
 
 class Snapshot(Essentials):
-    """All that a plan needs of one environment, read in one transaction."""
+    """All that a plan needs of one environment, read in one transaction; with the `NEWEST` of all other versions."""
 
     deployments: tuple[DeploymentRow, ...]
     """Newest first: those begun since the last success but one, and every unfinished one."""
@@ -197,7 +242,12 @@ class Snapshot(Essentials):
 
     @property
     def proved(self) -> str | None:
-        """The active version; its predecessor, while a deployment has flipped to it before the proof."""
+        """The active version; its predecessor, while a deployment has flipped to it before the proof.
+
+        None as well where a hand marked it and nothing was ever deployed.
+        """
+        if not self.ever_deployed:
+            return None
         for row in self.deployments:
             if row.status is DeploymentStatus.STARTED and row.kind is DeploymentKind.MERGE and row.flipped_at:
                 return row.way_back.version if row.way_back else None
@@ -251,3 +301,67 @@ class PerformanceLog(Record):
     notes: str | None = None
     details: dict[str, Any] | None = None
     commit_sha: str | None = None
+
+
+class PerformanceRow(Record):
+    """A row of `model_performance_logs` without its details."""
+
+    id: UUID
+    environment: str | None
+    kind: str | None
+    """None: written by the old guide's trainer, or by a hand."""
+    test_date: Moment
+    test_accuracy: Share
+    test_sample_size: Count
+    top3_accuracy: Share
+    notes: str | None
+    commit_sha: str | None
+    known_images_sha256: str | None
+    """Which known images they were, of a known-image test."""
+
+
+class MonitoredAccuracy(Record):
+    """What one run of the monitor measured."""
+
+    at: datetime
+    version: str
+    accuracy: Share
+    """None where nothing answered."""
+    sample_size: Count
+
+
+class SpeciesSort(StrEnum):
+    """What species are ordered by."""
+
+    RECALL = "recall"
+    """The one that the version tested last knows least comes first."""
+    NAME = "name"
+    ID = "id"
+
+
+class TestedVersion(Record):
+    """The last known-image test of a version."""
+
+    version: str
+    environment: str | None
+    at: datetime
+    known_images_sha256: str | None
+
+
+class SpeciesCounts(Record):
+    """One species in several tests."""
+
+    id: str
+    name: str
+    counts: dict[int, tuple[int, int]]
+    """By the place of the test: known images named right, and all; a test without images of it is left out."""
+
+
+class SpeciesPage(Record):
+    """Some of the species on the known images, in the tests of the versions that were tested last."""
+
+    tests: tuple[TestedVersion, ...]
+    """Newest first."""
+    total: int
+    """Of all species that were asked for."""
+    species: tuple[SpeciesCounts, ...]

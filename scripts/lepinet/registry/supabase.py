@@ -18,7 +18,7 @@ from lepinet.errors import LepinetError, RefusedError
 from lepinet.registry.api import Refusal, connection_refused, read_refusal, unreachable
 from lepinet.registry.project import Project
 from lepinet.registry.refusals import no_answer, unreadable
-from lepinet.registry.sign_in import Session, is_sign_in, sign_in
+from lepinet.registry.sign_in import SignedIn, is_sign_in, sign_in
 from lepinet.timings import Timings
 
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -46,7 +46,7 @@ class SupabaseTransport:
             http_client=self._http,
             retry_enabled=False,
         )
-        self._session: Session | None = None
+        self._session: SignedIn | None = None
 
     def call(self, function: str, **arguments: Any) -> Any:
         given = {name: _as_json(value) for name, value in arguments.items()}

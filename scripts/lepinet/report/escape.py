@@ -12,6 +12,8 @@ _JOINERS = {"\u200c", "\u200d"}  # Sinhala and Tamil are not written without the
 _HIDING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>|~!$&]|:(?=\S)|(?<=www)\.|^[-+=]|^#(?!\w)|^[0-9]+[.)]", re.IGNORECASE)
 _NO_XML = re.compile("[\ufffe\uffff]")
+_CALLED = re.compile(r"(?<!\w)@(?=\w)|#(?=\w)|\bGH-(?=[0-9])|:(?=//)", re.IGNORECASE)
+_UNREAD = re.compile(r"\\(.)|&#8203;")
 _ADDRESSED = re.compile(r"[@#](?=\w)|\bGH-(?=[0-9])", re.IGNORECASE)
 
 
@@ -34,6 +36,16 @@ def for_markdown(text: str, longest: int = 300) -> str:
     """
     line = for_terminal(text, longest)
     return _ADDRESSED.sub(r"\g<0>&#8203;", _MARKDOWN.sub(_backslashed, line))
+
+
+def from_markdown(line: str) -> str:
+    """What `for_markdown` was given, in one line."""
+    return _UNREAD.sub(lambda found: found[1] or "", line)
+
+
+def for_commit(text: str, longest: int = 300) -> str:
+    """One line of a commit's message, of which GitHub notifies nobody and by which it closes no issue."""
+    return _CALLED.sub(r"\g<0> ", for_terminal(text, longest))
 
 
 def for_attribute(text: str, longest: int = 300) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lepinet.evaluation.gates import SMOKE_TEST
 from lepinet.evaluation.results import CalibrationBin, Results, Summary
+from lepinet.registry.records import MonitoredAccuracy
 from lepinet.report import pictures, wording
 from lepinet.report.documents import ComparisonDocument, ReferenceDocument, SpeciesRecall
-from lepinet.report.pictures import SpeciesRow
+from lepinet.report.pictures import MeasuredRun, SpeciesRow
 
 _DRAWN = 24
 """So many species are drawn; the table has all."""
@@ -94,6 +96,44 @@ def calibration(summary: Summary) -> Illustration | None:
         ),
         head=("it says", "photos", "right", "share right"),
         rows=tuple(_bin(one) for one in summary.calibration),
+    )
+
+
+def monitored(runs: Sequence[MonitoredAccuracy], floor: float | None) -> Illustration | None:
+    """What the monitor's runs measured, oldest first; None where none got an answer.
+
+    Args:
+        runs: of one environment.
+        floor: the gate on accuracy, where there is one.
+    """
+    measured = [
+        MeasuredRun(run.at, run.version, round(run.accuracy * run.sample_size), run.sample_size)
+        for run in runs
+        if run.accuracy is not None and run.sample_size
+    ]
+    if not measured:
+        return None
+    last = measured[-1]
+    low, high = last.interval
+    unanswered = len(runs) - len(measured)
+    return Illustration(
+        title="Named right, as monitored",
+        picture=pictures.over_time(measured, floor, "Share of known images named right, by the monitor's runs"),
+        caption=(
+            f"Last: {last.right} of {last.images} right; between {low * 100:.0f} and {high * 100:.0f} % of all such "
+            f"photos, at 95 % confidence.{f' {unanswered} runs got no answer.' if unanswered else ''}"
+        ),
+        head=("run", "version", "photos", "right", "share", "at least", "at most"),
+        rows=tuple(
+            (
+                wording.moment(run.at),
+                run.version,
+                str(run.images),
+                str(run.right),
+                *(f"{share * 100:.1f} %" for share in (run.share, *run.interval)),
+            )
+            for run in reversed(measured)
+        ),
     )
 
 

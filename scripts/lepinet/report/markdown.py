@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
+from lepinet.evaluation.gates import Decision
 from lepinet.report import headline, wording
 from lepinet.report.choices import choices
 from lepinet.report.documents import (
@@ -15,7 +17,7 @@ from lepinet.report.documents import (
     Flip,
     SpeciesRecall,
 )
-from lepinet.report.escape import for_attribute
+from lepinet.report.escape import for_attribute, from_markdown
 from lepinet.report.escape import for_markdown as text
 from lepinet.report.headline import Headline
 
@@ -23,6 +25,7 @@ LIMIT = 60_000
 """Characters: GitHub takes 65,536 in a comment, and what becomes of the merge is said in the same one."""
 _ROWS = (100, 30, 10, 3, 0)
 """So many rows a table may have; fewer when the report would be too long."""
+_ANSWER = re.compile(r"^### LepiNet · (.+): \*\*(.+)\*\*\n\*\*(.+)\*\*$", re.MULTILINE)
 _FURTHER = 4
 """So many reasons beside the first."""
 _CLOSED = "\n\n</details>"
@@ -44,6 +47,16 @@ def check(document: CheckDocument, files: str | None = None) -> str:
             return report
     kept = report[: LIMIT - len(_CUT) - len(_CLOSED)].rpartition("\n")[0]
     return kept + _CLOSED * (kept.count("<details>") - kept.count("</details>")) + _CUT
+
+
+def answers(report: str) -> tuple[Headline, ...]:
+    """What a report that `check` wrote says first, of each environment, without markup."""
+    told = [[from_markdown(part) for part in found] for found in _ANSWER.findall(report)]
+    return tuple(Headline(title, word, _decision(word), sentence) for title, word, sentence in told)
+
+
+def _decision(word: str) -> Decision:
+    return next((one for one, said in wording.DECISIONS.items() if said == word), Decision.UNDECIDED)
 
 
 def _report(document: CheckDocument, photos: str, rows: int) -> Iterator[str]:

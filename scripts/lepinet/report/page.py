@@ -63,8 +63,10 @@ def templates() -> Environment:
 
 
 def style() -> str:
-    """The style sheet."""
-    return files(__package__).joinpath("templates", "style.css").read_text(encoding="utf-8")
+    """The style sheet: by day, and over it by night; on paper it is day."""
+    static = files(__package__).joinpath("static")
+    day, night = (static.joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "dark.css"))
+    return f"{day}@media screen and (prefers-color-scheme: dark) {{\n{night}}}\n"
 
 
 def _page(template: str, thumbnails: Thumbnails, **about: Any) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from lepinet.registry.records import DeploymentKind, DeploymentStatus, PastDeployment
+from pydantic import ValidationError
+
+from lepinet.evaluation.gates import Verdict
+from lepinet.registry.records import DeploymentKind, DeploymentRow, DeploymentStatus, PastDeployment
 from lepinet.report.escape import for_markdown as text
 from lepinet.report.wording import moment, sentence
 
@@ -23,6 +26,22 @@ def plain(row: PastDeployment) -> str:
             return f"{row.version} did not ship: {row.error or row.failure}"
 
 
+def verdict(row: DeploymentRow) -> Verdict | None:
+    """What was judged before it began; None where nothing was, or nobody can read it any more."""
+    if row.verdict is None:
+        return None
+    try:
+        return Verdict.model_validate({key: value for key, value in row.verdict.items() if key != "override"})
+    except ValidationError:
+        return None
+
+
+def override(row: DeploymentRow) -> str | None:
+    """Why a person decided that it ships all the same."""
+    found = row.verdict.get("override") if row.verdict else None
+    return found if isinstance(found, str) else None
+
+
 def became_of(row: PastDeployment, merged_at: datetime) -> str:
     """One line of Markdown: live since, or refused because.
 
@@ -35,7 +54,7 @@ def became_of(row: PastDeployment, merged_at: datetime) -> str:
         case DeploymentStatus.SUCCEEDED:
             ended = row.ended_at or row.begun_at
             proved = next((event.text for event in reversed(row.events) if event.step == "prove"), "")
-            after = f"{_span(ended - merged_at)} after the merge" if ended >= merged_at else "before the merge"
+            after = f"{span(ended - merged_at)} after the merge" if ended >= merged_at else "before the merge"
             told = f"**{where[0]} is live in {where[1]} since {moment(ended)}**, {after}"
             return f"{told}: {text(sentence(proved), 600)}" if proved else f"{told}."
         case DeploymentStatus.STARTED:
@@ -94,6 +113,7 @@ def _still(row: PastDeployment) -> str:
     return f" {text(serves)} still serves." if serves else ""
 
 
-def _span(span: timedelta) -> str:
-    minutes, seconds = divmod(int(span.total_seconds()), 60)
+def span(time: timedelta) -> str:
+    """`4 min 10 s`."""
+    minutes, seconds = divmod(int(time.total_seconds()), 60)
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -14,6 +14,8 @@ from lepinet.report.escape import columns_for_terminal as shown
 from lepinet.report.monitoring import TITLES
 from lepinet.target import Target
 
+_WAITING = "waiting: "
+
 
 @dataclass(frozen=True)
 class EnvironmentStatus:
@@ -93,34 +95,51 @@ def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
     """All environments, newest trouble first to be seen: a block each, and whether a person is needed."""
     width = max((len(one.environment) for one in environments), default=0) + 2
     blocks = [_block(one, width, now) for one in environments]
-    waiting = {note for one in environments if one.plan for note in one.plan.notes if note.startswith("waiting: ")}
-    blocks += [shown(f"{'waiting':<{width}}{note.removeprefix('waiting: ')}") for note in sorted(waiting)]
+    blocks += [shown(f"{'waiting':<{width}}{note}") for note in waiting(environments)]
+    return "\n".join((*blocks, conclusion(environments)))
+
+
+def waiting(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
+    """What trainers have logged and models.yaml does not have, a sentence each."""
+    notes = {note for one in environments if one.plan for note in one.plan.notes if note.startswith(_WAITING)}
+    return tuple(note.removeprefix(_WAITING) for note in sorted(notes))
+
+
+def conclusion(environments: Sequence[EnvironmentStatus]) -> str:
+    """Whether anybody has to do something, and what."""
     needed = [one.environment for one in environments if one.needs_a_person]
     older = [one.environment for one in environments if one.superseded]
     open_ = [one.environment for one in environments if not one.in_step and not one.needs_a_person]
     if needed:
-        blocks.append(f"{', '.join(needed)}: a person is needed.")
-    elif older:
-        blocks.append(f"This checkout is too old to tell: {', '.join(older)}. Next: git pull")
-    elif open_:
-        blocks.append(f"Not in step yet: {', '.join(open_)}. Next: lepinet reconcile")
-    else:
-        blocks.append("Nothing needs you.")
-    return "\n".join(blocks)
+        return f"{', '.join(needed)}: a person is needed."
+    if older:
+        return f"This checkout is too old to tell: {', '.join(older)}. Next: git pull"
+    if open_:
+        return f"Not in step yet: {', '.join(open_)}. Next: lepinet reconcile"
+    return "Nothing needs you."
+
+
+def active_version(snapshot: Snapshot) -> str:
+    """An environment's active version, and whether a deployment ever made it so."""
+    active = snapshot.environment.active
+    if snapshot.ever_deployed:
+        return active or "nothing"
+    return f"{active}, as marked by hand; nothing deployed yet" if active else "nothing is live yet"
 
 
 def _block(one: EnvironmentStatus, width: int, now: datetime) -> str:
-    head, *rest = map(shown, (_headline(one, now), *_agreement(one), *_watched(one)))
+    head, *rest = map(shown, (headline(one, now), *agreement(one), *watched(one)))
     return "\n".join([f"{one.environment:<{width}}{head}", *(" " * width + line for line in rest)])
 
 
-def _headline(one: EnvironmentStatus, now: datetime) -> str:
+def headline(one: EnvironmentStatus, now: datetime) -> str:
+    """What is live, since when, and by whom."""
     if one.snapshot is None:
         return f"{_name(one.declared)} is declared; the database cannot be asked"
-    active = one.snapshot.environment.active or "nothing"
-    live = one.live
-    if live is None and active == "nothing":
-        return f"nothing is live yet; git declares {_name(one.declared)}"
+    active, live = active_version(one.snapshot), one.live
+    if not one.snapshot.ever_deployed:
+        marked = one.snapshot.environment.active is not None
+        return f"{active}: lepinet reconcile" if marked else f"{active}; git declares {_name(one.declared)}"
     if live is None or live.ended_at is None or live.version != active:
         return f"{active}  not by a deployment"
     because = f' "{live.reason}"' if live.reason else ""
@@ -129,7 +148,8 @@ def _headline(one: EnvironmentStatus, now: datetime) -> str:
     return f"{active}  live {_ago(now - live.ended_at)} (since {since}) · {live.actor}{because}{kind}"
 
 
-def _agreement(one: EnvironmentStatus) -> list[str]:
+def agreement(one: EnvironmentStatus) -> list[str]:
+    """Whether git, database and endpoint say the same, and the way back."""
     if one.trouble:
         return one.trouble.splitlines()
     if one.snapshot is None:
@@ -165,7 +185,8 @@ def _compared(one: EnvironmentStatus, active: str) -> str:
     return f"git {_name(one.declared)} · database {active} · {served}  {state}"
 
 
-def _watched(one: EnvironmentStatus) -> list[str]:
+def watched(one: EnvironmentStatus) -> list[str]:
+    """What the monitor found last; empty where it never ran."""
     if one.monitored is None:
         return []
     lines = [f"monitor {_ago(timedelta(seconds=one.monitored.seconds_ago))} ago: {one.monitored.notes or 'looked'}"]
@@ -201,8 +222,7 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
         because = f' · "{row.reason}"' if row.reason else ""
         kind = " EMERGENCY" if row.kind == "emergency" else ""
         when = f"{row.begun_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        came_of_it = "held" if row.failure is Failure.VERDICT else row.status
-        lines.append(f"{when}  {row.environment}  {row.version}  {came_of_it}{kind} · {row.actor}{commit}{because}")
+        lines.append(f"{when}  {row.environment}  {row.version}  {outcome(row)}{kind} · {row.actor}{commit}{because}")
         if row.error:
             lines.append(f"    {row.error}")
         if row.unreadable:
@@ -210,6 +230,11 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
         if steps:
             lines += [f"    {event.at.astimezone():%H:%M:%S} {event.step}: {event.text}" for event in row.events]
     return "\n".join(map(shown, lines)) or "no deployment to show"
+
+
+def outcome(row: DeploymentRow) -> str:
+    """What came of a deployment, in a word."""
+    return "held" if row.failure is Failure.VERDICT else row.status.value
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

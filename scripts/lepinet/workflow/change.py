@@ -18,7 +18,7 @@ from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.declared import earlier_version
-from lepinet.workflow.propose import Proposal, branch_name, propose, repository_at
+from lepinet.workflow.propose import Proposal, branch_name, of_manifest, propose, repository_at
 from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
 
@@ -49,13 +49,18 @@ def activate(
     Raises:
         UsageError: models.yaml has no such version.
     """
-    wanted = Proposal(
-        edit=partial(edit.activate, environment=environment, version=version, override=override),
+    wanted = activation_proposal(environment, version, override)
+    return brought(workspace, wanted, local=local, model=version)
+
+
+def activation_proposal(environment: str, version: str, override: str | None) -> Proposal:
+    """A version, to be declared active."""
+    return Proposal(
+        edit=of_manifest(partial(edit.activate, environment=environment, version=version, override=override)),
         sentence=f"{FILE} declares {version} active in {environment}",
         branch=branch_name(f"activate-{environment}-{version}"),
         message=f"Activate {version} in {environment}" + (f"\n\nOverride: {override}" if override else ""),
     )
-    return brought(workspace, wanted, local=local, model=version)
 
 
 def rollback(workspace: Workspace, environment: str, version: str, reason: str, *, local: bool = False) -> Edited:
@@ -64,13 +69,14 @@ def rollback(workspace: Workspace, environment: str, version: str, reason: str, 
     return brought(workspace, wanted, local=local)
 
 
-def rollback_proposal(environment: str, version: str, reason: str, branch: str) -> Proposal:
-    """An earlier version, to be declared again."""
+def rollback_proposal(environment: str, version: str, reason: str | None, branch: str) -> Proposal:
+    """An earlier version, to be declared again; with a reason in the commit's first line."""
+    why = f": {' '.join(reason.split())}" if reason else ""
     return Proposal(
-        edit=partial(edit.activate, environment=environment, version=version),
+        edit=of_manifest(partial(edit.activate, environment=environment, version=version)),
         sentence=f"{FILE} declares {version} active in {environment}",
         branch=branch_name(branch),
-        message=f"Roll {environment} back to {version}: {' '.join(reason.split())}",
+        message=f"Roll {environment} back to {version}{why}",
     )
 
 
@@ -152,7 +158,7 @@ def register(
         what = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
     proposal = Proposal(
-        edit=partial(edit.register, name=version, version=wanted),
+        edit=of_manifest(partial(edit.register, name=version, version=wanted)),
         sentence=f"{FILE} has {Target(file_path, revision, version)}",
         branch=branch_name(f"register-{version}"),
         message=f"Register {version}",
@@ -169,7 +175,8 @@ def brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str |
     repository = None if local else repository_at(workspace.git.origin() or "")
     if repository:
         return Edited(wanted.sentence, (), propose(workspace, repository, wanted))
-    content = wanted.edit(workspace.content)
+    # Only photos are ever taken away, and they have a command of their own.
+    content = wanted.edit({FILE: workspace.content}.get)[FILE] or b""
     if content == workspace.content and not workspace.git.dirty([FILE]):
         return Edited(f"{wanted.sentence} already", ())
     replace_file(workspace.root / FILE, content)

@@ -46,4 +46,5 @@ def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adop
 
 def migration_script(workspace: Workspace, environment: str | None) -> str:
     """What `migrate` does in one database, as SQL for its owner: that of all environments, or of one."""
-    return script(workspace.git.first_commit(), workspace.environments(environment))
+    ours = workspace.environments(environment)
+    return script(workspace.git.first_commit(), tuple(workspace.manifest.environments), ours)

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lepinet.changes import standing
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError
 from lepinet.manifest.load import FILE
@@ -89,12 +88,9 @@ def must_outlive_the_job(workspace: Workspace, environment: str) -> None:
     """
     if workspace.settings.environ.get("RUNNER_ENVIRONMENT") != "github-hosted":
         return
-    wanted = workspace.manifest.environments[environment]
-    of_one_machine = ["registry: embedded"] if wanted.registry.kind == "embedded" else []
-    of_one_machine += ["endpoint: local"] if wanted.endpoint.kind == "local" else []
-    if of_one_machine:
+    if here := workspace.manifest.environments[environment].on_one_machine:
         raise RefusedError(
-            f"{environment} has {' and '.join(of_one_machine)}: that lives on one machine, and GitHub's runner is gone "
+            f"{environment} has {' and '.join(here)}: that lives on one machine, and GitHub's runner is gone "
             "after the job",
             where=FILE,
             todo="take kinds that others can reach, or run this on a runner of your own",
@@ -121,11 +117,11 @@ def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
     """Lift an emergency's pin; the version that it held, None where there was none."""
     with workspace.registry(environment) as registry:
         pinned = registry.essentials(environment).environment.pinned
-        registry.unpin(environment, reason, repository=workspace.git.first_commit())
+        registry.unpin(environment, reason)
     return pinned
 
 
 def earlier_version(workspace: Workspace, environment: str) -> str | None:
     """What a rollback returns to: active before, by the stack of activations on main; None when nothing was."""
-    activation = standing(workspace.git, "HEAD").activations.get(environment)
+    activation = workspace.standing.activations.get(environment)
     return activation.stack[-2] if activation and len(activation.stack) > 1 else None

@@ -13,6 +13,7 @@ from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import migrations
 from lepinet.report.needs import Need
+from lepinet.report.status import active_version
 from lepinet.workflow import github_setup as there
 from lepinet.workflow.callers import missing
 from lepinet.workflow.extras import absent
@@ -107,15 +108,8 @@ def _registry(workspace: Workspace, name: str) -> Iterator[Need]:
 def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Need:
     what = f"{name}, registry ({kind})"
     snapshot = registry.snapshot(name)
-    first = snapshot.environment.repository
-    if first != workspace.git.first_commit():
-        return Need(
-            what,
-            f"it belongs to another repository (first commit {first[:7]})",
-            "check which database this environment's settings are for",
-        )
     by = opened_by(workspace.manifest.environments[name].registry, name, workspace.settings)
-    return Need(what, f"opened by {by}; active is {snapshot.environment.active or 'no version yet'}")
+    return Need(what, f"opened by {by}; active: {active_version(snapshot)}")
 
 
 def _migrated(registry: Registry, name: str) -> Need:
@@ -139,11 +133,14 @@ def _github(workspace: Workspace) -> Iterator[Need]:
     )
     try:
         with open_github(workspace, repository) as github:
-            made = github.environments()
+            made, variables = github.environments(), github.variables()
+            wanted = there.needed(workspace, variables)
             yield Need("GitHub", f"{repository} answers")
-            for name, settings in there.environments(workspace).items():
+            for name, settings in wanted.environments.items():
                 lacking = there.of_environment(workspace, github, name, settings, made)
                 yield _on_github(f"environment {name}", [*lacking])
+            if wanted.variables:
+                yield _on_github("the clock", [*there.of_variables(github, wanted, variables)])
             yield _on_github("rules of main", [*there.of_rules(workspace, github)])
             yield _on_github("rights of workflows", [*there.of_rights(github)])
     except LepinetError as error:

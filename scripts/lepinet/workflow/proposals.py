@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,16 +22,18 @@ from lepinet.manifest.fields import VERSION
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.model_files import folder_revision
+from lepinet.registry.records import VersionStatus
 from lepinet.report import card
 from lepinet.report.escape import for_markdown, for_terminal
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.propose import Proposal, open_github, propose
+from lepinet.workflow.propose import Proposal, of_manifest, open_github, propose
 from lepinet.workflow.workspace import Workspace
 
 _CARD, _CONFIG = "README.md", "config.json"
 _LARGEST_CARD = 1 << 20
 _LONGEST_NOTES = 2000
 _MOST_ROWS = 10_000
+_PAGE = 200
 _BY_HAND = "Log it again under a new name, or register it by hand: `lepinet register VERSION --file-path …`"
 _RELEASE = re.compile(r"v(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?![\d.])")
 
@@ -69,7 +71,7 @@ class Registration:
 _ROWS = TypeAdapter(Annotated[tuple[LoggedRow, ...], Field(max_length=_MOST_ROWS)])
 
 
-def register_logged(workspace: Workspace, versions: Path) -> Iterator[Registration]:
+def register_logged(workspace: Workspace, versions: Sequence[Path]) -> Iterator[Registration]:
     """Propose every row that no models.yaml of main ever knew; what cannot be resolved is reported once.
 
     Args:
@@ -77,42 +79,62 @@ def register_logged(workspace: Workspace, versions: Path) -> Iterator[Registrati
         versions: what `versions --json` wrote.
 
     Raises:
-        UsageError: this is no job of GitHub Actions, or the file is another one.
+        UsageError: this is no job of GitHub Actions, or a file is another one.
     """
     try:
         repository = workspace.settings.environ["GITHUB_REPOSITORY"]
     except KeyError:
         raise UsageError("no GITHUB_REPOSITORY here", todo="this is for a job of GitHub Actions") from None
-    logged = {row.name: row for row in _read(versions) if not row.in_manifest}
-    known = workspace.ever_declared
-    rows = [row for row in logged.values() if not known.has(row.name, row.file_path, row.revision)]
-    rows.sort(key=lambda row: (row.logged_at, row.name))
-    taken = {*logged, *known.names}
     with open_github(workspace, repository) as github:
-        for row in rows:
-            name = row.name if re.fullmatch(VERSION, row.name) else _next_free(taken)
-            taken.add(name)
+        for row, name in waiting(workspace, (row for file in versions for row in _read(file))):
             yield _register(workspace, github, row, name)
 
 
+def waiting(workspace: Workspace, rows: Iterable[LoggedRow]) -> Iterator[tuple[LoggedRow, str]]:
+    """The rows that no models.yaml of main ever knew, oldest first, each with the name that it would get."""
+    logged = {row.name: row for row in rows if not row.in_manifest}
+    known = workspace.ever_declared
+    unknown = [row for row in logged.values() if not known.has(row.name, row.file_path, row.revision)]
+    taken = {*logged, *known.names}
+    for row in sorted(unknown, key=lambda row: (row.logged_at, row.name)):
+        name = row.name if re.fullmatch(VERSION, row.name) else _next_free(taken)
+        taken.add(name)
+        yield row, name
+
+
+def logged_rows(workspace: Workspace) -> Iterator[LoggedRow]:
+    """What waits in the registries of the environments, as far as whoever asks may read it; of each at most so many."""
+    declared = tuple(workspace.manifest.versions)
+    for environment in workspace.manifest.environments:
+        with workspace.registry(environment) as registry:
+            page = registry.version_page(declared, status=VersionStatus.PROPOSAL, page=_PAGE)
+        for row in page.versions:
+            yield LoggedRow.model_validate({**row.model_dump(), "name": row.version_name, "in_manifest": False})
+
+
+def registration(workspace: Workspace, row: LoggedRow, name: str) -> Proposal:
+    """The pull request that registers a row.
+
+    Raises:
+        RefusedError: its model cannot be resolved.
+        OutsideError: the Hub does not answer.
+    """
+    version, guessed = _version(workspace, row, name)
+    return Proposal(
+        edit=of_manifest(partial(edit.register, name=name, version=version)),
+        sentence=f"{FILE} has {Target(version.file_path, version.revision, name)}",
+        branch=_branch(row, name),
+        message=f"Register {name}",
+        body=_body(workspace, row, name, version, guessed=guessed),
+    )
+
+
 def _register(workspace: Workspace, github: GitHub, row: LoggedRow, name: str) -> Registration:
-    mark = hashlib.sha256(f"{row.name}\0{row.file_path}\0{row.revision}".encode()).hexdigest()[:10]
-    branch = f"register-{name}-{mark}".replace("+", "-")
-    if row.name != name:
-        branch = f"register-{mark}"  # the free name may be another one tomorrow
     try:
-        before = github.proposed(branch)
+        before = github.proposed(_branch(row, name))
         if before and not before.is_open:
             return Registration(row.name, f"{before.html_url} was closed: it is not proposed again")
-        version, guessed = _version(workspace, row, name)
-        body = _body(workspace, row, name, version, guessed=guessed)
-        wanted = Proposal(
-            edit=partial(edit.register, name=name, version=version),
-            sentence=f"{FILE} has {Target(version.file_path, version.revision, name)}",
-            branch=branch,
-            message=f"Register {name}",
-            body=body,
-        )
+        wanted = registration(workspace, row, name)
         return Registration(row.name, propose(workspace, github.repository, wanted))
     except OutsideError as error:
         return Registration(row.name, str(error), done=False)
@@ -120,7 +142,17 @@ def _register(workspace: Workspace, github: GitHub, row: LoggedRow, name: str) -
         title = for_terminal(f"{row.name} was logged and cannot be registered", 200)
         who, why = f"**{for_markdown(row.name)}** ({for_markdown(row.file_path)})", for_markdown(str(error), 1000)
         text = f"A trainer logged {who}, and it cannot come to models.yaml: {why}\n\n{_BY_HAND}"
-        return Registration(row.name, github.report_once(f"row-{mark}", title, text).html_url)
+        return Registration(row.name, github.report_once(f"row-{_mark(row)}", title, text).html_url)
+
+
+def _mark(row: LoggedRow) -> str:
+    return hashlib.sha256(f"{row.name}\0{row.file_path}\0{row.revision}".encode()).hexdigest()[:10]
+
+
+def _branch(row: LoggedRow, name: str) -> str:
+    if row.name != name:
+        return f"register-{_mark(row)}"  # the free name may be another one tomorrow
+    return f"register-{name}-{_mark(row)}".replace("+", "-")
 
 
 def _version(workspace: Workspace, row: LoggedRow, name: str) -> tuple[ModelVersion, bool]:

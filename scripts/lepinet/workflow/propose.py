@@ -1,20 +1,26 @@
-"""A change of models.yaml as a pull request on GitHub. The working tree has no part in it: it may hold anything."""
+"""A change as a pull request on GitHub, or as a branch here.
+
+The working tree has no part in it: it may hold anything.
+"""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from lepinet.errors import RefusedError, UsageError
+from lepinet.git import Repository
 from lepinet.manifest.load import FILE
 from lepinet.report.escape import for_terminal
 from lepinet.workflow.workspace import Workspace
 
 if TYPE_CHECKING:
     from lepinet.github import GitHub  # an edit on this machine needs no client
+    from lepinet.github.answers import PullRequest
 
 CHECK = "pr.yml"
 """The workflow that checks a pull request."""
@@ -22,17 +28,21 @@ CHECK = "pr.yml"
 _OURS = "Proposed-by: lepinet"
 """The last line of each commit made here: a branch of nothing else may be replaced."""
 
+Reading: TypeAlias = Callable[[str], bytes | None]
+"""Gives what is in a file before the edit; None where there is none."""
+Files: TypeAlias = Mapping[str, bytes | None]
+"""What is in some files after an edit, by path; None takes one away."""
 
 _PLACE = re.compile(r"(?:https://(?:[^/@]+@)?|ssh://git@|git@)github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """An edit of models.yaml that is to come to main."""
+    """An edit that is to come to main."""
 
-    edit: Callable[[bytes], bytes]
+    edit: Callable[[Reading], Files]
     sentence: str
-    """What models.yaml then says."""
+    """What is so then."""
     branch: str
     """By which it comes."""
     message: str
@@ -41,6 +51,8 @@ class Proposal:
     """A model's files that git has not got yet."""
     body: str = ""
     """Of the pull request, in Markdown; empty: what the message says, and the sentence."""
+    requested_by: str | None = None
+    """Whom a server does it for, in one line; None: for whoever runs the command."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,19 @@ class Drafted:
     branch: str
     title: str
     body: str
+    requested_by: str | None = None
+
+
+def of_manifest(edit: Callable[[bytes], bytes]) -> Callable[[Reading], Files]:
+    """An edit of models.yaml alone."""
+
+    def edited(read: Reading) -> Files:
+        before = read(FILE)
+        if before is None:
+            raise UsageError(f"there is no {FILE} on main yet", todo="write it here with --local; commit and push it")
+        return {FILE: edit(before)}
+
+    return edited
 
 
 def branch_name(name: str) -> str:
@@ -74,20 +99,70 @@ def propose(workspace: Workspace, repository: str, wanted: Proposal) -> str:
         RefusedError: main says so already, or others have put commits on a branch of that name.
         OutsideError: origin or GitHub does not take it.
     """
+    with open_github(workspace, repository) as github:
+        return opened(workspace, github, drafted(workspace, wanted)).html_url
+
+
+def drafted(workspace: Workspace, wanted: Proposal) -> Drafted:
+    """Commit the edit on top of main as origin has it; errors as of `propose`, but for GitHub's."""
     git = workspace.git
     main = git.fetch_main()
-    known = git.object_id(main, FILE)
-    if known is None:
-        raise UsageError(f"there is no {FILE} on main yet", todo="write it here with --local; commit and push it")
-    before = git.blobs([known])[known]
-    content = wanted.edit(before)
-    if content == before:
+    read = partial(git.content, main)
+    files = wanted.edit(read)
+    if all(read(path) == content for path, content in files.items()):
         raise RefusedError(f"{wanted.sentence} on main already", todo="git pull, to see it here")
-    commit = git.commit_on(main, FILE, content, wanted.folders, f"{wanted.message}\n\n{_OURS}\n")
+    trailers = [f"Requested-by: {wanted.requested_by}"] if wanted.requested_by else []
+    message = "\n".join([wanted.message, "", *trailers, _OURS, ""])
+    commit = git.commit_on(main, files, message, folders=wanted.folders)
     title, _, text = wanted.message.partition("\n")
     body = wanted.body or "\n\n".join(part for part in (text.strip(), f"{wanted.sentence}.") if part)
-    with open_github(workspace, repository) as github:
-        return _opened(workspace, github, Drafted(commit, wanted.branch, title, body))
+    return Drafted(commit, wanted.branch, title, body, wanted.requested_by)
+
+
+def opened(workspace: Workspace, github: GitHub, draft: Drafted) -> PullRequest:
+    """Bring a commit to a branch of origin, and open the pull request, or bring both up to date; as of `propose`."""
+    git = workspace.git
+    main = git.resolve(git.main())
+    tip = git.fetch_branch(draft.branch)
+    if tip and (beyond := git.messages_beyond(tip, main)) and not is_ours(beyond):
+        raise _of_others(draft.branch, github.repository, f"git push origin --delete {draft.branch}")
+    in_workflow = workspace.settings.environ.get("GITHUB_ACTIONS") == "true"
+    moved = tip is None or _moves(git, tip, draft.commit, main)
+    if not moved and draft.requested_by and (before := github.proposed(draft.branch)) and before.is_open:
+        return before  # who asks for it too does not take the first one's place
+    if moved and (in_workflow or draft.requested_by):
+        # git has no key there, and a commit that is made by the API is signed by GitHub.
+        from lepinet.github import NewFile  # noqa: PLC0415 -- see above
+
+        new = git.objects_beyond(draft.commit, main)
+        changed = git.files_changed_by(draft.commit)
+        contents = git.blobs(one.blob for one in changed if one.blob in new)
+        files = [NewFile(one.path, one.mode, one.blob, contents.get(one.blob or "")) for one in changed]
+        github.put_branch(draft.branch, (main, git.tree(main)), files, git.message(draft.commit))
+    elif moved:
+        git.push(draft.commit, draft.branch, tip)
+    base = git.main().removeprefix("refs/remotes/origin/")
+    made = github.open_pull_request(branch=draft.branch, base=base, title=draft.title, body=draft.body)
+    if moved and in_workflow:
+        github.start(CHECK, draft.branch)
+    return made
+
+
+def put_on_branch(workspace: Workspace, draft: Drafted) -> str:
+    """Make the commit a branch of this repository; the commit. Made again, it is the same one.
+
+    Raises:
+        RefusedError: others have put commits on a branch of that name.
+        OutsideError: git cannot do it; somebody may have checked the branch out.
+    """
+    git = workspace.git
+    main, tip = git.resolve(git.main()), git.branches().get(draft.branch)
+    if tip and (beyond := git.messages_beyond(tip, main)) and not is_ours(beyond):
+        raise _of_others(draft.branch, str(workspace.root), f"git branch -D {draft.branch}")
+    if tip and not _moves(git, tip, draft.commit, main):
+        return tip
+    git.set_branch(draft.branch, draft.commit)
+    return draft.commit
 
 
 def propose_revert(workspace: Workspace, github: GitHub, commit: str, branch: str, body: str) -> str | None:
@@ -99,7 +174,23 @@ def propose_revert(workspace: Workspace, github: GitHub, commit: str, branch: st
     main = git.fetch_main()
     title = f'Revert "{for_terminal(git.commit(commit).subject, 200)}"'
     made = git.revert_on(main, commit, f"{title}\n\nThis reverts commit {commit}.\n\n{_OURS}\n")
-    return _opened(workspace, github, Drafted(made, branch, title, body)) if made else None
+    return opened(workspace, github, Drafted(made, branch, title, body)).html_url if made else None
+
+
+def is_ours(messages: Sequence[str]) -> bool:
+    """Whether there are commits, and all of them were made here, by what they say."""
+    return bool(messages) and all(message.endswith(_OURS) for message in messages)
+
+
+def _moves(git: Repository, tip: str, commit: str, main: str) -> bool:
+    """Whether a branch at `tip` has to become another one to say what `commit` does, on the main of today."""
+    return git.tree(tip) != git.tree(commit) or git.merge_base(tip, main) != main
+
+
+def _of_others(branch: str, where: str, todo: str) -> RefusedError:
+    return RefusedError(
+        f"the branch {branch} has commits of others", where=where, todo=f"merge it, or take it away: {todo}"
+    )
 
 
 def open_github(workspace: Workspace, repository: str) -> GitHub:
@@ -112,36 +203,6 @@ def open_github(workspace: Workspace, repository: str) -> GitHub:
 
     api = workspace.settings.environ.get("GITHUB_API_URL") or API
     return GitHub(repository, _token(workspace), workspace.timings, api)
-
-
-def _opened(workspace: Workspace, github: GitHub, draft: Drafted) -> str:
-    git = workspace.git
-    main = git.resolve(git.main())
-    tip = git.fetch_branch(draft.branch)
-    if tip and not all(message.endswith(_OURS) for message in git.messages_beyond(tip, main)):
-        raise RefusedError(
-            f"the branch {draft.branch} has commits of others",
-            where=github.repository,
-            todo=f"merge it, or take it away: git push origin --delete {draft.branch}",
-        )
-    in_workflow = workspace.settings.environ.get("GITHUB_ACTIONS") == "true"
-    moved = tip is None or git.tree(tip) != git.tree(draft.commit) or git.merge_base(tip, main) != main
-    if moved and in_workflow:
-        # git has no key there, and a commit that is made by the API is signed by GitHub.
-        from lepinet.github import NewFile  # noqa: PLC0415 -- see above
-
-        beyond = git.objects_beyond(draft.commit, main)
-        changed = git.files_changed_by(draft.commit)
-        contents = git.blobs(one.blob for one in changed if one.blob in beyond)
-        files = [NewFile(one.path, one.mode, one.blob, contents.get(one.blob or "")) for one in changed]
-        github.put_branch(draft.branch, (main, git.tree(main)), files, git.message(draft.commit))
-    elif moved:
-        git.push(draft.commit, draft.branch, tip)
-    base = git.main().removeprefix("refs/remotes/origin/")
-    opened = github.open_pull_request(branch=draft.branch, base=base, title=draft.title, body=draft.body)
-    if moved and in_workflow:
-        github.start(CHECK, draft.branch)
-    return opened.html_url
 
 
 def _token(workspace: Workspace) -> str:

@@ -13,7 +13,7 @@ from lepinet.manifest.load import FILE
 from lepinet.manifest.retention import may_go
 from lepinet.target import Target
 from lepinet.workflow.change import brought
-from lepinet.workflow.propose import Proposal, repository_at
+from lepinet.workflow.propose import Proposal, of_manifest, repository_at
 from lepinet.workflow.to_main import Edited
 from lepinet.workflow.workspace import Workspace
 
@@ -22,13 +22,30 @@ _SUBJECT = 60
 
 
 @dataclass(frozen=True)
-class Retired:
-    """What came of it."""
+class Retirement:
+    """What the rules let go."""
 
     versions: tuple[str, ...]
-    """Those that go; empty: the rules let none go."""
+    """Empty: none."""
     unnamed: tuple[Target, ...]
     """Their files, where no version that stays has the same."""
+
+    @property
+    def proposal(self) -> Proposal:
+        """To take them out; there are some."""
+        named = ", ".join(self.versions)
+        return Proposal(
+            edit=of_manifest(partial(edit.retire, names=self.versions)),
+            sentence=f"{FILE} no longer has {named}",
+            branch="retire",
+            message=f"Retire {named}" if len(named) <= _SUBJECT else f"Retire {len(self.versions)} versions",
+        )
+
+
+@dataclass(frozen=True)
+class Retired(Retirement):
+    """What came of it."""
+
     edited: Edited | None
     """None where nothing goes."""
 
@@ -47,21 +64,18 @@ def retire(workspace: Workspace, now: datetime, *, local: bool = False) -> Retir
     """
     git = workspace.git
     proposed = not local and repository_at(git.origin() or "") is not None
-    states = history(git, git.fetch_main() if proposed else "HEAD").states
+    found = retirement(workspace, now, git.fetch_main() if proposed else "HEAD")
+    edited = brought(workspace, found.proposal, local=local) if found.versions else None
+    return Retired(found.versions, found.unnamed, edited)
+
+
+def retirement(workspace: Workspace, now: datetime, tip: str) -> Retirement:
+    """What may go of the versions at a commit of main; arguments and errors as of `retire`."""
+    states = history(workspace.git, tip).states
     if not states:
         raise UsageError(f"there is no {FILE} on main yet")
     manifest = states[-1].manifest
     going = may_go(states, now)
-    if not going:
-        return Retired((), (), None)
     stay = [manifest.target(name) for name in manifest.versions if name not in going]
     gone = [manifest.target(name) for name in going]
-    unnamed = tuple(target for target in gone if not any(target.same_files(other) for other in stay))
-    named = ", ".join(going)
-    wanted = Proposal(
-        edit=partial(edit.retire, names=going),
-        sentence=f"{FILE} no longer has {named}",
-        branch="retire",
-        message=f"Retire {named}" if len(named) <= _SUBJECT else f"Retire {len(going)} versions",
-    )
-    return Retired(going, unnamed, brought(workspace, wanted, local=local))
+    return Retirement(going, tuple(target for target in gone if not any(target.same_files(one) for one in stay)))

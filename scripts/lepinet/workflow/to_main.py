@@ -49,3 +49,19 @@ def steps_to_main(
         steps.append(["git", "switch", main.removeprefix("refs/heads/")])
         steps.append(["git", "merge", "--no-ff", "--message", message, name])
     return tuple(shlex.join(step) for step in steps)
+
+
+def steps_from_branch(workspace: Workspace, branch: str) -> tuple[str, ...]:
+    """From a branch of this repository that has the change to main: checked, then by way of origin where there is one.
+
+    Args:
+        workspace: with the branch.
+        branch: its name.
+    """
+    main = workspace.git.main()
+    checked = [["git", "switch", branch], ["lepinet", "check"]]
+    if main.startswith("refs/remotes/"):
+        steps = [*checked, ["git", "push", "--set-upstream", "origin", branch]]
+    else:
+        steps = [*checked, ["git", "switch", main.removeprefix("refs/heads/")], ["git", "merge", "--no-ff", branch]]
+    return tuple(shlex.join(step) for step in steps)

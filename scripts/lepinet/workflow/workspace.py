@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from lepinet.timings import Timings
 
 if TYPE_CHECKING:
     # Every command opens a workspace, and pays for what it asks of it: hence the imports inside of the methods below.
+    from lepinet.changes import Standing
     from lepinet.endpoints import Endpoint
     from lepinet.evaluation.cases import KnownImages
     from lepinet.evaluation.labels import Species
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from lepinet.registry import Registry
     from lepinet.target import Target
     from lepinet.workflow.contents import ModelFolder
+
+
+_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "ever_declared", "species", "known_images")
+"""What is read of a workspace's files and history, whoever asks."""
 
 
 def quietly(_: str, __: int) -> Callable[[int], None]:
@@ -84,9 +89,25 @@ class Workspace:
         return ever_declared(history(self.git, "HEAD").states)
 
     @cached_property
+    def first_commit(self) -> str:
+        """Of main: what tells this repository from others."""
+        return self.git.first_commit()
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What HEAD declares, and how each environment came to it.
+
+        Raises:
+            UsageError: HEAD has no models.yaml, or the clone is too shallow to tell.
+        """
+        from lepinet.changes import standing  # noqa: PLC0415 -- see above
+
+        return standing(self.git, "HEAD")
+
+    @property
     def data(self) -> Path:
         """Where this machine keeps what belongs to the repository."""
-        return self.settings.home / self.git.first_commit()
+        return self.settings.home / self.first_commit
 
     @property
     def cache(self) -> Path:
@@ -124,7 +145,9 @@ class Workspace:
         from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- see above
 
         kind = self.manifest.environments[environment].registry
-        with open_registry(kind, environment, lambda: self.data, self.settings, self.timings) as registry:
+        with open_registry(
+            kind, environment, lambda: self.data, self.settings, self.timings, repository=self.first_commit
+        ) as registry:
             yield registry
 
     def endpoint(self, environment: str) -> Endpoint | None:
@@ -172,6 +195,21 @@ class Workspace:
         from lepinet.hub import Hub  # noqa: PLC0415 -- see above
 
         return Hub(self.cache / "hub", self.settings, self.timings, self.fetching)
+
+    def read_ahead(self) -> None:
+        """Read now what many will ask for; `asked_as` hands it on.
+
+        Raises:
+            LepinetError: as the properties that are read.
+        """
+        for name in _OF_THE_CHECKOUT:
+            getattr(self, name)
+
+    def asked_as(self, settings: Settings) -> Workspace:
+        """The same checkout with other settings; what was read of it before is not read again."""
+        other = replace(self, settings=settings)
+        vars(other).update({name: vars(self)[name] for name in _OF_THE_CHECKOUT if name in vars(self)})
+        return other
 
     def model(self, target: Target) -> ModelFolder:
         """A model's files, seen to be those that its revision names, and held to the rule on code in its repository.

@@ -1,0 +1,76 @@
+"""Forms that change something: taken from this dashboard's own pages alone, and no larger than they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import TypeAlias
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+
+from lepinet.dashboard.place import site_of, visitor_of
+
+Handled: TypeAlias = Callable[[Request, FormData], Response]
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+_SMALL = 64 << 10
+"""Bytes of a form without files."""
+
+
+def posted(handle: Handled, *, at_most: int = _SMALL) -> Endpoint:
+    """The endpoint of a form: `handle` gets it, in a thread, when it comes from a page of ours.
+
+    Args:
+        handle: what to do with the form.
+        at_most: bytes of the whole form, files included.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        _require_own(request)
+        limited = Request(request.scope, _limited(request.receive, at_most))
+        async with limited.form(max_files=100, max_fields=100) as form:
+            _require_token(request, form)
+            return await run_in_threadpool(handle, request, form)
+
+    return endpoint
+
+
+def _require_own(request: Request) -> None:
+    """What a browser says of the page that sends the form; other programs say nothing, and need the token as well."""
+    headers, address = request.headers, site_of(request).address
+    origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site")
+    foreign = origin is not None and not address.is_own(origin, headers.get("Host", ""))
+    if foreign or site not in {None, "same-origin"}:
+        raise _not_ours()
+
+
+def _require_token(request: Request, form: FormData) -> None:
+    token = request.headers.get("X-CSRF-Token") or form.get("csrf_token")
+    number = visitor_of(request).number
+    if not isinstance(token, str) or not site_of(request).sessions.is_csrf_token(token, number):
+        raise _not_ours()
+
+
+def _not_ours() -> HTTPException:
+    why = "This form does not come from a page that you have open here. Open the page again, and send it from there."
+    return HTTPException(HTTPStatus.FORBIDDEN, why)
+
+
+def _limited(receive: Receive, at_most: int) -> Receive:
+    """The same messages, until the body is larger than it may be: a header can lie about it, or be absent."""
+    read = 0
+
+    async def limited() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > at_most:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"This form may have {at_most >> 10:,} KiB.")
+        return message
+
+    return limited

@@ -1,0 +1,42 @@
+"""What others said a moment ago: however many look at a page, a hosted service is asked now and then."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
+
+_SECONDS = 4.0
+_MOST = 1000
+
+T = TypeVar("T")
+
+
+class Lately:
+    """Values that stay for a few seconds; several threads may ask, and one of them fetches."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[Hashable, tuple[float, object]] = {}
+        self._fetching: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, fetch: Callable[[], T]) -> T:
+        """What was fetched under this key, or is fetched now; errors of `fetch` are kept for nobody."""
+        with self._lock:
+            fetching = self._fetching.setdefault(key, threading.Lock())
+        with fetching:
+            found = self._kept.get(key)
+            if found is None or self._clock() - found[0] > _SECONDS:
+                found = self._clock(), fetch()
+                with self._lock:
+                    self._drop_old()
+                    self._kept[key] = found
+        return cast("T", found[1])
+
+    def _drop_old(self) -> None:
+        now = self._clock()
+        self._kept = {key: one for key, one in self._kept.items() if now - one[0] <= _SECONDS}
+        if len(self._fetching) > _MOST:
+            self._fetching = {key: one for key, one in self._fetching.items() if key in self._kept or one.locked()}

@@ -1,0 +1,218 @@
+"""Changes through git: asked for by a form, then followed until they are live. No button here writes a row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Final, TypeAlias
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from lepinet.dashboard.forms import posted
+from lepinet.dashboard.place import place_of, site_of
+from lepinet.dashboard.rendering import page
+from lepinet.errors import LepinetError, RefusedError, UsageError
+from lepinet.report.escape import for_terminal
+from lepinet.workflow import requested
+from lepinet.workflow.change import activation_proposal, previous_version, rollback_proposal
+from lepinet.workflow.following import Change, Progress, changes, progress
+from lepinet.workflow.proposals import logged_rows, registration, waiting
+from lepinet.workflow.propose import Proposal
+from lepinet.workflow.retire import retirement
+from lepinet.workflow.workspace import Workspace
+
+_MOVING, _STILL = 5, 30
+"""Seconds between two looks at a change that is being worked on, and at one that waits for a person."""
+_OFFERED = 100
+"""So many of the newest names does a form offer; others are typed."""
+Choices: TypeAlias = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What may be asked for."""
+
+    title: str
+    explained: str
+    choices: Callable[[Workspace], Choices]
+    """What the form offers, by field."""
+    wanted: Callable[[Workspace, Mapping[str, str]], Proposal]
+    """The change, from what was chosen."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Further fields, each with what it is for; they may stay empty."""
+
+
+def overview(request: Request) -> Response:
+    """What is on its way, what was, and what else may be asked for."""
+    workspace = place_of(request).workspace
+    listed: tuple[Change, ...] = ()
+    why: LepinetError | None = None
+    try:
+        listed = changes(workspace)
+    except LepinetError as error:
+        why = error
+    return page(request, "changes.html", changes=listed, why=why, kinds=KINDS)
+
+
+def new(request: Request) -> Response:
+    """The form of one kind, filled in as a link says."""
+    asked = request.query_params
+    kind = _kind(asked.get("kind", ""))
+    return _form(request, kind, {name: value[: requested.LONGEST] for name, value in asked.items()})
+
+
+def ask(request: Request, form: FormData) -> Response:
+    """Propose the change, and go on to where it is followed."""
+    kind = _kind(request.path_params["kind"])
+    place = place_of(request)
+    said = {name: value for name, value in form.items() if isinstance(value, str)}
+    one_line = {name: for_terminal(value, requested.LONGEST) for name, value in said.items()}
+    try:
+        wanted = KINDS[kind].wanted(place.workspace, one_line)
+        made = requested.ask(place.workspace, wanted, requested.Request.of(place.person, said.get("reason", "")))
+    except (UsageError, RefusedError) as error:
+        return _form(request, kind, said, error)
+    return RedirectResponse(f"/changes/{made.key}", HTTPStatus.SEE_OTHER)
+
+
+def follow(request: Request) -> Response:
+    """One change, and how far it is."""
+    found = _progress(request)
+    return page(request, "change.html", progress=found, seen=_mark(found), every=_every(found))
+
+
+def follow_on(request: Request) -> Response:
+    """The part of that page that moves; nothing where it has not."""
+    found = _progress(request)
+    if request.query_params.get("seen") == _mark(found):
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return page(request, "progress.html", progress=found, seen=_mark(found), every=_every(found))
+
+
+def _progress(request: Request) -> Progress:
+    place, key = place_of(request), request.path_params["key"]
+    try:
+        return site_of(request).lately.get((place.person, key), partial(progress, place.workspace, key))
+    except UsageError as error:
+        raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+
+
+def _mark(found: Progress) -> str:
+    return hashlib.sha256(repr(found).encode(errors="replace")).hexdigest()[:16]
+
+
+def _every(found: Progress) -> int:
+    return _MOVING if found.is_moving else _STILL
+
+
+def _kind(name: str) -> str:
+    if name not in KINDS:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return name
+
+
+def _form(request: Request, kind: str, said: Mapping[str, str], why: LepinetError | None = None) -> Response:
+    workspace = place_of(request).workspace
+    status = HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
+    return page(
+        request,
+        "change_form.html",
+        status if why else HTTPStatus.OK,
+        name=kind,
+        kind=KINDS[kind],
+        choices=KINDS[kind].choices(workspace),
+        said=said,
+        why=why,
+        longest=requested.LONGEST,
+    )
+
+
+def _environments_and_versions(workspace: Workspace) -> Choices:
+    manifest = workspace.manifest
+    return {"environment": tuple(manifest.environments), "version": tuple(manifest.versions)[: -_OFFERED - 1 : -1]}
+
+
+def _activation(_: Workspace, said: Mapping[str, str]) -> Proposal:
+    environment, version = _named(said, "environment"), _named(said, "version")
+    return activation_proposal(environment, version, said.get("override") or None)
+
+
+def _rollback(workspace: Workspace, said: Mapping[str, str]) -> Proposal:
+    environment = workspace.only_environment(_named(said, "environment"))
+    version = said.get("version") or previous_version(workspace, environment)
+    return rollback_proposal(environment, version, None, f"rollback-{environment}-{version}")
+
+
+def _retirement(workspace: Workspace, _: Mapping[str, str]) -> Proposal:
+    found = retirement(workspace, datetime.now(UTC), "HEAD")
+    if not found.versions:
+        raise RefusedError("the rules of retention let no version go yet")
+    return found.proposal
+
+
+def _retirable(workspace: Workspace) -> Choices:
+    return {"versions": retirement(workspace, datetime.now(UTC), "HEAD").versions}
+
+
+def _registration(workspace: Workspace, said: Mapping[str, str]) -> Proposal:
+    wanted = _named(said, "logged")
+    found = next((one for one in waiting(workspace, logged_rows(workspace)) if one[0].name == wanted), None)
+    if found is None:
+        raise RefusedError(f"{wanted} waits no longer: models.yaml has it, or had it", todo="look at Versions")
+    return registration(workspace, *found)
+
+
+def _waiting(workspace: Workspace) -> Choices:
+    return {"logged": tuple(row.name for row, _ in waiting(workspace, logged_rows(workspace)))[-_OFFERED:]}
+
+
+def _named(said: Mapping[str, str], name: str) -> str:
+    if not said.get(name):
+        raise UsageError(f"which {name}?")
+    return said[name]
+
+
+_OVERRIDE = "Only for a version whose verdict is hold: why it shall ship all the same. It stands in models.yaml."
+KINDS: Final = {
+    "activate": Kind(
+        "Activate a version",
+        "models.yaml is to name it as the active one. It is tested on the known images and compared with the version "
+        "that is live; what is live changes when a person has merged that and reconcile has proved it.",
+        _environments_and_versions,
+        _activation,
+        {"override": _OVERRIDE},
+    ),
+    "rollback": Kind(
+        "Roll back",
+        "An earlier version becomes the active one again. It must load and answer; no comparison stops it.",
+        _environments_and_versions,
+        _rollback,
+    ),
+    "register": Kind(
+        "Register a version",
+        "A trainer has logged it; models.yaml is to know it. It is tested, and active nowhere yet.",
+        _waiting,
+        _registration,
+    ),
+    "retire": Kind(
+        "Retire old versions",
+        "They leave models.yaml. Their files and their history stay.",
+        _retirable,
+        _retirement,
+    ),
+}
+ROUTES = (
+    Route("/changes", overview),
+    Route("/changes/new", new),
+    Route("/changes/{kind}", posted(ask), methods=["POST"]),
+    Route("/changes/{key}", follow),
+    Route("/changes/{key}/progress", follow_on),
+)

@@ -1,0 +1,93 @@
+"""Coming in and going out."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from lepinet.dashboard.attempts import SIGN_IN, SIGN_IN_FROM
+from lepinet.dashboard.doors import NotAdminError
+from lepinet.dashboard.forms import posted
+from lepinet.dashboard.place import Site, Visitor, site_of, visitor_of
+from lepinet.dashboard.rendering import page
+from lepinet.dashboard.sessions import new_number
+from lepinet.errors import OutsideError
+from lepinet.registry.accounts import NotSignedInError
+
+_LONGEST = 2000
+
+
+def ask(request: Request) -> Response:
+    """The form; whoever has come in already goes on."""
+    back = _own_path(request.query_params.get("next", ""))
+    if visitor_of(request).entry:
+        return RedirectResponse(back, HTTPStatus.SEE_OTHER)
+    return _form(request, back)
+
+
+def enter(request: Request, form: FormData) -> Response:
+    """Begin a session, under a number that nobody knew before."""
+    site = site_of(request)
+    said = {field: value for field in site.door.asks if isinstance(value := form.get(field), str)}
+    back = _own_path(str(form.get("next", "")))
+    limits = (
+        (SIGN_IN, said.get("email", "token").strip().lower()),
+        (SIGN_IN_FROM, _came_from(request, site)),
+    )
+    if not all(site.attempts.is_open(limit, name) for limit, name in limits):
+        why = "Too many attempts failed. Wait five minutes, then try again."
+        return _form(request, back, why, HTTPStatus.TOO_MANY_REQUESTS)
+    try:
+        entry = site.door.enter(said)
+    except NotSignedInError as error:
+        for limit, name in limits:
+            site.attempts.count(limit, name)
+        return _form(request, back, error.what, HTTPStatus.FORBIDDEN)
+    except NotAdminError as error:
+        return page(request, "refused.html", HTTPStatus.FORBIDDEN, title="Not for this account", lines=error.lines())
+    except OutsideError as error:
+        return _form(request, back, str(error), HTTPStatus.BAD_GATEWAY)
+    number = visitor_of(request).number
+    site.sessions.end(number)
+    request.state.visitor = Visitor(site.sessions.begin(entry), entry)
+    return RedirectResponse(back, HTTPStatus.SEE_OTHER)
+
+
+def leave(request: Request, _: FormData) -> Response:
+    """End the session, here and where the account is."""
+    site = site_of(request)
+    ended = site.sessions.end(visitor_of(request).number)
+    if ended:
+        site.door.leave(ended.entry)
+    request.state.visitor = Visitor(new_number(), None)
+    return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+
+
+def _form(request: Request, back: str, why: str = "", status: int = HTTPStatus.OK) -> Response:
+    asks = site_of(request).door.asks
+    return page(request, "sign_in.html", status, asks=asks, next=back, why=why)
+
+
+def _own_path(path: str) -> str:
+    """A page of this dashboard; the first one in the place of what a browser might take for another site's."""
+    own = re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", path) and len(path) < _LONGEST
+    return path if own else "/"
+
+
+def _came_from(request: Request, site: Site) -> str:
+    """Behind a proxy what that one says; earlier parts of the header may be anybody's invention."""
+    forwarded = request.headers.get("X-Forwarded-For", "") if site.address.encrypted else ""
+    told = forwarded.rpartition(",")[2].strip()
+    return told or (request.client.host if request.client else "")
+
+
+ROUTES = (
+    Route("/sign-in", ask),
+    Route("/sign-in", posted(enter), methods=["POST"]),
+    Route("/sign-out", posted(leave), methods=["POST"]),
+)

@@ -1,0 +1,80 @@
+"""What a page reads: main as it is now, and the registries as the person who looks may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from lepinet.dashboard.address import Address
+from lepinet.dashboard.attempts import Attempts
+from lepinet.dashboard.doors import Door
+from lepinet.dashboard.lately import Lately
+from lepinet.dashboard.links import Links
+from lepinet.dashboard.main_line import MainLine
+from lepinet.dashboard.sessions import Entry, Sessions
+from lepinet.workflow.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all requests share."""
+
+    main: MainLine
+    door: Door
+    address: Address
+    sessions: Sessions
+    attempts: Attempts
+    lately: Lately
+    links: Links
+    say: Callable[[str], None]
+    """Told of what only the one who runs the dashboard should know: what went wrong unexpectedly."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks, as far as the door knows."""
+
+    number: str
+    """What the browser holds."""
+    entry: Entry | None
+    """None where nobody has come in."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one request may see."""
+
+    workspace: Workspace
+    """Main's newest commit; its registries answer as they answer this person."""
+    person: str
+
+
+def site_of(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+def visitor_of(request: Request) -> Visitor:
+    visitor: Visitor = request.state.visitor
+    return visitor
+
+
+def place_of(request: Request) -> Place:
+    """The place of somebody who has come in.
+
+    Raises:
+        HTTPException: 403, nobody has come in.
+        LepinetError: main's models.yaml or known images cannot be read.
+    """
+    entry = visitor_of(request).entry
+    if entry is None:
+        raise HTTPException(HTTPStatus.FORBIDDEN)
+    workspace = site_of(request).main.now()
+    if entry.accounts:
+        tokens = {name: account.token for name, account in entry.accounts.items()}
+        workspace = workspace.asked_as(workspace.settings.as_user(tokens))
+    return Place(workspace, entry.person)

@@ -1,0 +1,109 @@
+"""The process that serves the dashboard, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import uvicorn
+
+from lepinet.dashboard.address import Address
+from lepinet.dashboard.app import create_app
+from lepinet.dashboard.attempts import Attempts
+from lepinet.dashboard.doors import door_of
+from lepinet.dashboard.lately import Lately
+from lepinet.dashboard.links import Links
+from lepinet.dashboard.main_line import MainLine
+from lepinet.dashboard.place import Site
+from lepinet.dashboard.sessions import Sessions
+from lepinet.errors import OutsideError
+from lepinet.registry.kinds import embedded_folder
+from lepinet.workflow.propose import repository_at
+from lepinet.workflow.workspace import Workspace
+
+
+def serve(
+    workspace: Workspace,
+    *,
+    host: str,
+    port: int,
+    url: str | None,
+    on_ready: Callable[[str], None],
+    say: Callable[[str], None],
+) -> None:
+    """Serve pages until SIGTERM or SIGINT. Must run in the main thread.
+
+    Args:
+        workspace: the repository; its main is shown, whatever is checked out.
+        host: where to listen.
+        port: 0 for any free one.
+        url: where people reach it, when that is not here.
+        on_ready: told the URL as soon as it can be asked.
+        say: told what went wrong unexpectedly.
+
+    Raises:
+        UsageError: others could come in unasked, or a setting is missing.
+        OutsideError: the port is taken.
+        LepinetError: main's models.yaml or known images cannot be read.
+    """
+    with site_of(workspace, host=host, url=url, say=say) as site, _listener(host, port) as listener:
+        server = _Server(
+            uvicorn.Config(
+                create_app(site),
+                access_log=False,
+                lifespan="off",
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=3,
+                ws="none",
+            )
+        )
+        on_ready(url or f"http://{host}:{listener.getsockname()[1]}")
+        asyncio.run(server.until_told(listener))
+
+
+@contextmanager
+def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[str], None]) -> Iterator[Site]:
+    """What all requests share; arguments and errors as `serve`."""
+    address = Address.of(host, url)
+    with ExitStack() as stack:
+        main = stack.enter_context(closing(MainLine(workspace)))
+        shown = main.now()
+        if any(one.registry.kind == "embedded" for one in shown.manifest.environments.values()):
+            # Held, since PostgreSQL would otherwise stop and start with each page.
+            from lepinet.registry.embedded import EmbeddedServer  # noqa: PLC0415 -- not on Windows, where others work
+
+            stack.enter_context(EmbeddedServer(embedded_folder(shown.data)))
+        links = Links(repository_at(workspace.git.origin() or ""))
+        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), Lately(), links, say)
+
+
+class _Server(uvicorn.Server):
+    async def until_told(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        await self.serve([listener])
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the loop: uvicorn would raise them again at its end, before this process has cleaned up."""
+        yield
+
+
+@contextmanager
+def _listener(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        listener = socket.create_server((host, port), backlog=128)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        todo = "stop what listens there, or choose another: --port 8081"
+        raise OutsideError("the port is taken", where=f"{host}:{port}", todo=todo) from None
+    with listener:
+        yield listener

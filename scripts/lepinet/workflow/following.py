@@ -1,0 +1,267 @@
+"""Where changes are on their way to main, and from there to what is live."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+
+from lepinet.errors import LepinetError, UsageError
+from lepinet.evaluation.gates import Decision
+from lepinet.github import GitHub
+from lepinet.github.answers import CheckRun, PullRequest
+from lepinet.manifest.load import FILE, load
+from lepinet.registry.records import DeploymentStatus, PastDeployment
+from lepinet.report import markdown, shipped
+from lepinet.report.escape import for_terminal, from_markdown
+from lepinet.workflow.announce import COMMENT
+from lepinet.workflow.propose import is_ours, open_github, repository_at
+from lepinet.workflow.to_main import steps_from_branch
+from lepinet.workflow.workspace import Workspace
+
+_MOST = 100
+"""So many of the newest pull requests are looked at."""
+_FINE = {"success", "neutral", "skipped"}
+_NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
+_REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
+_TRAILER = re.compile(r"^Requested-by: (.+)$", re.MULTILINE)
+
+
+class State(StrEnum):
+    """How far a step is."""
+
+    WAITING = "waiting"
+    """For a person, or for what comes before it."""
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    """The answer was no."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of those that a change takes; texts of others are in it as they were written."""
+
+    name: str
+    state: State
+    sentence: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A pull request, or a branch of this repository, as it is listed; texts of others are in it."""
+
+    key: str
+    """The number of the pull request, else the commit."""
+    title: str
+    by: str
+    """Who asked for it, or opened it."""
+    at: datetime
+    is_open: bool
+    is_merged: bool
+    url: str | None = None
+    """Of its pull request."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a change is."""
+
+    change: Change
+    steps: tuple[Step, ...]
+    commands: tuple[str, ...] = ()
+    """That bring its branch to main, where there is no pull request."""
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether something is at work on it; else it waits for a person, or is where it goes."""
+        return any(step.state is State.RUNNING for step in self.steps)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more becomes of it."""
+        return not self.change.is_open and not any(step.state in {State.RUNNING, State.WAITING} for step in self.steps)
+
+
+def changes(workspace: Workspace) -> tuple[Change, ...]:
+    """Those that are on their way, and the newest that were: pull requests where origin is GitHub, else branches.
+
+    Args:
+        workspace: the repository.
+
+    Raises:
+        UsageError: there is no token for GitHub.
+        OutsideError: GitHub or git does not answer.
+    """
+    if repository := repository_at(workspace.git.origin() or ""):
+        with open_github(workspace, repository) as github:
+            return tuple(_proposed(one) for one in github.pull_requests(_MOST))
+    git = workspace.git
+    main = git.resolve(git.main())
+    ours = [tip for tip in git.branches().values() if is_ours(git.messages_beyond(tip, main))]
+    merged = [commit for commit in git.merged_lately(main, _MOST) if is_ours([git.message(commit)])]
+    return (
+        *(_committed(workspace, tip, is_open=True, is_merged=False) for tip in ours),
+        *(_committed(workspace, commit, is_open=False, is_merged=True) for commit in merged),
+    )
+
+
+def progress(workspace: Workspace, key: str) -> Progress:
+    """How far a change is.
+
+    Args:
+        workspace: the repository, with registries as somebody may read them.
+        key: of the change.
+
+    Raises:
+        UsageError: there is no such change, or no token for GitHub.
+        OutsideError: GitHub or git does not answer.
+    """
+    repository = repository_at(workspace.git.origin() or "")
+    if repository and _NUMBER.fullmatch(key):
+        with open_github(workspace, repository) as github:
+            return _of_pull_request(workspace, github, int(key))
+    if repository is None and _COMMIT.fullmatch(key) and _is_proposal(workspace, key):
+        return _of_commit(workspace, key)
+    raise UsageError(f"there is no change {for_terminal(key, 50)}")
+
+
+def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progress:
+    found = github.pull_request(number)
+    change = _proposed(found)
+    checks = github.checks(found.head.sha)
+    steps = [
+        Step("Proposed", State.DONE, f"by {change.by}", found.created_at),
+        *([_checked(checks)] if checks or found.is_open else ()),
+        *_judged(github.said(number, COMMENT), found),
+        _merged(found),
+    ]
+    if found.merged_at and found.merge_commit_sha:
+        steps += _shipped(workspace, found.merge_commit_sha)
+    return Progress(change, tuple(steps))
+
+
+def _checked(checks: Sequence[CheckRun]) -> Step:
+    running = [check.name for check in checks if check.status != "completed"]
+    failed = [check.name for check in checks if check.status == "completed" and check.conclusion not in _FINE]
+    if failed:
+        return Step("Checks", State.STOPPED, f"{', '.join(failed)} says no")
+    if running:
+        return Step("Checks", State.RUNNING, f"{', '.join(running)} is running")
+    if checks:
+        return Step("Checks", State.DONE, f"{len(checks)} passed")
+    return Step("Checks", State.WAITING, "none has begun yet")
+
+
+def _judged(comment: str | None, found: PullRequest) -> Iterator[Step]:
+    told = markdown.answers(comment or "")
+    for answer in told:
+        stopped = answer.decision is Decision.HOLD
+        sentence = f"{answer.title}: {answer.word}. {answer.sentence}"
+        yield Step("Verdict", State.STOPPED if stopped else State.DONE, sentence)
+    if not told and found.is_open:
+        yield Step("Verdict", State.WAITING, "comes when the check has tested it on the known images")
+
+
+def _merged(found: PullRequest) -> Step:
+    if found.merged_at:
+        return Step("Merged", State.DONE, "it is on main", found.merged_at)
+    if found.is_open:
+        return Step("Merged", State.WAITING, "a person looks at the pull request and merges it")
+    return Step("Merged", State.STOPPED, "the pull request was closed without it")
+
+
+def _of_commit(workspace: Workspace, commit: str) -> Progress:
+    git = workspace.git
+    branches = [name for name, tip in git.branches().items() if tip == commit]
+    brought = git.brought_by(commit, git.main())
+    change = _committed(workspace, commit, is_open=bool(branches) and not brought, is_merged=bool(brought))
+    steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
+    if brought:
+        merged = Step("Merged", State.DONE, "it is on main", git.commit(brought).at)
+        return Progress(change, (*steps, merged, *_shipped(workspace, brought)))
+    if not branches:
+        gone = Step("Merged", State.STOPPED, "its branch is gone, or is another change by now")
+        return Progress(change, (*steps, gone))
+    waits = Step("Merged", State.WAITING, f"a person merges the branch {branches[0]}")
+    return Progress(change, (*steps, waits), steps_from_branch(workspace, branches[0]))
+
+
+def _shipped(workspace: Workspace, commit: str) -> Iterator[Step]:
+    """What becomes of a commit of main, in each environment that it gives another version."""
+    if not workspace.git.brought_by(commit, workspace.git.main()):
+        yield Step("Live", State.WAITING, "this server has not fetched that commit yet")
+        return
+    for environment, version in _activated(workspace, commit).items():
+        name = f"Live in {environment}"
+        try:
+            with workspace.registry(environment) as registry:
+                rows = registry.history(environment)
+                recorded = registry.essentials(environment).environment.commit
+        except LepinetError as error:
+            yield Step(name, State.WAITING, f"the registry does not tell: {error.what}")
+        else:
+            later = partial(workspace.git.on_first_parent_line, commit)
+            since = [row for row in rows if row.commit and later(row.commit)]
+            yield _became(name, version, since, seen=recorded is not None and later(recorded))
+
+
+def _became(name: str, version: str, since: Sequence[PastDeployment], *, seen: bool) -> Step:
+    """What became of a version that main declares.
+
+    Args:
+        name: of the step.
+        version: its name.
+        since: deployments begun at the commit that declares it, or at a later one, newest first.
+        seen: a run has looked at the commit, or at a later one.
+    """
+    row = next((row for row in since if row.version == version), None)
+    if row is not None:
+        state = {DeploymentStatus.SUCCEEDED: State.DONE, DeploymentStatus.STARTED: State.RUNNING}
+        last = f": {row.events[-1].text}" if row.status is DeploymentStatus.STARTED and row.events else ""
+        return Step(name, state.get(row.status, State.STOPPED), f"{shipped.plain(row)}{last}", row.ended_at)
+    if since:
+        return Step(name, State.STOPPED, f"main went on to {since[-1].version} before it was begun")
+    if seen:
+        return Step(name, State.DONE, f"reconcile has seen it, and found nothing to move for {version}")
+    return Step(name, State.WAITING, "reconcile has not begun yet")
+
+
+def _activated(workspace: Workspace, commit: str) -> Mapping[str, str]:
+    """The environments that a commit of main gives another version, with that version."""
+    before, after = (workspace.git.content(one, FILE) for one in (f"{commit}^", commit))
+    try:
+        was = load(before).environments if before else {}
+        now = load(after).environments if after else {}
+    except LepinetError:
+        return {}
+    return {
+        name: environment.active
+        for name, environment in now.items()
+        if environment.active and (name not in was or was[name].active != environment.active)
+    }
+
+
+def _proposed(found: PullRequest) -> Change:
+    login = found.user.login if found.user else "somebody"
+    asked = _REQUESTED.findall(found.body or "")
+    by = f"{from_markdown(asked[-1])}, through {login}" if asked else login
+    merged = found.merged_at is not None
+    return Change(str(found.number), found.title, by, found.created_at, found.is_open, merged, found.html_url)
+
+
+def _committed(workspace: Workspace, commit: str, *, is_open: bool, is_merged: bool) -> Change:
+    made = workspace.git.commit(commit)
+    asked = _TRAILER.findall(workspace.git.message(commit))
+    return Change(commit, made.subject, asked[-1] if asked else made.author, made.at, is_open, is_merged)
+
+
+def _is_proposal(workspace: Workspace, commit: str) -> bool:
+    try:
+        return is_ours([workspace.git.message(commit)])
+    except UsageError:
+        return False

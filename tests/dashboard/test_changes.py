@@ -1,0 +1,212 @@
+"""Changes asked for in a browser: by their forms alone, once, in the person's name; then followed to their end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from dashboard.world import Browser, World, on_github
+from github_stand_in.server import StandIn
+from hf_stand_in.server import hub_online
+
+REASON = "Right more often at dusk"
+FORMS = ("activate", "rollback", "register", "retire")
+
+
+@pytest.fixture
+def desk(world: World) -> Iterator[World]:
+    """The world, whose branches are taken away again."""
+    yield world
+    for name in world.workspace.git.branches():
+        if name != "main":
+            world.desk.git("branch", "--quiet", "-D", name)
+
+
+@pytest.fixture
+def github(world: World, tmp_path: Path) -> Iterator[tuple[Browser, StandIn]]:
+    """A browser before a dashboard whose repository is on GitHub."""
+    with on_github(world, tmp_path) as (there, github), there.dashboard() as url, Browser(url) as browser:
+        yield browser, github
+
+
+def activate(browser: Browser, **fields: str) -> str:
+    """Where it is followed."""
+    said = {"environment": "production", "version": "v1.1.0", "reason": REASON} | fields
+    answer = browser.fill("/changes/new?kind=activate", "/changes/activate", **said)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
+
+
+def branches(world: World) -> set[str]:
+    return set(world.workspace.git.branches()) - {"main"}
+
+
+def test_an_activation_is_a_branch_in_the_persons_name_and_is_followed(browser: Browser, desk: World) -> None:
+    place = activate(browser)
+    assert branches(desk) == {"activate-production-v1.1.0"}
+    message = desk.desk.git("log", "-1", "--format=%B", "activate-production-v1.1.0")
+    assert REASON in message
+    assert "Requested-by: asha\n" in message
+    shown = browser.get(place).text
+    assert "<h1>Activate v1.1.0 in production</h1>" in shown
+    assert "git merge --no-ff activate-production-v1.1.0" in shown
+    assert f'<a href="{place}">Activate v1.1.0 in production</a>' in browser.get("/changes").text
+
+
+def test_sent_twice_it_is_one_change(browser: Browser, desk: World) -> None:
+    assert activate(browser) == activate(browser)
+    assert len(branches(desk)) == 1
+
+
+def test_a_link_fills_the_form_in(browser: Browser) -> None:
+    shown = browser.get("/changes/new?kind=activate&environment=production&version=v1.1.0").text
+    assert "<option selected>production</option>" in shown
+    assert 'name="version" list="version-list" value="v1.1.0"' in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "says"),
+    [
+        ({"reason": ""}, 422, "a change needs a reason"),
+        ({"reason": "x" * 1001}, 422, "more than 1,000 characters"),
+        ({"version": "v9.9.9"}, 422, "has no version v9.9.9"),
+        ({"environment": "moon"}, 422, "has no environment moon"),
+        ({"version": "v1.0.0"}, 409, "on main already"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said_on_the_form_and_nothing_is_lost(
+    browser: Browser, desk: World, fields: dict[str, str], status: int, says: str
+) -> None:
+    said = {"environment": "production", "version": "v1.1.0", "reason": REASON} | fields
+    answer = browser.fill("/changes/new?kind=activate", "/changes/activate", **said)
+    assert answer.status_code == status
+    assert says in unescape(answer.text)
+    assert f">{said['reason']}</textarea>" in answer.text
+    assert not branches(desk)
+
+
+def test_a_rollback_returns_to_the_version_before(browser: Browser, desk: World) -> None:
+    said = {"environment": "staging", "reason": "wrong names"}
+    answer = browser.fill("/changes/new?kind=rollback", "/changes/rollback", **said)
+    assert answer.status_code == 303, answer.text
+    assert "Roll staging back to v1.0.0" in browser.get(answer.headers["Location"]).text
+    assert branches(desk) == {"rollback-staging-v1.0.0"}
+
+
+def test_what_a_trainer_logged_and_nobody_can_resolve_is_explained(desk: World, tmp_path: Path) -> None:
+    with hub_online(tmp_path) as hub, desk.dashboard(HF_ENDPOINT=hub.url) as url, Browser(url) as browser:
+        assert '<option value="v1.2.0">' in browser.get("/changes/new?kind=register").text
+        answer = browser.fill("/changes/new?kind=register", "/changes/register", logged="v1.2.0", reason=REASON)
+    assert (answer.status_code, branches(desk)) == (409, set())
+    assert "models/v1.2.0" in answer.text
+
+
+def test_where_nothing_may_go_there_is_no_form_to_retire_it(browser: Browser) -> None:
+    shown = browser.get("/changes/new?kind=retire").text
+    assert "There is nothing to choose from now" in shown
+    assert "Propose it" not in shown
+
+
+HOSTILE = (
+    "<script>alert(1)</script> [x](javascript:alert(1)) $(reboot) `id`\n\nRequested-by: boss@example.org\nCloses #1"
+)
+
+
+def test_a_hostile_reason_is_text_everywhere(browser: Browser, desk: World) -> None:
+    place = activate(browser, reason=HOSTILE, override=HOSTILE)
+    message = desk.desk.git("log", "-1", "--format=%B", "activate-production-v1.1.0")
+    assert re.findall(r"^[\w-]+-by: .*$", message, re.MULTILINE) == ["Requested-by: asha", "Proposed-by: lepinet"]
+    assert "#1" not in message
+    filled_in = urlencode({"kind": "activate", "reason": HOSTILE, "version": HOSTILE})
+    for path in (place, "/changes", f"/changes/new?{filled_in}"):
+        assert "<script>alert" not in browser.get(path).text
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_form_of_another_site_changes_nothing(browser: Browser, desk: World, kind: str) -> None:
+    said = {"environment": "production", "version": "v1.1.0", "reason": REASON, "logged": "v1.2.0"}
+    assert browser.send(f"/changes/{kind}", said).status_code == 403
+    assert browser.send(f"/changes/{kind}", said | {"csrf_token": "0" * 64}).status_code == 403
+    assert browser.send(f"/changes/{kind}", said, Origin="https://evil.example").status_code == 403
+    assert not branches(desk)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_who_has_not_come_in_asks_for_nothing(visitor: Browser, hosted: World, kind: str) -> None:
+    said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
+    answer = visitor.send(f"/changes/{kind}", said, Origin=visitor.url)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    assert not branches(hosted)
+
+
+def test_an_admin_is_named_by_the_account(admin: Browser, hosted: World) -> None:
+    activate(admin)
+    message = hosted.desk.git("log", "-1", "--format=%B", "activate-production-v1.1.0")
+    hosted.desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
+    assert "Requested-by: asha@example.org\n" in message
+
+
+@pytest.mark.parametrize(
+    "path", ["/changes/1", "/changes/main", "/changes/..%2f1", "/changes/new?kind=drop", "/changes/HEAD"]
+)
+def test_there_is_no_other_change(browser: Browser, path: str) -> None:
+    assert browser.get(f"/changes/{path}").status_code == 404
+
+
+def test_on_github_it_is_a_pull_request_and_the_page_moves_only_when_it_does(github: tuple[Browser, StandIn]) -> None:
+    browser, there = github
+    place = activate(browser)
+    assert (place, there.pulls[0]["head"]["ref"]) == ("/changes/1", "activate-production-v1.1.0")
+    shown = browser.get(place).text
+    assert 'href="https://github.com/acme/butterflies/pull/1"' in shown
+    (address,) = re.findall(r'hx-get="([^"]*)"', shown)
+    still = browser.get(unescape(address))
+    assert (still.status_code, still.text) == (204, "")
+    moved = browser.get(re.sub(r"=\w+$", "=before", unescape(address)))
+    assert moved.text.lstrip().startswith('<section id="progress"')
+    assert "comes when the check has tested it" in moved.text
+
+
+def test_however_many_follow_a_change_github_is_asked_once(github: tuple[Browser, StandIn]) -> None:
+    browser, there = github
+    place = activate(browser)
+    there.requests.clear()
+    for _ in range(5):
+        assert browser.get(place).status_code == 200
+    assert there.requests.count("GET /repos/acme/butterflies/pulls/1") == 1
+
+
+def test_without_a_token_for_github_the_page_says_what_is_missing(world: World, tmp_path: Path) -> None:
+    with (
+        on_github(world, tmp_path) as (there, _),
+        there.dashboard(GITHUB_TOKEN="", GH_TOKEN="", PATH="/usr/bin:/bin") as url,
+        Browser(url) as browser,
+    ):
+        assert "there is no token for GitHub" in browser.get("/changes").text
+        said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
+        answer = browser.fill("/changes/new?kind=activate", "/changes/activate", **said)
+    assert (answer.status_code, "no token for GitHub" in answer.text) == (422, True)
+
+
+def test_no_button_writes_a_row(browser: Browser, desk: World) -> None:
+    before = rows(desk)
+    activate(browser)
+    browser.fill("/changes/new?kind=rollback", "/changes/rollback", environment="staging", reason=REASON)
+    for page in re.findall(r'<li><a href="(/[^"]*)"', browser.get("/").text):
+        assert browser.get(page).status_code == 200
+    assert rows(desk) == before
+
+
+def rows(world: World) -> dict[str, str]:
+    """A digest of every table's rows."""
+    with world.database() as owner:
+        tables = owner.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'lepinet')"
+        ).fetchall()
+        digest = "select md5(string_agg(t::text, '|' order by t::text)) from {} t"
+        return {name: owner.execute(digest.format(name)).fetchall()[0][0] for (name,) in tables}

@@ -1,0 +1,51 @@
+"""The first page: what is live, since when, who and why; how well it does; and whether anybody has to do something."""
+
+from __future__ import annotations
+
+import re
+
+from dashboard.world import MONITORED, Browser, World
+
+
+def environment(page: str, name: str) -> str:
+    found = re.search(rf'<section class="environment" aria-labelledby="in-{name}">(.*?)</section>', page, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_it_says_what_is_live_who_moved_it_and_why(browser: Browser, world: World) -> None:
+    page = browser.get("/").text
+    assert "<h1>Nothing needs you.</h1>" in page
+    production = environment(page, "production")
+    assert "<b>v1.0.0</b> is live" in production
+    assert f"asha · commit <code>{world.desk.git('rev-parse', 'HEAD')[:7]}</code>" in production
+    assert '<p class="reason">Roll production back to v1.0.0: wrong names</p>' in production
+    assert "in step" in production
+    assert "Could be next: <b>v1.1.0</b> (active in staging)" in production
+    assert "Could be next" not in environment(page, "staging")
+    assert "v1.2.0, logged and not in models.yaml" in page
+
+
+def test_it_shows_how_well_it_does_with_the_table_behind_the_picture(browser: Browser) -> None:
+    production = environment(browser.get("/").text, "production")
+    assert production.count('<circle class="new"') == MONITORED
+    assert production.count('<th scope="row">') == MONITORED
+    assert "Last: 11 of 12 right; between 65 and 99\N{NO-BREAK SPACE}% of all such photos" in production
+    assert "monitor 1 hour ago" in production
+
+
+def test_an_admin_sees_the_same_with_the_rights_of_an_admin(admin: Browser) -> None:
+    page = admin.get("/").text
+    assert "asha@example.org" in page
+    assert "Roll production back to v1.0.0: wrong names" in environment(page, "production")
+
+
+def test_drift_needs_a_person_and_is_named(hostile: World) -> None:
+    with hostile.database() as owner:
+        owner.execute("update public.model_versions set is_active = false where is_active")
+    with hostile.dashboard() as url, Browser(url) as browser:
+        page = browser.get("/").text
+    assert "<h1>production: a person is needed.</h1>" in page
+    assert "by hand" in environment(page, "production")
+    with hostile.database() as owner:
+        owner.execute("update public.model_versions set is_active = true where version_name = 'v1.0.0'")

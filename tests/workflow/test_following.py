@@ -1,0 +1,179 @@
+"""A change on its way: each page of GitHub's and the registry's is told as it is, and the end of the way is named."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from github_stand_in.contract import filled
+from github_stand_in.server import TOKEN, StandIn, stand_in
+from lepinet.errors import UsageError
+from lepinet.github import GitHub
+from lepinet.report.markdown import check
+from lepinet.settings import Settings
+from lepinet.timings import Timings
+from lepinet.workflow.change import activation_proposal
+from lepinet.workflow.following import Progress, State, changes, progress
+from lepinet.workflow.requested import Request, ask
+from lepinet.workflow.workspace import Workspace
+from report.reports import FINE, LOST, document, environment
+from workflow.desk import Desk, lay, put_on_github
+
+ASHA = Request.of("asha@example.org", "More wet-season photos")
+WANTED = activation_proposal("production", "v1.1.0", None)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return lay(tmp_path)
+
+
+@pytest.fixture
+def github(desk: Desk) -> Iterator[StandIn]:
+    origin = put_on_github(desk)
+    with stand_in() as there:
+        there.origin = origin
+        yield there
+
+
+def server(desk: Desk, github: StandIn) -> Workspace:
+    known = desk.variables | {"GITHUB_API_URL": github.url, "GITHUB_TOKEN": TOKEN}
+    return Workspace(desk.workspace.git, Settings(known), desk.workspace.timings)
+
+
+def told(found: Progress) -> dict[str, tuple[State, str]]:
+    return {step.name: (step.state, step.sentence) for step in found.steps}
+
+
+def run(github: StandIn, name: str, **known: Any) -> None:
+    """A check of the pull request's commit, as a workflow's job is one."""
+    head = github.pulls[0]["head"]["sha"]
+    made = filled("check-run", id=len(github.checks) + 1, name=name, head_sha=head, **known)
+    github.checks = [one for one in github.checks if one["name"] != name] + [made]
+
+
+def test_checks_verdict_and_merge_are_told_as_they_come(desk: Desk, github: StandIn) -> None:
+    workspace = server(desk, github)
+    key = ask(workspace, WANTED, ASHA).key
+    begun = told(progress(workspace, key))
+    assert begun["Proposed"] == (State.DONE, "by asha@example.org, through github-actions[bot]")
+    assert begun["Checks"] == (State.WAITING, "none has begun yet")
+    assert begun["Verdict"][0] is begun["Merged"][0] is State.WAITING
+    run(github, "check", status="in_progress", conclusion=None)
+    moving = progress(workspace, key)
+    assert (told(moving)["Checks"], moving.is_moving) == ((State.RUNNING, "check is running"), True)
+    run(github, "check", status="completed", conclusion="success")
+    with GitHub(github.repository, TOKEN, Timings(), github.url) as bot:
+        bot.comment(int(key), "check", check(document(environment(FINE))))
+    judged = progress(workspace, key)
+    assert told(judged)["Checks"] == (State.DONE, "1 passed")
+    said = "v2.0.0 → production: fine to ship. The photos show that v2.0.0 is not worse than v1.0.0."
+    assert told(judged)["Verdict"] == (State.DONE, said)
+    assert (judged.is_moving, judged.is_over) == (False, False)
+    github.pulls[0]["state"] = "closed"
+    closed = progress(workspace, key)
+    assert told(closed)["Merged"] == (State.STOPPED, "the pull request was closed without it")
+    assert closed.is_over
+
+
+def test_a_hold_is_told_with_its_reason_and_a_failed_check_by_name(desk: Desk, github: StandIn) -> None:
+    workspace = server(desk, github)
+    key = ask(workspace, WANTED, ASHA).key
+    run(github, "check", status="completed", conclusion="failure")
+    with GitHub(github.repository, TOKEN, Timings(), github.url) as bot:
+        bot.comment(int(key), "check", check(document(environment(LOST))))
+    found = told(progress(workspace, key))
+    assert found["Checks"] == (State.STOPPED, "check says no")
+    assert found["Verdict"] == (
+        State.STOPPED,
+        "v2.0.0 → production: hold. Common Jezebel, 7 of 7 right before, 1 of 7 now.",
+    )
+
+
+def test_only_the_checks_own_comment_is_believed(desk: Desk, github: StandIn) -> None:
+    workspace = server(desk, github)
+    key = ask(workspace, WANTED, ASHA).key
+    github.say(int(key), f"<!-- lepinet:check -->\n{check(document(environment(FINE)))}", who="mallory")
+    assert told(progress(workspace, key))["Verdict"][0] is State.WAITING
+
+
+def test_what_is_merged_is_followed_until_it_is_live(desk: Desk, github: StandIn) -> None:
+    workspace = server(desk, github)
+    assert desk.lepinet("db", "migrate").code == 0
+    assert desk.lepinet("reconcile", "-e", "production").code == 0
+    key = ask(workspace, WANTED, ASHA).key
+    branch = github.pulls[0]["head"]["ref"]
+    desk.git("fetch", "--quiet", "origin")
+    desk.git("merge", "--quiet", "--no-ff", f"origin/{branch}")
+    github.merged(int(key), desk.git("rev-parse", "HEAD"))
+    before = told(progress(workspace, key))
+    assert before["Merged"] == (State.DONE, "it is on main")
+    assert before["Live"] == (State.WAITING, "this server has not fetched that commit yet")
+    desk.git("push", "--quiet", "origin", "main")
+    waiting = told(progress(workspace, key))
+    assert waiting["Live in production"] == (State.WAITING, "reconcile has not begun yet")
+    assert "Live in staging" not in waiting
+    done = desk.lepinet("reconcile", "-e", "production")
+    assert done.code == 0, done.err
+    live = progress(workspace, key)
+    assert told(live)["Live in production"] == (State.DONE, "v1.1.0 is live")
+    assert live.is_over
+
+
+def test_the_list_has_the_newest_first_and_no_forks(desk: Desk, github: StandIn) -> None:
+    workspace = server(desk, github)
+    ask(workspace, WANTED, ASHA)
+    github.open("work", "0" * 40, title="By hand", body="Requested by boss on the dashboard, or so it says")
+    github.open("work", "0" * 40, title="A stranger's", body=None, owner="mallory")
+    listed = changes(workspace)
+    assert [(one.title, one.is_open) for one in listed] == [
+        ("By hand", True),
+        ("Activate v1.1.0 in production", True),
+    ]
+    assert listed[0].by == "github-actions[bot]"
+    assert listed[1].by.startswith("asha@example.org")
+
+
+def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: Desk) -> None:
+    key = ask(desk.workspace, WANTED, ASHA).key
+    (open_,) = changes(desk.workspace)
+    assert (open_.key, open_.title, open_.by, open_.is_open) == (
+        key,
+        "Activate v1.1.0 in production",
+        "asha@example.org",
+        True,
+    )
+    found = progress(desk.workspace, key)
+    assert told(found)["Merged"][0] is State.WAITING
+    for command in found.commands:
+        words = shlex.split(command)
+        if words[0] == "lepinet":
+            desk.lepinet(*words[1:])
+        else:
+            desk.run(*words)
+    desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
+    merged = progress(desk.workspace, key)
+    assert told(merged)["Merged"] == (State.DONE, "it is on main")
+    assert told(merged)["Live in production"][0] is State.WAITING
+    assert merged.commands == ()
+    assert [(one.key, one.is_merged) for one in changes(desk.workspace)] == [(key, True)]
+
+
+def test_a_branch_that_is_gone_is_told(desk: Desk) -> None:
+    key = ask(desk.workspace, WANTED, ASHA).key
+    desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
+    found = progress(desk.workspace, key)
+    assert told(found)["Merged"][0] is State.STOPPED
+    assert found.is_over
+
+
+@pytest.mark.parametrize("key", ["1", "main", "HEAD", "--help", "0" * 40, "../1", ""])
+def test_there_is_no_change_by_another_name(desk: Desk, key: str) -> None:
+    with pytest.raises(UsageError, match="no change"):
+        progress(desk.workspace, key)
+    with pytest.raises(UsageError, match="no change"):
+        progress(desk.workspace, desk.git("rev-parse", "HEAD"))
