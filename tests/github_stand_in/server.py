@@ -78,6 +78,8 @@ class StandIn:
     """As the repository's settings say."""
     failures: list[Failure | None] = field(default_factory=list)
     """For the next requests, in this order; None: as always."""
+    fails_at: tuple[str, Failure] | None = None
+    """For the first request of that method and path."""
     requests: list[str] = field(default_factory=list)
     elsewhere: str | None = None
     """Where the next page of a list is said to be, in place of here."""
@@ -372,6 +374,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = content if is_file else json.loads(content) if length else None
         github.requests.append(f"{self.command} {split.path}")
         failure = github.failures.pop(0) if github.failures else None
+        if github.fails_at and github.fails_at[0] == github.requests[-1]:
+            (_, failure), github.fails_at = github.fails_at, None
         if failure is None or failure.after:
             status, said, headers = self._answer(split.path, dict(parse_qsl(split.query, keep_blank_values=True)), body)
         if failure:

@@ -37,12 +37,12 @@ GRANTS = {
 """All that an API role or PUBLIC holds on a table, view, sequence or column: so nobody deletes, nobody rewrites."""
 
 
-@pytest.fixture(scope="module", params=["since May 2026", "before"])
+@pytest.fixture(scope="module", params=["", access.OLD_DEFAULTS, access.OPEN_DEFAULTS], ids=["new", "old", "open"])
 def owner(request: pytest.FixtureRequest, server: EmbeddedServer, superuser: Rows) -> Iterator[Rows]:
-    """The owner of a registry in a project of either age: the older ones grant everything to everybody by default."""
+    """The owner of a registry in a project of either age, and in one that opens all that is made in it."""
     superuser.execute(f"create database access owner {OWNER}".encode())
     with server.connect("access") as connection:
-        access.prepare(connection, old_defaults=request.param == "before")
+        access.prepare(connection, request.param)
         yield connection
     superuser.execute("drop database access with (force)")
 

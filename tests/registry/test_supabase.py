@@ -214,12 +214,21 @@ def test_a_project_that_wants_a_longer_rest_than_a_call_may_take_is_left_alone(p
     assert time.monotonic() - begun < 20
 
 
-def dripping(handler: BaseHTTPRequestHandler) -> None:
+def body_in_drops(handler: BaseHTTPRequestHandler) -> None:
     """An answer, its end always to come."""
     handler.send_response(200)
     handler.send_header("Content-Type", "application/json")
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
+    drip(handler)
+
+
+def head_in_drops(handler: BaseHTTPRequestHandler) -> None:
+    """Not even its status ever comes whole."""
+    drip(handler)
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.settimeout(0.05)
     try:
         for _ in range(100_000):
@@ -234,9 +243,10 @@ def dripping(handler: BaseHTTPRequestHandler) -> None:
         return
 
 
-def test_an_answer_without_end_is_given_up(project: Project) -> None:
+@pytest.mark.parametrize("answers", [body_in_drops, head_in_drops])
+def test_an_answer_without_end_is_given_up(project: Project, answers: Answers) -> None:
     begun = time.monotonic()
-    with over(project, Fault(call="nothing", answers=dripping)) as transport, pytest.raises(NoAnswerError):
+    with over(project, Fault(call="nothing", answers=answers)) as transport, pytest.raises(NoAnswerError):
         transport.call("nothing")
     assert time.monotonic() - begun < 20
 

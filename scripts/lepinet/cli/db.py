@@ -35,8 +35,8 @@ def migrate(*, environment: str | None, yes: bool, sql: bool) -> int:
         click.echo(migration_script(open_workspace(), environment), nl=False)
         return 0
 
-    def agree(by_hand: Adoption) -> bool:
-        for line in adoption_lines(by_hand):
+    def agree(by_hand: Adoption, environment: str) -> bool:
+        for line in adoption_lines(by_hand, environment):
             say(line)
         if yes:
             return True

@@ -358,7 +358,7 @@ create or replace function pg_temp.lepinet_openings() returns table (what text, 
     select t.relname, a.grantee, a.privilege_type
     from tables t join pg_attribute c on c.attrelid = t.oid, aclexplode(c.attacl) a where a.grantor = t.relowner
   )
-  select format('%I has a grant of its own on public.%s: %s', r.rolname, h.relname, string_agg(lower(h.privilege_type), ', ' order by 1)),
+  select format('%I has a grant of its own on public.%s: %s', r.rolname, h.relname, string_agg(lower(h.privilege_type), ', ' order by h.privilege_type)),
     format('revoke all on public.%I from %I cascade;', h.relname, r.rolname)
   from held h join pg_roles r on r.oid = h.grantee
   where not r.rolsuper and r.rolname not in ('anon', 'authenticated', 'service_role', current_user)

@@ -158,9 +158,18 @@ def unreachable(error: httpx.RequestError, project: Project) -> OutsideError:
             todo="does a proxy stand in between (SSL_CERT_FILE names its certificate), is this machine's clock right?",
         )
     if isinstance(error, httpx.TimeoutException):
-        said = "no answer in time"
+        return no_answer_in_time(project)
+    return _out_of_reach(project, said)
+
+
+def no_answer_in_time(project: Project) -> OutsideError:
+    """There was a connection, and no whole answer."""
+    return _out_of_reach(project, "no answer in time")
+
+
+def _out_of_reach(project: Project, why: str) -> OutsideError:
     return OutsideError(
-        f"the project cannot be reached: {said}", where=project.host, todo="may this machine reach it? Then try again"
+        f"the project cannot be reached: {why}", where=project.host, todo="may this machine reach it? Then try again"
     )
 
 

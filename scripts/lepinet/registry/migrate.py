@@ -128,6 +128,12 @@ def bind(connection: Connection, repository: str, environments: Sequence[str]) -
         raise explained(error, connection.info.dbname) from error
 
 
+def identity(connection: Connection) -> tuple[object, ...]:
+    """Of the database itself, whichever address led to it; a copy of it runs since another moment."""
+    asked = "select pg_postmaster_start_time(), oid from pg_database where datname = current_database()"
+    return connection.execute(asked).fetchone() or ()
+
+
 def script(repository: str, environments: Sequence[str], ours: Collection[str]) -> str:
     """All that `apply` and `bind` do, as one transaction for a Supabase project's SQL editor; harmless when repeated.
 
