@@ -55,7 +55,7 @@ def create_app(follower: Follower, timings: Timings, log: Log, stopping: asyncio
     views.described = document([operation for operation, _ in views.all()])
     app = Starlette(
         routes=[Route(one.path, view, methods=[one.method]) for one, view in views.all()],
-        exception_handlers={HTTPException: views.refused, ClientDisconnect: _to_nobody},
+        exception_handlers={HTTPException: views.refused, ClientDisconnect: _to_nobody, Exception: failed},
     )
     return Observed(app, {one.path for one, _ in views.all()}, log, metrics)
 
@@ -142,13 +142,12 @@ class _Views:
         """Every refusal in the same form; for a person as a page."""
         if not isinstance(error, HTTPException):
             raise error
-        refusal, handled = Refusal.of(error), handling(request.scope)
-        handled.error = refusal.kind
+        refusal = Refusal.of(error)
+        handling(request.scope).error = refusal.kind
         if wanted(request):
             model = self._follower.model
             return page(request, model.target if model else None, refusal=refusal)
-        answer = ErrorAnswer(error=refusal.detail, kind=refusal.kind, request_id=handled.id)
-        return Response(answer.model_dump_json(), refusal.status_code, refusal.headers, _JSON)
+        return _error(request, refusal)
 
     async def _predicted(self, request: Request) -> Prediction:
         try:
@@ -187,6 +186,16 @@ def _tagged(request: Request, body: bytes) -> Response:
     if tag in known or "*" in known:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body, media_type=_JSON, headers=headers)
+
+
+async def failed(request: Request, _: Exception) -> Response:
+    """A mistake of ours: whoever sent the request is told where it is written down."""
+    return _error(request, Refusal(ErrorKind.INTERNAL, "the server failed; its log says why"))
+
+
+def _error(request: Request, refusal: Refusal) -> Response:
+    answer = ErrorAnswer(error=refusal.detail, kind=refusal.kind, request_id=handling(request.scope).id)
+    return Response(answer.model_dump_json(), refusal.status_code, refusal.headers, _JSON)
 
 
 async def _to_nobody(request: Request, _: Exception) -> Response:
