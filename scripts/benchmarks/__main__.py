@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import photos
+from benchmarks.pages import OLD, YOUNG, served
 from benchmarks.race import ROUNDS, Cost, Program, in_turn, ratio
 from benchmarks.registry import filled, planned, told
 from benchmarks.serving import CONNECTIONS, beside, overrun, serving, swaps
@@ -181,6 +183,25 @@ def registry(scratch: Scratch) -> Iterator[Row]:
                 yield Row(name, ratio(walls(many), walls(few)), 3, at_least=False)
 
 
+def dashboard(scratch: Scratch) -> Iterator[Row]:
+    """10,000 versions, 1,000 species and 100,000 rows of performance beside 10, 12 and 1,000."""
+    with served(scratch.folder / "young", YOUNG) as young, served(scratch.folder / "old", OLD) as old:
+        for name, path in old.pages().items():
+            few, many = in_turn(young.again(young.pages()[name]), old.again(path))
+            told = f"{statistics.median(walls(many)) * 1000:.0f} ms"
+            yield Row(
+                f"page {name}: times a young registry's", ratio(walls(many), walls(few)), 3, at_least=False, note=told
+            )
+        photos_grew = (OLD.species * OLD.photos) / (YOUNG.species * YOUNG.photos)
+        for name in ("version", "two compared"):
+            few, many = in_turn(young.first(young.pages()[name]), old.first(old.pages()[name]))
+            told = f"{statistics.median(walls(many)) * 1000:.0f} ms, the first time after a start"
+            title = f"page {name}, nothing remembered, {photos_grew:.0f} times the photos"
+            yield Row(title, ratio(walls(many), walls(few)), photos_grew, at_least=False, note=told)
+        largest = max(old.size(path) for path in old.pages().values())
+        yield Row("largest page, kB without photos", largest / 1000, 300, at_least=False)
+
+
 def serve(scratch: Scratch) -> Iterator[Row]:
     for what, sent, count in (
         ("small photos", photos.write(scratch.folder / "sent-small", 30, _SMALL), 1000),
@@ -230,6 +251,7 @@ ROWS: tuple[Callable[[Scratch], Iterator[Row]], ...] = (
     validate,
     verdict,
     registry,
+    dashboard,
     serve,
     against_the_pipeline,
     one_more_photo,

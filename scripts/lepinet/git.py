@@ -389,6 +389,13 @@ class Repository:
         lines = [line.split() for line in told.splitlines()]
         return tuple(line[2] if len(line) > 2 else line[0] for line in lines)
 
+    def messages(self, commits: Sequence[str]) -> tuple[str, ...]:
+        """What several commits say of themselves, in their order."""
+        if not commits:
+            return ()
+        told = self._text("log", "--no-walk=unsorted", "--encoding=UTF-8", "--format=%B%x00", *commits, "--")
+        return tuple(message.strip() for message in told.split("\0")[:-1])
+
     def branches(self) -> Mapping[str, str]:
         """Tips of the branches of this repository by their names, newest first."""
         fields = "--format=%(refname:lstrip=2) %(objectname)"

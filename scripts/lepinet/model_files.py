@@ -18,7 +18,9 @@ from lepinet.files import inside, open_regular, read_small
 _CHUNK = 1 << 20
 _LONGEST_LABEL = 200
 _POINTER = b"version https://git-lfs.github.com/spec/"
-_CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
+CONFIG, _PREPROCESSOR = "config.json", "preprocessor_config.json"
+CARD = "README.md"
+"""In a model's folder: what its makers say of it, in Markdown."""
 TRAINING = "training_fingerprints.txt"
 """In a model's folder: what its training photos look like, as `lepinet fingerprint` writes it."""
 ONNX = "onnx/model.onnx"
@@ -26,7 +28,7 @@ ONNX = "onnx/model.onnx"
 _ONNX_NAMES = (ONNX, "model.onnx")
 _SAFETENSORS = "model.safetensors"
 _TIMM = (
-    f"A timm model: export the module with torch.onnx.export to {ONNX}, and write its labels into {_CONFIG}"
+    f"A timm model: export the module with torch.onnx.export to {ONNX}, and write its labels into {CONFIG}"
     f" (id2label) and its size, crop, mean and std into {_PREPROCESSOR} (ViTImageProcessor)."
 )
 
@@ -91,13 +93,13 @@ def needed_files(names: Collection[str], where: str) -> tuple[str, str, str]:
     if weights is None:
         what = f"neither {', '.join(_ONNX_NAMES)} nor {_SAFETENSORS} is there"
         raise RefusedError(what, where=where, todo=_todo(names))
-    for name in (_CONFIG, _PREPROCESSOR):
+    for name in (CONFIG, _PREPROCESSOR):
         if name not in names:
             todo = "Save model and image processor with `save_pretrained`."
             if weights == _SAFETENSORS:
                 todo = f"{todo} {_TIMM}"
             raise RefusedError(f"{name} is missing", where=where, todo=todo)
-    return _CONFIG, _PREPROCESSOR, weights
+    return CONFIG, _PREPROCESSOR, weights
 
 
 def needs_torch(names: Collection[str], where: str) -> bool:
@@ -110,12 +112,12 @@ def needs_torch(names: Collection[str], where: str) -> bool:
 
 
 def wanted_files(names: Collection[str], where: str) -> tuple[str, ...]:
-    """What is fetched of a repository: the needed files, and what tells of the training photos.
+    """What is fetched of a repository: the needed files, and what tells of the training photos and of the model.
 
     Raises:
         RefusedError: as `needed_files`.
     """
-    return (*needed_files(names, where), *([TRAINING] if TRAINING in names else []))
+    return (*needed_files(names, where), *(name for name in (TRAINING, CARD) if name in names))
 
 
 def folder_revision(folder: Path) -> str:

@@ -23,6 +23,8 @@ class Timings:
     """How long an endpoint may take until it runs the new model."""
     poll: float = 2
     """Between two looks at something that is on its way."""
+    look: float = 3
+    """Between two looks at a registry that does not tell by itself what happens, while somebody follows it."""
     prediction: float = 30
     """One image, decoded and answered, offline or live; loading a model may take ten times as long."""
     known_images: float = 3600

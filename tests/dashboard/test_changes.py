@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -11,8 +12,11 @@ from urllib.parse import urlencode
 import pytest
 
 from dashboard.world import Browser, World, on_github
+from evaluation.photo_files import drawing, saved
 from github_stand_in.server import StandIn
 from hf_stand_in.server import hub_online
+from lepinet.dashboard.pages import PAGES
+from lepinet.registry.keeper import SUPERUSER
 
 REASON = "Right more often at dusk"
 FORMS = ("activate", "rollback", "register", "retire")
@@ -54,6 +58,7 @@ def test_an_activation_is_a_branch_in_the_persons_name_and_is_followed(browser: 
     assert "Requested-by: asha\n" in message
     shown = browser.get(place).text
     assert "<h1>Activate v1.1.0 in production</h1>" in shown
+    assert f'<p class="reason">{REASON}</p>' in shown
     assert "git merge --no-ff activate-production-v1.1.0" in shown
     assert f'<a href="{place}">Activate v1.1.0 in production</a>' in browser.get("/changes").text
 
@@ -65,7 +70,7 @@ def test_sent_twice_it_is_one_change(browser: Browser, desk: World) -> None:
 
 def test_a_link_fills_the_form_in(browser: Browser) -> None:
     shown = browser.get("/changes/new?kind=activate&environment=production&version=v1.1.0").text
-    assert "<option selected>production</option>" in shown
+    assert '<option value="production" selected>production, which has v1.0.0</option>' in shown
     assert 'name="version" list="version-list" value="v1.1.0"' in shown
 
 
@@ -193,13 +198,44 @@ def test_without_a_token_for_github_the_page_says_what_is_missing(world: World, 
     assert (answer.status_code, "no token for GitHub" in answer.text) == (422, True)
 
 
-def test_no_button_writes_a_row(browser: Browser, desk: World) -> None:
+def test_no_button_and_no_page_writes_a_row(browser: Browser, desk: World) -> None:
     before = rows(desk)
-    activate(browser)
-    browser.fill("/changes/new?kind=rollback", "/changes/rollback", environment="staging", reason=REASON)
-    for page in re.findall(r'<li><a href="(/[^"]*)"', browser.get("/").text):
-        assert browser.get(page).status_code == 200
+    with counting_calls(desk):
+        activate(browser)
+        browser.fill("/changes/new?kind=rollback", "/changes/rollback", environment="staging", reason=REASON)
+        photo = ("mine.jpg", saved(drawing("blue_tiger_02")))
+        said = {"species": "045", "reason": REASON}
+        assert browser.give([photo], "/known-images/add", "/known-images/add", **said).status_code == 303
+        assert browser.give([photo], "/check-photo", "/check-photo", version="v1.1.0").status_code == 200
+        pages = {page.path for page in PAGES} | set(re.findall(r'href="(/[^"#]*)"', browser.get("/").text))
+        for page in pages:
+            assert browser.get(unescape(page)).status_code == 200
+        called = calls(desk)
     assert rows(desk) == before
+    assert {"registry_snapshot", "model_version_page", "deployment_history"} <= called.keys()
+    # PostgreSQL itself keeps a function that is not volatile from writing.
+    assert {name for name, volatility in called.items() if volatility == "v"} == set()
+
+
+@contextmanager
+def counting_calls(world: World) -> Iterator[None]:
+    """PostgreSQL counts each function that is called from now on."""
+    with world.server.connect(user=SUPERUSER) as superuser:
+        superuser.execute("alter system set track_functions = 'all'")
+        superuser.execute("select pg_reload_conf(), pg_stat_reset()")
+        yield
+        superuser.execute("alter system reset track_functions")
+        superuser.execute("select pg_reload_conf()")
+
+
+def calls(world: World) -> dict[str, str]:
+    """Functions that were called, each with its volatility."""
+    with world.database() as owner:
+        return dict(
+            owner.execute(
+                "select proname, provolatile::text from pg_stat_user_functions join pg_proc on funcid = pg_proc.oid"
+            ).fetchall()
+        )
 
 
 def rows(world: World) -> dict[str, str]:

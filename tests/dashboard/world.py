@@ -6,6 +6,8 @@ v1.1.0. A trainer has logged v1.2.0. The monitor has run in production.
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 import httpx
@@ -24,6 +26,8 @@ from github_stand_in.server import StandIn, stand_in
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.place import Site
 from lepinet.dashboard.server import site_of
+from lepinet.evaluation.answers import Answer, Answers, ModelIdentity, Score
+from lepinet.evaluation.cases import KnownImages
 from lepinet.registry.calls import Connection
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
@@ -169,12 +173,19 @@ def _monitored(number: int) -> PerformanceLog:
 
 
 def let_strangers_write(world: World) -> None:
-    """Text that would do something, were it markup, in every column that holds any; deployments before all others."""
+    """Text that would do something, were it markup, in every column that holds any; deployments before all others.
+
+    Beside it the names of species on known images, and what models.yaml and a card say of v1.3.0.
+    """
+    _let_strangers_merge(world.desk)
+    known = world.workspace.known_images
+    assert known
     with world.database() as owner:
         for number, text in enumerate(NAMES):
             written = {
                 "version": uuid4(),
-                "name": f"{number} {text}",
+                "name": stranger_s_version(number),
+                "answers": Jsonb(_answers(known, text)),
                 "links": Jsonb({text: text, "run": "javascript:alert(1)"}),
                 "deployment": uuid4(),
                 "number": -number,
@@ -186,6 +197,55 @@ def let_strangers_write(world: World) -> None:
             }
             for statement in _STRANGERS:
                 owner.execute(statement, written)
+
+
+def stranger_s_version(number: int) -> str:
+    """What a stranger has called a version."""
+    return f"{number} {NAMES[number]}"
+
+
+def _answers(known: KnownImages, text: str) -> dict[str, Any]:
+    """What a model says whose labels a stranger has chosen: the first photo is named right, one has an error."""
+    said = [Score(id=text, name=text, confidence=0.9)]
+    answers = [
+        Answer(
+            file_name=image.file_name,
+            sha256=image.sha256,
+            expected_id=image.expected_id,
+            expected_name=text,
+            top=(Score(id=image.expected_id, name=text, confidence=0.9), *said) if number == 0 else said,
+        )
+        for number, image in enumerate(known.images[1:])
+    ]
+    unread = known.images[0]
+    answers.append(
+        Answer(file_name=unread.file_name, sha256=None, expected_id=unread.expected_id, expected_name=text, error=text)
+    )
+    told = Answers(
+        model=ModelIdentity(name=text, file_path=text, revision=text, contract=text, cautions=(text,)),
+        known_images_sha256=known.sha256,
+        nameable=None,
+        answers=tuple(answers),
+    )
+    return told.model_dump(mode="json")
+
+
+def _let_strangers_merge(desk: Desk) -> None:
+    """A version whose notes and card are hostile, and photos of species with such names."""
+    folder = desk.copy_model("v1.1.0", "v1.3.0")
+    (folder / "README.md").write_text("\n\n".join(name for name in NAMES if name != "```"))
+    desk.declare("v1.3.0")
+    visible = "; ".join(name for name in NAMES if name.isprintable())
+    told = f"v1.3.0: {{notes: {json.dumps(visible)}, links: {{run: 'https://example.org/?\"><b>'}}, "
+    (desk.folder / "models.yaml").write_text(desk.manifest.replace("v1.3.0: {", told))
+    photos = desk.folder / "photos" / "metadata.csv"
+    with photos.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with photos.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "species_name": name} for row, name in zip(rows, NAMES[3:], strict=False))
+    desk.commit("Let strangers in")
 
 
 _STRANGERS = (
@@ -207,8 +267,19 @@ _STRANGERS = (
     """,
     """
     insert into public.model_performance_logs
-      (model_version_id, test_date, test_accuracy, test_sample_size, environment, kind, notes, details)
-      values (%(version)s, now(), 0.5, 12, 'production', 'monitor', %(text)s, %(details)s)
+      (model_version_id, test_date, test_accuracy, test_sample_size, environment, kind, notes, details, commit_sha)
+      values (%(version)s, now(), 0.5, 12, 'production', 'monitor', %(text)s, %(details)s, %(text)s)
+    """,
+    """
+    insert into public.model_performance_logs
+      (model_version_id, test_accuracy, test_sample_size, environment, kind, notes, details)
+      values (%(version)s, 0.5, 12, %(text)s, 'known-images', %(text)s, %(answers)s),
+        (%(version)s, 0.5, 12, %(text)s, %(text)s, %(text)s, null)
+    """,
+    """
+    update public.environments set pinned_version_id = %(version)s, pin_reason = %(text)s, claimant = %(version)s,
+      claimant_label = %(text)s, claimant_commit = %(text)s, lease_until = now() + interval '1 day'
+      where name = 'staging' and starts_with(%(text)s, '<img')
     """,
 )
 

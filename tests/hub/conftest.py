@@ -17,7 +17,7 @@ from lepinet.settings import Settings
 from lepinet.timings import Timings
 
 MODEL = Path(__file__).parents[1] / "models" / "v1.1.0"
-NEEDED = ("config.json", "onnx/model.onnx", "preprocessor_config.json")
+WANTED = ("README.md", "config.json", "onnx/model.onnx", "preprocessor_config.json")
 NAME = "asha/butterflies"
 SHORT = Timings(request=0.4, retry=0.01, fetch=30)
 

@@ -16,7 +16,7 @@ from hf_stand_in import faults
 from hf_stand_in.faults import Fault
 from hf_stand_in.repository import Repository, files_of
 from hf_stand_in.server import StandIn
-from hub.conftest import MODEL, NAME, NEEDED, SHORT, Machine
+from hub.conftest import MODEL, NAME, SHORT, WANTED, Machine
 from lepinet.errors import OutsideError, RefusedError, UsageError
 from lepinet.settings import Settings
 
@@ -25,12 +25,12 @@ NOWHERE = "http://127.0.0.1:9"
 """Nobody listens at the port of the discard protocol."""
 
 
-def test_the_needed_files_are_fetched_as_they_are_listed(hub: StandIn, machine: Machine, commit: str) -> None:
+def test_the_wanted_files_are_fetched_as_they_are_listed(hub: StandIn, machine: Machine, commit: str) -> None:
     kept = machine.fetch(NAME, commit)
     everything = files_of(MODEL)
-    assert files_of(kept.folder) == {name: everything[name] for name in NEEDED}
+    assert files_of(kept.folder) == {name: everything[name] for name in WANTED}
     assert set(kept.listing.names) == set(everything)
-    assert sum("/resolve/" in request.path for request in hub.requests) == 3
+    assert sum("/resolve/" in request.path for request in hub.requests) == 4
     assert len(hub.at_storage) == 1
 
 
@@ -42,7 +42,7 @@ def test_what_is_here_is_used_without_asking(machine: Machine, commit: str) -> N
 
 def test_the_size_is_told_before_and_what_came_meanwhile(machine: Machine, commit: str) -> None:
     machine.fetch(NAME, commit)
-    total = sum(len((MODEL / name).read_bytes()) for name in NEEDED)
+    total = sum(len((MODEL / name).read_bytes()) for name in WANTED)
     assert machine.told == [(f"{NAME} @ {commit[:7]}", total)]
     assert machine.counted == sorted(machine.counted)
     assert machine.counted[-1] == total
@@ -156,7 +156,7 @@ def test_a_later_run_goes_on_where_the_one_before_ended(hub: StandIn, machine: M
     hub.forget()
     machine.fetch(NAME, commit)
     assert [request.start for request in hub.at_storage] == [100_000]
-    assert not any(name in request.path for request in hub.requests for name in NEEDED if name.endswith(".json"))
+    assert not any(name in request.path for request in hub.requests for name in WANTED if name.endswith(".json"))
 
 
 def test_a_server_without_ranges_sends_it_again(hub: StandIn, machine: Machine, commit: str) -> None:

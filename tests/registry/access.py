@@ -79,6 +79,7 @@ CALLS: Final = (
     "performance_history('v1.0.0')",
     "monitored_accuracy('production')",
     "species_recall()",
+    "registry_pulse()",
     "tested_answers('v1.0.0', 'production')",
     "claim('staging', 'a', 1, repeat('c', 40), null, ID, 'me', 9, 'v1.0.0')",
     "renew('production', ID, 9)",

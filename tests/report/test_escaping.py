@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from evaluation.answering import Counts
 from lepinet.report import markdown, terminal
 from lepinet.report.documents import RegisteredVersion
-from lepinet.report.escape import for_attribute, for_markdown, for_terminal
+from lepinet.report.escape import for_attribute, for_commit, for_markdown, for_terminal, from_markdown
 from report.hostile import NAMES
 from report.reports import comparison, document, environment, hostile_check, problem, results
 
@@ -145,3 +145,16 @@ def test_a_terminal_shows_one_line_that_hides_nothing(written: str) -> None:
 @given(st.text(alphabet="#[]error\u200b \n"))
 def test_nothing_in_a_log_is_a_command_to_githubs_runner(name: str) -> None:
     assert "##[" not in for_terminal(name)
+
+
+@given(st.text(SIGNS, max_size=40) | st.text(max_size=40))
+def test_what_was_made_harmless_for_markdown_is_read_back(text: str) -> None:
+    assert from_markdown(for_markdown(text)) == for_terminal(text)
+
+
+@given(st.text(SIGNS + "closes #12 GH-3 @acme/all https://", max_size=60))
+def test_a_commits_message_calls_nobody(text: str) -> None:
+    line = for_commit(text)
+    assert "\n" not in line
+    assert not re.search(r"(?<!\w)@\w|#\w|\bGH-\d|://", line, re.IGNORECASE)
+    assert line.replace(" ", "") == for_terminal(text).replace(" ", "")

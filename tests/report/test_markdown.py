@@ -7,11 +7,11 @@ import re
 import pytest
 
 from evaluation.answering import Counts
-from lepinet.evaluation.gates import Gate, State
+from lepinet.evaluation.gates import Decision, Gate, State
 from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import Gates
 from lepinet.report.documents import CheckDocument, EnvironmentCheck, RegisteredVersion
-from lepinet.report.markdown import LIMIT, check
+from lepinet.report.markdown import LIMIT, answers, check
 from report.reports import FINE, LOST, SMOKE, TOO_FEW, document, environment, problem, registered
 
 
@@ -260,3 +260,13 @@ def test_a_gate_that_is_off_is_in_no_report() -> None:
     gates: tuple[Gate, ...] = part.verdict.gates
     assert {gate.state for gate in gates} == {State.PASSED, State.NOT_MEASURED}
     assert "<summary>Gates: 4 passed, 1 not measured · 2 species · 28 newly right" in check(document(part))
+
+
+def test_the_answers_of_a_report_are_read_back() -> None:
+    both = document(environment(FINE), environment(LOST, name="staging"))
+    assert [(one.title, one.word, one.sentence) for one in answers(check(both))] == [
+        ("v2.0.0 → production", "fine to ship", "The photos show that v2.0.0 is not worse than v1.0.0."),
+        ("v2.0.0 → staging", "hold", "Common Jezebel, 7 of 7 right before, 1 of 7 now."),
+    ]
+    assert [one.decision for one in answers(check(both))] == [Decision.PROMOTE, Decision.HOLD]
+    assert answers("### LepiNet · words of **somebody**") == ()

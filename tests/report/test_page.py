@@ -45,7 +45,7 @@ strong code pre h1 h2 h3 ul ol li dl dt dd table thead tbody tr th td time img s
 """.split()  # noqa: SIM905 -- one a line would be a page
 ATTRIBUTES = """
 lang charset name content http-equiv class aria-hidden aria-label role tabindex scope alt src width height datetime
-viewbox d cx cy r x y x1 y1 x2 y2 dx dy text-anchor overflow xmlns
+viewbox d cx cy r x y x1 y1 x2 y2 dx dy text-anchor fill-opacity overflow xmlns
 """.split()  # noqa: SIM905 -- as above
 ADDRESS = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+")
 PICTURE = b"\xff\xd8\xff a small picture"

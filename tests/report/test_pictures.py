@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lepinet.evaluation.results import CalibrationBin
 from lepinet.report.escape import for_terminal
-from lepinet.report.pictures import MeasuredRun, SpeciesRow, calibration, difference, over_time, species
+from lepinet.report.pictures import MeasuredRun, SpeciesRow, calibration, confusion, difference, over_time, species
 from report.hostile import NAMES
 
 SHARES = st.floats(0, 1)
@@ -125,9 +125,37 @@ def test_the_fuller_a_bin_the_larger_its_dot_and_the_higher_its_bar() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_text_in_every_picture(name: str) -> None:
     dots = species([SpeciesRow(name, 3, 1, 2)], name)
-    for picture in (difference(name, 0, (-0.1, 0.1), 0.02), dots, calibration([BIN], name)):
+    matrix = confusion([name, name], {(0, 1): 2}, name)
+    for picture in (difference(name, 0, (-0.1, 0.1), 0.02), dots, calibration([BIN], name), matrix):
         assert for_terminal(name) in (next(iter(drawn(picture))).text or "")
     assert for_terminal(name, 30) in words(dots)
+
+
+@given(
+    st.integers(1, 10).flatmap(lambda n: st.dictionaries(st.tuples(*[st.integers(0, n - 1)] * 2), st.integers(1, 99)))
+)
+def test_a_mistake_is_marked_in_the_row_of_what_it_is_and_the_column_of_what_it_was_called(
+    counts: dict[tuple[int, int], int],
+) -> None:
+    names = [f"species {number}" for number in range(10)]
+    picture = confusion(names, counts, "v2.0.0")
+    columns = sorted({place(cell, "x") for cell in marks(picture, "cell")})
+    rows = sorted({float(cell.get("y", "")) for cell in marks(picture, "cell")})
+    assert len(columns) == len(rows) == len(names)
+    for kind in ("right", "wrong"):
+        found = {
+            (rows.index(float(cell.get("y", ""))), columns.index(place(cell, "x"))) for cell in marks(picture, kind)
+        }
+        assert found == {cell for cell in counts if (cell[0] == cell[1]) == (kind == "right")}
+    assert sorted(word for word in words(picture) if word.isdigit()) == sorted(
+        [*map(str, counts.values()), *(str(number + 1) for number in range(len(names)))]
+    )
+
+
+def test_a_matrix_says_which_mistake_is_the_most_frequent() -> None:
+    picture = confusion(["Blue Tiger", "Glassy Tiger"], {(0, 0): 9, (0, 1): 2, (1, 0): 5}, "v2.0.0")
+    assert list(drawn(picture))[1].text == "Glassy Tiger is taken for Blue Tiger most often: 5 photos."
+    assert list(drawn(confusion(["Blue Tiger"], {(0, 0): 9}, "v2.0.0")))[1].text == "None is mistaken."
 
 
 RUNS = st.lists(

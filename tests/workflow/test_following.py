@@ -136,11 +136,13 @@ def test_the_list_has_the_newest_first_and_no_forks(desk: Desk, github: StandIn)
     ]
     assert listed[0].by == "github-actions[bot]"
     assert listed[1].by.startswith("asha@example.org")
+    assert [one.reason for one in listed] == ["", "More wet-season photos"]
 
 
 def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: Desk) -> None:
     key = ask(desk.workspace, WANTED, ASHA).key
     (open_,) = changes(desk.workspace)
+    assert open_.reason == "More wet-season photos"
     assert (open_.key, open_.title, open_.by, open_.is_open) == (
         key,
         "Activate v1.1.0 in production",

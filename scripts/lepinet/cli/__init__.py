@@ -44,6 +44,7 @@ COMMANDS = {
     "unpin": ("reconcile", "Lift the pin of an emergency."),
     "serve": ("serve", "Answer photos with the active model, on this machine."),
     "dashboard": ("dashboard", "What is live, how good it is and who moved it, in the browser."),
+    "admin": ("admin", "Who may look at the dashboard."),
     "init": ("init", "What a repository needs, written beside what it has."),
     "import": ("import_", "A first models.yaml from a registry kept by hand."),
     "doctor": ("doctor", "What is missing in the set-up, and what mends it."),

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final, Protocol
 
 from lepinet.dashboard.address import is_loopback
-from lepinet.dashboard.sessions import Entry
+from lepinet.dashboard.sessions import Entry, Sessions
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.manifest.model import RegistrySettings
 from lepinet.registry import accounts
@@ -79,6 +79,22 @@ def door_of(workspace: Workspace, host: str) -> Door:
             todo=f"set {TOKEN} to {_SHORTEST} characters or more that nobody guesses: openssl rand -hex 32",
         )
     return OpenDoor(actor(workspace))
+
+
+def entry_of(door: Door, sessions: Sessions, number: str, *, uses: bool = True) -> Entry | None:
+    """What a browser's number stands for now; None, and the end of its session, where it counts no more."""
+    if not door.asks:
+        return door.enter({})
+    session = sessions.find(number, uses=uses)
+    if session is None:
+        return None
+    try:
+        with session.renewing:
+            session.entry = door.stay(session.entry)
+    except (NotSignedInError, NotAdminError, OutsideError):
+        sessions.end(number)
+        return None
+    return session.entry
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lepinet.dashboard.doors import NotAdminError
+from lepinet.dashboard.doors import entry_of
 from lepinet.dashboard.place import Site, Visitor, visitor_of
-from lepinet.dashboard.sessions import Entry, is_number, new_number
-from lepinet.errors import OutsideError
-from lepinet.registry.accounts import NotSignedInError
+from lepinet.dashboard.sessions import is_number, new_number
 
 SIGN_IN, STATIC = "/sign-in", "/static/"
 _POLICY = (
@@ -86,7 +84,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         held = request.cookies.get(self._cookie, "")
-        entry = await run_in_threadpool(self._entry, held)
+        entry = await run_in_threadpool(entry_of, self._site.door, self._site.sessions, held)
         request.state.visitor = Visitor(held if is_number(held) else new_number(), entry)
 
         async def sending(message: Message) -> None:
@@ -97,21 +95,6 @@ class Gate:
 
         app = self._app if entry or request.url.path == SIGN_IN else _shown_the_door(request)
         await app(scope, receive, sending)
-
-    def _entry(self, number: str) -> Entry | None:
-        door = self._site.door
-        if not door.asks:
-            return door.enter({})
-        session = self._site.sessions.find(number)
-        if session is None:
-            return None
-        try:
-            with session.renewing:
-                session.entry = door.stay(session.entry)
-        except (NotSignedInError, NotAdminError, OutsideError):
-            self._site.sessions.end(number)
-            return None
-        return session.entry
 
     def _holding(self, number: str) -> str:
         """Until the browser is closed, out of reach of scripts and of other sites."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -14,8 +14,11 @@ from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door
 from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.links import Links
+from lepinet.dashboard.live import Live
 from lepinet.dashboard.main_line import MainLine
+from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.sessions import Entry, Sessions
+from lepinet.dashboard.thumbnails import Thumbnails
 from lepinet.workflow.workspace import Workspace
 
 
@@ -28,10 +31,13 @@ class Site:
     address: Address
     sessions: Sessions
     attempts: Attempts
-    lately: Lately
     links: Links
+    live: Live
     say: Callable[[str], None]
     """Told of what only the one who runs the dashboard should know: what went wrong unexpectedly."""
+    thumbnails: Thumbnails
+    remembered: Remembered
+    lately: Lately = field(default_factory=Lately)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,15 @@ class Place:
     workspace: Workspace
     """Main's newest commit; its registries answer as they answer this person."""
     person: str
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """An environment for each database: of those that share one, the last in promotion order."""
+        settings, found = self.workspace.settings, {}
+        for name, environment in self.workspace.manifest.environments.items():
+            urls = (settings.get(setting, name) for setting in ("DATABASE_URL", "SUPABASE_URL"))
+            found[environment.registry, *urls] = name
+        return tuple(found.values())
 
 
 def site_of(request: Request) -> Site:
@@ -73,8 +88,13 @@ def place_of(request: Request) -> Place:
     entry = visitor_of(request).entry
     if entry is None:
         raise HTTPException(HTTPStatus.FORBIDDEN)
-    workspace = site_of(request).main.now()
-    if entry.accounts:
-        tokens = {name: account.token for name, account in entry.accounts.items()}
-        workspace = workspace.asked_as(workspace.settings.as_user(tokens))
-    return Place(workspace, entry.person)
+    return Place(seen_by(entry, site_of(request).main), entry.person)
+
+
+def seen_by(entry: Entry, main: MainLine) -> Workspace:
+    """Main's newest commit, its registries asked with somebody's accounts; errors as `place_of`."""
+    workspace = main.now()
+    if not entry.accounts:
+        return workspace
+    tokens = {name: account.token for name, account in entry.accounts.items()}
+    return workspace.asked_as(workspace.settings.as_user(tokens))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from functools import cache
 from http import HTTPStatus
@@ -39,6 +40,7 @@ def page(request: Request, template: str, status_code: int = HTTPStatus.OK, **va
         "can_leave": bool(visitor.entry and site_of(request).door.asks),
         "csrf_token": site_of(request).sessions.csrf_token(visitor.number),
         "links": site_of(request).links,
+        "made": f"{time.monotonic():.3f}",
         "trouble": site_of(request).main.trouble,
     }
     return HTMLResponse(_templates().get_template(template).render(**about, **values), status_code)

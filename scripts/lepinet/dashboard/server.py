@@ -14,12 +14,14 @@ import uvicorn
 from lepinet.dashboard.address import Address
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
-from lepinet.dashboard.doors import door_of
-from lepinet.dashboard.lately import Lately
+from lepinet.dashboard.doors import Door, door_of, entry_of
 from lepinet.dashboard.links import Links
+from lepinet.dashboard.live import Live, sources_of
 from lepinet.dashboard.main_line import MainLine
-from lepinet.dashboard.place import Site
+from lepinet.dashboard.place import Site, seen_by
+from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.sessions import Sessions
+from lepinet.dashboard.thumbnails import Thumbnails
 from lepinet.errors import OutsideError
 from lepinet.registry.kinds import embedded_folder
 from lepinet.workflow.propose import repository_at
@@ -79,8 +81,33 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
             from lepinet.registry.embedded import EmbeddedServer  # noqa: PLC0415 -- not on Windows, where others work
 
             stack.enter_context(EmbeddedServer(embedded_folder(shown.data)))
-        links = Links(repository_at(workspace.git.origin() or ""))
-        yield Site(main, door_of(shown, host), address, Sessions(), Attempts(), Lately(), links, say)
+        door, sessions = door_of(shown, host), Sessions()
+        yield Site(
+            main=main,
+            door=door,
+            address=address,
+            sessions=sessions,
+            attempts=Attempts(),
+            links=Links(repository_at(workspace.git.origin() or "")),
+            live=_live(main, door, sessions, shown.timings.look),
+            say=say,
+            thumbnails=Thumbnails(shown.cache / "thumbnails", shown.timings),
+            remembered=Remembered(),
+        )
+
+
+def _live(main: MainLine, door: Door, sessions: Sessions, every: float) -> Live:
+    def is_in(number: str) -> bool:
+        return not door.asks or sessions.find(number, uses=False) is not None
+
+    def asked() -> Workspace | None:
+        """As the first of those who follow that is still in."""
+        entries = (entry_of(door, sessions, number, uses=False) for number in live.numbers)
+        entry = next((entry for entry in entries if entry), None)
+        return seen_by(entry, main) if entry else None
+
+    live = Live(lambda: sources_of(main.now(), asked), is_in, every)
+    return live
 
 
 class _Server(uvicorn.Server):

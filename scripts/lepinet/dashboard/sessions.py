@@ -60,13 +60,13 @@ class Sessions:
             self._sessions[number] = Session(entry, now, now)
         return number
 
-    def find(self, number: str) -> Session | None:
-        """The session of a number, which counts as used; None where it has ended or never was."""
+    def find(self, number: str, *, uses: bool = True) -> Session | None:
+        """The session of a number; None where it has ended or never was. A page that lies open does not use it."""
         now = self._clock()
         with self._lock:
             self._drop_old(now)
             found = self._sessions.get(number)
-            if found:
+            if found and uses:
                 found.used = now
             return found
 

@@ -61,7 +61,7 @@ def answers_of_folder(
         RefusedError: the model cannot be used, with the reason.
     """
     files = read_model_files(folder)
-    alike, trained_on = _looked_at(looks, known, folder) if looks else ((), ())
+    looked_at = _looked_at(looks, known, folder)
     runtime = runtime_of(files)
     sha256 = files.sha256()
     labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
@@ -81,8 +81,44 @@ def answers_of_folder(
                 kept.put(some)
             raw.update(some)
             count.add(some)
+    return _assembled(model.model_copy(update={"sha256": sha256}), known, labels, raw, looked_at)
+
+
+def kept_answers(
+    folder: Path,
+    model: ModelIdentity,
+    known: KnownImages,
+    species: Sequence[Species] = (),
+    *,
+    cache: Path,
+    looks: Mapping[str, Look] | None = None,
+) -> Answers | None:
+    """As `answers_of_folder` where every answer is kept; None where the model would have to be asked.
+
+    Args and errors as there.
+    """
+    files = read_model_files(folder)
+    sha256 = files.sha256()
+    photos = _distinct(known)
+    with AnswerCache(cache, sha256, runtime_of(files).versions(), files.labels) as kept:
+        raw = kept.get(list(photos))
+    if len(raw) < len(photos):
+        return None
+    labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
+    looked_at = _looked_at(looks, known, folder)
+    return _assembled(model.model_copy(update={"sha256": sha256}), known, labels, raw, looked_at)
+
+
+def _assembled(
+    model: ModelIdentity,
+    known: KnownImages,
+    labels: ModelLabels,
+    raw: Mapping[str, RawAnswer],
+    looked_at: tuple[tuple[tuple[str, ...], ...], tuple[str, ...]],
+) -> Answers:
+    alike, trained_on = looked_at
     return Answers(
-        model=model.model_copy(update={"sha256": sha256}),
+        model=model,
         known_images_sha256=known.sha256,
         nameable=labels.nameable & {image.expected_id for image in known.images},
         answers=tuple(_answer(image, raw, labels.named) for image in known.images),
@@ -138,9 +174,11 @@ def answers_of_endpoint(
 
 
 def _looked_at(
-    looks: Mapping[str, Look], known: KnownImages, folder: Path
+    looks: Mapping[str, Look] | None, known: KnownImages, folder: Path
 ) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
-    """Which photos look alike, and which look like one that the model was trained on."""
+    """Which photos look alike, and which look like one that the model was trained on; none where nobody looked."""
+    if not looks:
+        return (), ()
     # It needs numpy, which takes longer to import than all else where every answer was kept.
     from lepinet.evaluation.fingerprints import alike, among, fingerprints_of, training_fingerprints  # noqa: PLC0415
 

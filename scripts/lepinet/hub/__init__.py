@@ -143,6 +143,12 @@ class Hub:
         except OSError as error:
             raise OutsideError(f"the model cannot be kept: {error.strerror or error}", where=str(place)) from None
 
+    def kept(self, repository: str, revision: str, choose: Choose) -> Kept | None:
+        """As `fetch`, of what is here already; None where something would have to be fetched."""
+        if not HUB_REPOSITORY.fullmatch(repository) or not _COMMIT.fullmatch(revision):
+            return None
+        return _kept(self._folder / repository / revision, repository, revision, choose)
+
     def _once(self, ask: Callable[[Asking], T]) -> T:
         asking = self._asking
         from lepinet.huggingface import NoAnswerError  # noqa: PLC0415 -- see above

@@ -162,6 +162,10 @@ class Registry:
         answer = self._call("species_recall", versions=versions, search=search, sort=sort.value, skip=skip, page=page)
         return _read(SpeciesPage, answer)
 
+    def pulse(self) -> Any:
+        """What is equal only as long as nothing happens: no deployment goes on, nothing is activated or monitored."""
+        return self._call("registry_pulse")
+
     def log_version(
         self,
         version_name: str,

@@ -75,6 +75,19 @@ def opened_by(kind: RegistrySettings, environment: str, settings: Settings) -> s
             assert_never(kind.kind)
 
 
+def address_of(kind: RegistrySettings, environment: str, settings: Settings) -> str:
+    """Equal for environments that share a registry; it may hold a password. Arguments and errors as `open_registry`."""
+    match kind.kind:
+        case "postgres":
+            return _database_url(settings, environment)
+        case "embedded":
+            return ""
+        case "supabase":
+            return _required_url(kind, settings, environment)
+        case _:
+            assert_never(kind.kind)
+
+
 def old_rows(
     kind: RegistrySettings, folder: Callable[[], Path], settings: Settings, timings: Timings
 ) -> tuple[OldRow, ...]:
@@ -120,6 +133,21 @@ def users_project(kind: RegistrySettings, environment: str, settings: Settings, 
         UsageError: its URL or its publishable key is missing, or cannot be right.
     """
     return Project(_required_url(kind, settings, environment), _users_key(settings, environment), user)
+
+
+def owners_project(kind: RegistrySettings, environment: str, settings: Settings) -> Project:
+    """The Supabase project of an environment, as its owner comes to it.
+
+    Raises:
+        UsageError: its URL or its secret key is missing, or cannot be right.
+    """
+    url = _required_url(kind, settings, environment)
+    if key := settings.get("SUPABASE_SERVICE_KEY", environment):
+        return Project(url, key)
+    raise UsageError(
+        f"no SUPABASE_SERVICE_KEY {settings.places}",
+        todo="It is the project's secret key, sb_secret_… (in its dashboard: Settings, API Keys).",
+    )
 
 
 def names_somebody(settings: Settings, environment: str | None) -> bool:

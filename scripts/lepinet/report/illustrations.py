@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lepinet.evaluation.gates import SMOKE_TEST
-from lepinet.evaluation.results import CalibrationBin, Results, Summary
+from lepinet.evaluation.results import CalibrationBin, Result, Results, Summary
 from lepinet.registry.records import MonitoredAccuracy
 from lepinet.report import pictures, wording
 from lepinet.report.documents import ComparisonDocument, ReferenceDocument, SpeciesRecall
@@ -14,6 +14,8 @@ from lepinet.report.pictures import MeasuredRun, SpeciesRow
 
 _DRAWN = 24
 """So many species are drawn; the table has all."""
+_MATRIX = 10
+"""So many species are in the matrix of confusion: on a phone a cell must still hold its number."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,13 @@ class Illustration:
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def shortened(one: Illustration, most: int) -> Illustration:
+    """The same with at most so many lines in its table, for a page that must stay small."""
+    if len(one.rows) <= most:
+        return one
+    return replace(one, caption=f"{one.caption} Of {len(one.rows):,} lines the table has {most}.", rows=one.rows[:most])
 
 
 def differences(document: ComparisonDocument) -> tuple[Illustration, ...]:
@@ -96,6 +105,32 @@ def calibration(summary: Summary) -> Illustration | None:
         ),
         head=("it says", "photos", "right", "share right"),
         rows=tuple(_bin(one) for one in summary.calibration),
+    )
+
+
+def confusion(results: Results) -> Illustration | None:
+    """The species that are taken for others most often; None where none is, and for a smoke test."""
+    said = {one.predicted_id: one.predicted_name for one in results.results if isinstance(one, Result)}
+    names = said | {one.id: one.name for one in results.species}
+    cells = [(one.expected_id, one.predicted_id, one.count) for one in results.confusion if one.predicted_id]
+    mistaken = sorted((cell for cell in cells if cell[0] != cell[1]), key=lambda cell: (-cell[2], *cell[:2]))
+    if not mistaken or results.sample_size < SMOKE_TEST:
+        return None
+    most = list(dict.fromkeys(id_ for cell in mistaken for id_ in cell[:2]))
+    drawn = {id_: place for place, id_ in enumerate(sorted(most[:_MATRIX]))}
+    caption = "Each row is a species, each column what it was called; the diagonal is right."
+    if len(most) > _MATRIX:
+        caption += f" The {_MATRIX} that are mistaken most are drawn; the table has all."
+    return Illustration(
+        title="What is taken for what",
+        picture=pictures.confusion(
+            [names[id_] for id_ in drawn],
+            {(drawn[one], drawn[other]): count for one, other, count in cells if one in drawn and other in drawn},
+            results.model.name,
+        ),
+        caption=caption,
+        head=("it is", "it was called", "photos"),
+        rows=tuple((names[one], names[other], str(count)) for one, other, count in mistaken),
     )
 
 

@@ -23,7 +23,9 @@ from lepinet.workflow.to_main import steps_from_branch
 from lepinet.workflow.workspace import Workspace
 
 _MOST = 100
-"""So many of the newest pull requests are looked at."""
+"""So many of the newest pull requests, or commits of main, are looked at."""
+_OVER = 20
+"""So many of the changes that are over are told, where they are commits."""
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 _REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
@@ -60,6 +62,8 @@ class Change:
     title: str
     by: str
     """Who asked for it, or opened it."""
+    reason: str
+    """Of whoever asked for it; empty where it came by another way."""
     at: datetime
     is_open: bool
     is_merged: bool
@@ -103,7 +107,8 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
     git = workspace.git
     main = git.resolve(git.main())
     ours = [tip for tip in git.branches().values() if is_ours(git.messages_beyond(tip, main))]
-    merged = [commit for commit in git.merged_lately(main, _MOST) if is_ours([git.message(commit)])]
+    lately = git.merged_lately(main, _MOST)
+    merged = [one for one, said in zip(lately, git.messages(lately), strict=True) if is_ours([said])][:_OVER]
     return (
         *(_committed(workspace, tip, is_open=True, is_merged=False) for tip in ours),
         *(_committed(workspace, commit, is_open=False, is_merged=True) for commit in merged),
@@ -248,16 +253,33 @@ def _activated(workspace: Workspace, commit: str) -> Mapping[str, str]:
 
 def _proposed(found: PullRequest) -> Change:
     login = found.user.login if found.user else "somebody"
-    asked = _REQUESTED.findall(found.body or "")
-    by = f"{from_markdown(asked[-1])}, through {login}" if asked else login
-    merged = found.merged_at is not None
-    return Change(str(found.number), found.title, by, found.created_at, found.is_open, merged, found.html_url)
+    body = found.body or ""
+    asked = _REQUESTED.findall(body)
+    return Change(
+        key=str(found.number),
+        title=found.title,
+        by=f"{from_markdown(asked[-1])}, through {login}" if asked else login,
+        reason=from_markdown(body.partition("\n")[0]) if asked else "",
+        at=found.created_at,
+        is_open=found.is_open,
+        is_merged=found.merged_at is not None,
+        url=found.html_url,
+    )
 
 
 def _committed(workspace: Workspace, commit: str, *, is_open: bool, is_merged: bool) -> Change:
     made = workspace.git.commit(commit)
-    asked = _TRAILER.findall(workspace.git.message(commit))
-    return Change(commit, made.subject, asked[-1] if asked else made.author, made.at, is_open, is_merged)
+    message = workspace.git.message(commit)
+    asked = _TRAILER.findall(message)
+    return Change(
+        key=commit,
+        title=made.subject,
+        by=asked[-1] if asked else made.author,
+        reason=message.split("\n\n")[1] if asked else "",
+        at=made.at,
+        is_open=is_open,
+        is_merged=is_merged,
+    )
 
 
 def _is_proposal(workspace: Workspace, commit: str) -> bool:

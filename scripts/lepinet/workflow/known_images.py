@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from lepinet.errors import OutsideError, RefusedError, UsageError
+from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.fingerprints import Words, training_fingerprints
 from lepinet.evaluation.paired import POWER
 from lepinet.evaluation.survey import Seen, Survey, Wanted, survey
@@ -17,20 +19,23 @@ from lepinet.workflow.evaluate import Bench
 from lepinet.workflow.workspace import Workspace
 
 
-def check(bench: Bench, margin: float | None, power: float = POWER) -> Survey:
+def check(
+    bench: Bench, margin: float | None, power: float = POWER, *, versions: Collection[str] | None = None
+) -> Survey:
     """Look closely at the known images.
 
     Args:
         bench: with the photos.
         margin: how much worse a model may be, over all and in each species; None: as models.yaml has both.
         power: in such a share of cases shall the images be enough, 0.5 to 1, exclusive.
+        versions: whose training photos are looked for among them; None: every version's.
 
     Raises:
         UsageError: there are none.
     """
     if bench.known is None or not bench.known.images:
         raise UsageError("there are no known images yet", todo="lepinet known-images add PHOTO --species ID")
-    learned, unknown = trained_on(bench.workspace) if bench.workspace else ({}, {})
+    learned, unknown = trained_on(bench.workspace, versions) if bench.workspace else ({}, {})
     seen = Seen(bench.looks, bench.known.unlisted(), learned, unknown)
     gates = bench.gates
     wanted = Wanted(
@@ -42,11 +47,19 @@ def check(bench: Bench, margin: float | None, power: float = POWER) -> Survey:
     return survey(bench.known, seen, bench.species, wanted, datetime.now(UTC))
 
 
-def trained_on(workspace: Workspace) -> tuple[dict[str, Words], dict[str, str]]:
-    """The training photos of each version whose files are here, and why those of others cannot be told."""
+def hard(models: Sequence[Answers]) -> frozenset[str]:
+    """File names of the known images that every one of several models gets wrong; none without a model."""
+    wrong = [{answer.file_name for answer in one.answers if not answer.correct} for one in models]
+    return frozenset(set.intersection(*wrong)) if wrong else frozenset()
+
+
+def trained_on(
+    workspace: Workspace, versions: Collection[str] | None = None
+) -> tuple[dict[str, Words], dict[str, str]]:
+    """The training photos of each version (default: all) whose files are here; why those of others cannot be told."""
     learned: dict[str, Words] = {}
     unknown: dict[str, str] = {}
-    for name in workspace.manifest.versions:
+    for name in workspace.manifest.versions if versions is None else versions:
         try:
             learned[name] = training_fingerprints(_folder(workspace, workspace.manifest.target(name)))
         except (RefusedError, OutsideError) as error:

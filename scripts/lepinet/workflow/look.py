@@ -12,6 +12,7 @@ from uuid import UUID
 
 from lepinet.errors import LepinetError
 from lepinet.manifest.command import register_command
+from lepinet.manifest.model import Manifest
 from lepinet.registry import Registry
 from lepinet.registry.records import PastDeployment, VersionRow
 from lepinet.report.status import EnvironmentStatus, KnownVersion
@@ -47,39 +48,23 @@ def versions(workspace: Workspace, environment: str | None) -> tuple[KnownVersio
         environment: whose registry alone is read; None: all of them.
     """
     manifest = workspace.manifest
-    found = {
-        name: KnownVersion(
-            name,
-            in_manifest=True,
-            file_path=version.file_path,
-            revision=version.revision,
-            training_image_count=version.training_image_count,
-            accuracy_score=version.accuracy_score,
-            created_at=version.created_at,
-            notes=version.notes,
-            active_in=tuple(place for place, settings in manifest.environments.items() if settings.active == name),
-        )
-        for name, version in manifest.versions.items()
-    }
+    found = {name: _declared(manifest, name) for name in manifest.versions}
     for name in workspace.environments(environment):
         with workspace.registry(name) as registry:
             rows = sorted(registry.versions(), key=_age)
         for row in rows:
-            waits = not workspace.ever_declared.has(row.version_name, row.file_path, row.revision)
-            logged = KnownVersion(
-                row.version_name,
-                in_manifest=False,
-                file_path=row.file_path,
-                revision=row.revision,
-                training_image_count=row.training_image_count,
-                accuracy_score=row.accuracy_score,
-                created_at=row.created_at,
-                notes=row.notes,
-                active_in=(),
-                register=_register_command(row) if waits else None,
-            )
+            logged = _logged(workspace, row)
             found[row.version_name] = _completed(found.get(row.version_name, logged), logged)
     return tuple(found.values())
+
+
+def version(workspace: Workspace, name: str, row: VersionRow | None) -> KnownVersion | None:
+    """What models.yaml and a registry's row say of one version; None where neither knows it."""
+    known = _declared(workspace.manifest, name) if name in workspace.manifest.versions else None
+    if row is None:
+        return known
+    logged = _logged(workspace, row)
+    return _completed(known or logged, logged)
 
 
 def history(
@@ -126,6 +111,37 @@ def _register_command(row: VersionRow) -> str:
         accuracy_score=row.accuracy_score,
         notes=row.notes,
         links=row.links,
+    )
+
+
+def _declared(manifest: Manifest, name: str) -> KnownVersion:
+    declared = manifest.versions[name]
+    return KnownVersion(
+        name,
+        in_manifest=True,
+        file_path=declared.file_path,
+        revision=declared.revision,
+        training_image_count=declared.training_image_count,
+        accuracy_score=declared.accuracy_score,
+        created_at=declared.created_at,
+        notes=declared.notes,
+        active_in=tuple(place for place, settings in manifest.environments.items() if settings.active == name),
+    )
+
+
+def _logged(workspace: Workspace, row: VersionRow) -> KnownVersion:
+    waits = not workspace.ever_declared.has(row.version_name, row.file_path, row.revision)
+    return KnownVersion(
+        row.version_name,
+        in_manifest=False,
+        file_path=row.file_path,
+        revision=row.revision,
+        training_image_count=row.training_image_count,
+        accuracy_score=row.accuracy_score,
+        created_at=row.created_at,
+        notes=row.notes,
+        active_in=(),
+        register=_register_command(row) if waits else None,
     )
 
 

@@ -21,7 +21,7 @@ from lepinet.manifest import edit
 from lepinet.manifest.fields import VERSION
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
-from lepinet.model_files import folder_revision
+from lepinet.model_files import CARD, CONFIG, folder_revision
 from lepinet.registry.records import VersionStatus
 from lepinet.report import card
 from lepinet.report.escape import for_markdown, for_terminal
@@ -29,7 +29,6 @@ from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.propose import Proposal, of_manifest, open_github, propose
 from lepinet.workflow.workspace import Workspace
 
-_CARD, _CONFIG = "README.md", "config.json"
 _LARGEST_CARD = 1 << 20
 _LONGEST_NOTES = 2000
 _MOST_ROWS = 10_000
@@ -204,15 +203,15 @@ def _body(workspace: Workspace, row: LoggedRow, name: str, version: ModelVersion
         lines += ["It names no commit; this is what its repository had when it was logged. Is it the right one?", ""]
     active = _active(workspace)
     new, old = _told(workspace, target), _told(workspace, active) if active else {}
-    lines += [f"- its card: {for_markdown(one)}" for one in card.figures(new.get(_CARD, ""))]
+    lines += [f"- its card: {for_markdown(one)}" for one in card.figures(new.get(CARD, ""))]
     if version.accuracy_score is not None:
         lines.append(f"- its trainer's own test: {version.accuracy_score:g} of all photos right")
     if version.training_image_count is not None:
         before = workspace.manifest.versions[active.version or ""].training_image_count if active else None
         was = f", {active.version} on {before:,}" if active and before is not None else ""
         lines.append(f"- trained on {version.training_image_count:,} photos{was}")
-    if active and _CONFIG in new:
-        changes = card.changed(old.get(_CONFIG), new[_CONFIG])
+    if active and CONFIG in new:
+        changes = card.changed(old.get(CONFIG), new[CONFIG])
         lines += [f"- since {for_markdown(active.version or '')}: {for_markdown(one, 600)}" for one in changes]
     if version.notes:
         lines.append(f"- notes: {for_markdown(version.notes, 2000)}")
@@ -232,14 +231,14 @@ def _told(workspace: Workspace, target: Target) -> Mapping[str, str]:
     found = {}
     with suppress(LepinetError):
         if target.on_hub:
-            listed = (_CARD, _CONFIG)
+            listed = (CARD, CONFIG)
             kept = workspace.hub.fetch(
                 target.file_path, target.revision, lambda names: tuple(one for one in listed if one in names)
             )
             folder = kept.folder
         else:
             folder = inside(workspace.root, target.file_path)
-        for name in (_CARD, _CONFIG):
+        for name in (CARD, CONFIG):
             with suppress(RefusedError):
                 found[name] = read_small(folder / name, at_most=_LARGEST_CARD).decode(errors="replace")
     return found

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lepinet.evaluation.cases import KnownImages
     from lepinet.evaluation.labels import Species
     from lepinet.hub import Fetching, Hub, Kept
+    from lepinet.hub.listing import Choose
     from lepinet.manifest.history import EverDeclared
     from lepinet.registry import Registry
     from lepinet.target import Target
@@ -228,6 +229,16 @@ class Workspace:
     def files(self, target: Target) -> Path:
         """As `model`, whatever the rule says: what was shipped is served, though the rule is stricter by now."""
         return self._kept(target).folder if target.on_hub else self._local(target)
+
+    def kept_files(self, target: Target, choose: Choose) -> Path | None:
+        """A model's folder where those of its files that are chosen are here already; nothing is fetched."""
+        if target.on_hub:
+            kept = self.hub.kept(target.file_path, target.revision, choose)
+            return kept.folder if kept else None
+        try:
+            return self._local(target)
+        except RefusedError:
+            return None
 
     def seek(self, target: Target) -> None:
         """See that whoever needs the files of a target can get them from the Hub; what is kept here does not count.

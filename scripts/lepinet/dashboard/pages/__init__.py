@@ -20,11 +20,16 @@ class Page:
 
 PAGES = (
     Page("Overview", "/", "overview"),
-    Page("Changes", "/changes", "changes"),
+    Page("Versions", "/versions", "versions"),
+    Page("Compare", "/compare", "compare"),
+    Page("Species", "/species", "species"),
+    Page("Known images", "/known-images", "known_images"),
+    Page("Check a photo", "/check-photo", "check_photo"),
     Page("Deployments", "/deployments", "deployments"),
+    Page("Changes", "/changes", "changes"),
 )
 """In the order of the navigation."""
-_UNLISTED = ("sign_in",)
+_UNLISTED = ("events", "photos", "sign_in", "version")
 """Modules that the navigation does not name."""
 
 

@@ -129,6 +129,7 @@ def _form(request: Request, kind: str, said: Mapping[str, str], why: LepinetErro
         name=kind,
         kind=KINDS[kind],
         choices=KINDS[kind].choices(workspace),
+        active={name: one.active for name, one in workspace.manifest.environments.items()},
         said=said,
         why=why,
         longest=requested.LONGEST,

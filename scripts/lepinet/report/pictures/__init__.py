@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from lepinet.report.pictures.calibration import calibration
+from lepinet.report.pictures.confusion import confusion
 from lepinet.report.pictures.difference import difference
 from lepinet.report.pictures.over_time import MeasuredRun, over_time
 from lepinet.report.pictures.species import SpeciesRow, species
 
-__all__ = ["MeasuredRun", "SpeciesRow", "calibration", "difference", "over_time", "species"]
+__all__ = ["MeasuredRun", "SpeciesRow", "calibration", "confusion", "difference", "over_time", "species"]

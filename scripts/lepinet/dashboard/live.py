@@ -1,0 +1,183 @@
+"""Open pages follow what happens: each is told, as a server-sent event, that there is something new to ask for.
+
+PostgreSQL tells by itself. A Supabase project's API cannot, so it is looked at every few seconds: once for all pages,
+as one of those who have one open, and not at all while nobody has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from starlette.concurrency import run_in_threadpool
+
+from lepinet.errors import LepinetError
+from lepinet.registry import Registry
+from lepinet.registry.calls import Connection
+from lepinet.registry.kinds import address_of, open_database
+from lepinet.registry.notices import heard, listen
+from lepinet.workflow.workspace import Workspace
+
+MOST = 200
+"""Pages that follow at once."""
+MOST_OF_ONE = 6
+"""Of one browser; it has no more connections to one place anyhow."""
+_STILL_IN = 5
+"""Seconds between two looks whether somebody whose page is open is still signed in."""
+_WAIT = 1
+"""Seconds for which listening holds a thread."""
+_SOMETHING = "registry"
+"""The notice of who knows that something has happened, and not what."""
+
+
+class Source(Protocol):
+    """One registry that is followed."""
+
+    def notices(self) -> AsyncGenerator[str]:
+        """What happens from now on, after a first notice that it is followed: nobody knows what happened before.
+
+        Raises:
+            LepinetError: it cannot be followed any more, for now.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A database that tells."""
+
+    opened: Callable[[], AbstractContextManager[tuple[Connection, str]]]
+    wait: float
+    """Seconds for which one wait holds a thread."""
+
+    async def notices(self) -> AsyncGenerator[str]:
+        with ExitStack() as stack:
+            connection, _ = await run_in_threadpool(stack.enter_context, self.opened())
+            await run_in_threadpool(listen, connection)
+            yield _SOMETHING
+            while True:
+                for notice in await run_in_threadpool(heard, connection, self.wait):
+                    yield notice
+
+
+@dataclass(frozen=True)
+class Looking:
+    """A registry that has to be looked at."""
+
+    opened: Callable[[], AbstractContextManager[Registry] | None]
+    """As one of those who follow; None where there is nobody."""
+    every: float
+    """Seconds between two looks."""
+
+    async def notices(self) -> AsyncGenerator[str]:
+        before = None
+        while True:
+            now = await run_in_threadpool(self._pulse)
+            if now != before:
+                yield _SOMETHING
+            before = now
+            await asyncio.sleep(self.every)
+
+    def _pulse(self) -> object:
+        opened = self.opened()
+        if opened is None:
+            return None
+        with opened as registry:
+            return registry.pulse()
+
+
+def sources_of(shown: Workspace, asked: Callable[[], Workspace | None]) -> tuple[Source, ...]:
+    """Each registry of the environments once.
+
+    Args:
+        shown: main.
+        asked: the same, asked as one of those who follow; None where there is nobody.
+    """
+    found: dict[str, Source] = {}
+    for environment, declared in shown.manifest.environments.items():
+        kind, settings = declared.registry, shown.settings
+        place = address_of(kind, environment, settings)
+        if kind.kind == "supabase":
+            found.setdefault(place, Looking(partial(_opened, environment, asked), shown.timings.look))
+        else:
+            opened = partial(open_database, kind, environment, lambda: shown.data, settings, shown.timings)
+            found.setdefault(place, Listening(opened, _WAIT))
+    return tuple(found.values())
+
+
+def _opened(environment: str, asked: Callable[[], Workspace | None]) -> AbstractContextManager[Registry] | None:
+    workspace = asked()
+    return workspace.registry(environment) if workspace else None
+
+
+class Live:
+    """The pages that follow, and what they are told. All of it happens in the loop that serves them.
+
+    Args:
+        sources: the registries, found when the first page follows them.
+        is_in: whether a browser's number is that of somebody who may look.
+        every: seconds before a source that failed is tried again.
+    """
+
+    def __init__(self, sources: Callable[[], tuple[Source, ...]], is_in: Callable[[str], bool], every: float) -> None:
+        self._sources = sources
+        self._is_in = is_in
+        self._every = every
+        self._pages: dict[asyncio.Queue[str], str] = {}
+        self._following: asyncio.Task[None] | None = None
+        self._last = time.monotonic()
+        """When anything was told."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Of the browsers whose pages follow."""
+        return tuple(dict.fromkeys(self._pages.values()))
+
+    def has_room(self, number: str) -> bool:
+        mine = sum(one == number for one in self._pages.values())
+        return len(self._pages) < MOST and mine < MOST_OF_ONE
+
+    async def follow(self, number: str, since: float) -> AsyncGenerator[str]:
+        """What happens while a page is open, until its browser is no more signed in.
+
+        Args:
+            number: the browser's.
+            since: when the page was made, by `time.monotonic`; what it may have missed is told at once.
+        """
+        told: asyncio.Queue[str] = asyncio.Queue()
+        self._pages[told] = number
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow_all())
+        elif since < self._last:
+            told.put_nowait(_SOMETHING)
+        try:
+            while self._is_in(number):
+                with suppress(TimeoutError):
+                    yield await asyncio.wait_for(told.get(), _STILL_IN)
+        finally:
+            del self._pages[told]
+            if not self._pages:
+                self._following.cancel()
+                self._following = None
+
+    async def _follow_all(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for source in await run_in_threadpool(self._sources):
+                tasks.create_task(self._follow_one(source))
+
+    async def _follow_one(self, source: Source) -> None:
+        while True:
+            with suppress(LepinetError):
+                async for notice in source.notices():
+                    self._tell(notice)
+            await asyncio.sleep(self._every)
+
+    def _tell(self, notice: str) -> None:
+        self._last = time.monotonic()
+        for told in self._pages:
+            told.put_nowait(notice)

@@ -1,0 +1,121 @@
+"""Any two versions on the same photos: the verdict that `lepinet compare` gives, and every photo that flipped."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lepinet.dashboard import asked
+from lepinet.dashboard.pages import photos
+from lepinet.dashboard.pages.version import TABLE
+from lepinet.dashboard.place import Place, place_of, site_of
+from lepinet.dashboard.rendering import page
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Terms
+from lepinet.registry import Registry
+from lepinet.registry.records import ListedVersion
+from lepinet.report import gallery, illustrations
+from lepinet.report.documents import ComparisonDocument, Flip, comparison_document
+from lepinet.workflow.kept import answers_here
+
+PATH = "/compare"
+_OFFERED = 50
+"""Versions that the form offers; any other can be typed."""
+
+
+class Kind(StrEnum):
+    """Of a flip."""
+
+    WRONG = "newly wrong"
+    RIGHT = "newly right"
+
+
+def compare(request: Request) -> Response:
+    place, query = place_of(request), request.query_params
+    environment = asked.environment(query, place)
+    old, new = (asked.text(query, name) or "" for name in ("old", "new"))
+    species, kind = asked.text(query, "species"), asked.choice(query, "kind", Kind)
+    with place.workspace.registry(environment) as registry:
+        declared = place.workspace.manifest.versions
+        offered = registry.version_page(declared, page=_OFFERED)
+        rows = {name: registry.version(name, declared) for name in (old, new) if name}
+        unknown = tuple(name for name, row in rows.items() if row is None and name not in declared)
+        document: ComparisonDocument | None = None
+        missing: tuple[str, ...] = ()
+        if old and new and not unknown:
+            key = ("compared", environment, *_identities(rows, place))
+            document = site_of(request).remembered.get(key, lambda: _compared(place, registry, old, new))
+            missing = _missing(place, registry, (old, new)) if document is None else ()
+    shown = _filtered(document, species, kind) if document else None
+    drawn = illustrations.species(document) if document else None
+    return page(
+        request,
+        "compare.html",
+        environment=environment,
+        registries=place.registries,
+        old=old or place.workspace.manifest.environments[environment].active or "",
+        new=new,
+        offered=dict.fromkeys((*declared, *(row.version_name for row in offered.versions))),
+        unknown=unknown,
+        missing=missing,
+        command=shlex.join(("lepinet", "compare", "--old", old, "--new", new)),
+        document=document,
+        drawn=illustrations.shortened(drawn, TABLE) if drawn else None,
+        galleries=(gallery.newly_wrong(shown), gallery.newly_right(shown)) if shown else (),
+        species=species,
+        kind=kind,
+        kinds=tuple(Kind),
+        flipped=_species_of_flips(document) if document else {},
+        source=photos.source(place.workspace.known_images),
+    )
+
+
+def _identities(rows: Mapping[str, ListedVersion | None], place: Place) -> Iterator[Hashable]:
+    """All that the comparison is made of."""
+    versions, gates = place.workspace.manifest.versions, place.workspace.manifest.gates
+    for name, row in rows.items():
+        yield name, row.id if row else None, versions[name].revision if name in versions else None
+    yield photos.digest(place)
+    yield gates.model_dump_json()
+
+
+def _compared(place: Place, registry: Registry, old: str, new: str) -> ComparisonDocument | None:
+    before, after = (answers_here(place.workspace, registry, name, judged=True) for name in (old, new))
+    if before is None or after is None:
+        return None
+    # Nobody runs both side by side here, so how long they take is not judged.
+    terms = Terms(place.workspace.manifest.gates)
+    return comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
+
+
+def _missing(place: Place, registry: Registry, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if answers_here(place.workspace, registry, name, judged=True) is None)
+
+
+def _filtered(document: ComparisonDocument, species: str | None, kind: Kind | None) -> ComparisonDocument:
+    def shown(flips: Sequence[Flip], its: Kind) -> tuple[Flip, ...]:
+        return tuple(one for one in flips if kind in {None, its} and species in {None, one.expected_id})
+
+    return document.model_copy(
+        update={
+            "newly_wrong": shown(document.newly_wrong, Kind.WRONG),
+            "newly_right": shown(document.newly_right, Kind.RIGHT),
+        }
+    )
+
+
+def _species_of_flips(document: ComparisonDocument) -> dict[str, str]:
+    """Names by id, in the order of their names."""
+    flips = (*document.newly_wrong, *document.newly_right)
+    return dict(
+        sorted({one.expected_id: one.expected_name for one in flips}.items(), key=lambda one: one[1].casefold())
+    )
+
+
+ROUTES = (Route(PATH, compare),)

@@ -1,0 +1,259 @@
+"""The photos that models are judged by: which there are, which are hard, how many lack; some added, some corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from lepinet.changes import standing
+from lepinet.dashboard import asked
+from lepinet.dashboard.forms import posted
+from lepinet.dashboard.pages import photos
+from lepinet.dashboard.place import Place, place_of, site_of
+from lepinet.dashboard.rendering import page
+from lepinet.dashboard.uploads import photos_of
+from lepinet.errors import LepinetError, RefusedError, UsageError
+from lepinet.evaluation.answers import Answer, Answers
+from lepinet.evaluation.cases import KnownImage
+from lepinet.evaluation.labels import Species
+from lepinet.evaluation.survey import Finding, Kind, Survey
+from lepinet.report import survey as wording_of_surveys
+from lepinet.report.escape import for_terminal
+from lepinet.workflow import requested
+from lepinet.workflow.evaluate import bench
+from lepinet.workflow.kept import answers_here
+from lepinet.workflow.known_images import check, hard
+from lepinet.workflow.photo_changes import addition, correction, known_image, removal
+from lepinet.workflow.propose import Proposal
+
+PATH: Final = "/known-images"
+_PAGE: Final = 48
+_SPECIES: Final = 100
+"""So many of the species with the fewest photos stand in the table; the others are found by their names."""
+_FINDINGS: Final = 20
+_PHOTOS: Final = 20
+"""At once."""
+_LARGEST: Final = 96 << 20
+"""Bytes of a form with photos."""
+_ALIKE: Final = {Kind.TWO_SPECIES, Kind.DUPLICATE, Kind.ALIKE}
+
+
+class Show(StrEnum):
+    """Some of the photos."""
+
+    HARD = "hard for all"
+    ALIKE = "show the same as another"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One known image in the gallery."""
+
+    image: KnownImage
+    hard: bool
+    alike: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one version says of a known image."""
+
+    version: str
+    answer: Answer
+
+
+def gallery(request: Request) -> Response:
+    place, query = place_of(request), request.query_params
+    known = place.workspace.known_images
+    if known is None or not known.images:
+        return page(request, "no_known_images.html")
+    survey = _survey(request, place)
+    told = _told(request, place)
+    hardest = hard([*told.values()])
+    alike = {name for finding in _about_copies(survey) for name in finding.file_names}
+    species, show, number = asked.text(query, "species"), asked.choice(query, "show", Show), asked.number(query, "page")
+    wanted = {None: None, Show.HARD: hardest, Show.ALIKE: alike}[show]
+    chosen = [
+        image
+        for image in known.images
+        if species in {None, image.expected_id} and (wanted is None or image.file_name in wanted)
+    ]
+    some = chosen[(number - 1) * _PAGE : number * _PAGE]
+    kept = {"species": species, "show": show}
+    return page(
+        request,
+        "known_images.html",
+        survey=survey,
+        headline=wording_of_surveys.headline(survey),
+        needed=wording_of_surveys.needed(survey),
+        findings=survey.findings[:_FINDINGS],
+        fewest=sorted(survey.species, key=lambda row: (row.counted, row.name))[:_SPECIES],
+        versions=tuple(told),
+        hard=len(hardest),
+        photos=[Shown(image, image.file_name in hardest, image.file_name in alike) for image in some],
+        pager=asked.pager(PATH, kept, page=number, size=_PAGE, shown=len(some), total=len(chosen)),
+        choices=_species(place),
+        species=species,
+        show=show,
+        shows=tuple(Show),
+        source=photos.source(known),
+        address=_address,
+    )
+
+
+def one(request: Request) -> Response:
+    """A photo, what is known of it, and what versions say."""
+    return _photo(request, request.query_params.get("name", ""))
+
+
+def correct(request: Request, form: FormData) -> Response:
+    """The label is wrong: another species, or no known image at all."""
+    workspace, name = place_of(request).workspace, str(form.get("name", ""))
+
+    def wanted() -> Proposal:
+        if form.get("answer") == "remove":
+            return removal(workspace, name)
+        return correction(workspace, name, for_terminal(str(form.get("species", ""))))
+
+    try:
+        return _asked(request, form, wanted())
+    except (UsageError, RefusedError) as error:
+        return _photo(request, name, error, str(form.get("reason", "")))
+
+
+def choose(request: Request) -> Response:
+    """The form that takes photos."""
+    return _adding(request, {"species": request.query_params.get("species", "")[:200]})
+
+
+def add(request: Request, form: FormData) -> Response:
+    """Propose more photos of a species."""
+    said = {name: value for name, value in form.items() if isinstance(value, str)}
+    try:
+        with photos_of(request, form, _PHOTOS) as sent:
+            wanted = addition(place_of(request).workspace, sent, for_terminal(said.get("species", "")))
+        return _asked(request, form, wanted)
+    except (UsageError, RefusedError) as error:
+        return _adding(request, said, error)
+
+
+def _asked(request: Request, form: FormData, wanted: Proposal) -> Response:
+    place = place_of(request)
+    by = requested.Request.of(place.person, str(form.get("reason", "")))
+    made = requested.ask(place.workspace, wanted, by)
+    return RedirectResponse(f"/changes/{made.key}", HTTPStatus.SEE_OTHER)
+
+
+def _photo(request: Request, name: str, why: LepinetError | None = None, reason: str = "") -> Response:
+    place = place_of(request)
+    try:
+        image = known_image(place.workspace, name)
+    except UsageError as error:
+        raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+    said = [
+        Told(version, answer)
+        for version, answers in _told(request, place).items()
+        for answer in answers.answers
+        if answer.file_name == name
+    ]
+    return page(
+        request,
+        "known_image.html",
+        _status(why),
+        image=image,
+        said=said,
+        findings=[finding for finding in _survey(request, place).findings if name in finding.file_names],
+        choices=_species(place),
+        source=photos.source(place.workspace.known_images),
+        why=why,
+        reason=reason,
+        longest=requested.LONGEST,
+    )
+
+
+def _adding(request: Request, said: Mapping[str, str], why: LepinetError | None = None) -> Response:
+    choices = _species(place_of(request))
+    most, longest = _PHOTOS, requested.LONGEST
+    return page(
+        request, "add_photos.html", _status(why), choices=choices, said=said, why=why, most=most, longest=longest
+    )
+
+
+def _status(why: LepinetError | None) -> HTTPStatus:
+    if why is None:
+        return HTTPStatus.OK
+    return HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def _survey(request: Request, place: Place) -> Survey:
+    """Made once for each set of photos; whether a version was trained on one, `known-images check` tells."""
+    workspace = place.workspace
+    about = (photos.digest(place), workspace.species, workspace.manifest.gates.model_dump_json())
+    made = site_of(request).remembered.get(
+        ("surveyed", *about), lambda: check(bench(workspace, None), None, versions=())
+    )
+    return made or check(bench(workspace, None), None, versions=())
+
+
+def _told(request: Request, place: Place) -> Mapping[str, Answers]:
+    """What the active versions, and those that were before them, say of the known images, where somebody knows it."""
+    workspace = place.workspace
+    found: dict[str, Answers] = {}
+    for environment, version in _standing(request, place):
+        if version in found:
+            continue
+        key = ("answers", environment, workspace.manifest.target(version), photos.digest(place))
+
+        def ask(environment: str = environment, version: str = version) -> Answers | None:
+            with workspace.registry(environment) as registry:
+                return answers_here(workspace, registry, version, judged=False)
+
+        if answers := site_of(request).remembered.get(key, ask):
+            found[version] = answers
+    return found
+
+
+def _standing(request: Request, place: Place) -> Sequence[tuple[str, str]]:
+    """Environments with their versions: the active one, and the one before it."""
+    git = place.workspace.git
+    commit = git.head()
+    # All of main's history tells it, which is the same for everybody.
+    found = site_of(request).remembered.get(("standing", commit), lambda: standing(git, commit))
+    activations = found.activations if found else {}
+    known = place.workspace.manifest.versions
+    return [
+        (environment, version)
+        for environment, activation in activations.items()
+        for version in activation.stack[:-3:-1]
+        if version in known
+    ]
+
+
+def _about_copies(survey: Survey) -> Iterator[Finding]:
+    return (finding for finding in survey.findings if finding.kind in _ALIKE)
+
+
+def _species(place: Place) -> tuple[Species, ...]:
+    return tuple(sorted(place.workspace.species_of_answers, key=lambda one: one.name.casefold()))
+
+
+def _address(image: KnownImage) -> str:
+    return asked.address(f"{PATH}/photo", name=image.file_name)
+
+
+ROUTES = (
+    Route(PATH, gallery),
+    Route(f"{PATH}/photo", one),
+    Route(f"{PATH}/photo", posted(correct), methods=["POST"]),
+    Route(f"{PATH}/add", choose),
+    Route(f"{PATH}/add", posted(add, at_most=_LARGEST), methods=["POST"]),
+)

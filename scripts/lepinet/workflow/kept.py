@@ -1,0 +1,76 @@
+"""What is here already of a version: its answers, its card, its configuration. No model is run, nothing is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+
+from lepinet.errors import LepinetError, RefusedError
+from lepinet.evaluation.answers import Answers, ModelIdentity
+from lepinet.evaluation.cases import KnownImages
+from lepinet.evaluation.photos import Look
+from lepinet.evaluation.photos.kept import LookCache
+from lepinet.evaluation.run import kept_answers
+from lepinet.files import read_small
+from lepinet.model_files import CARD, CONFIG, wanted_files
+from lepinet.registry import Registry
+from lepinet.target import Target
+from lepinet.workflow.judging import stored_answers
+from lepinet.workflow.workspace import Workspace
+
+_LARGEST = 1 << 20
+
+
+def answers_here(workspace: Workspace, registry: Registry, version: str, *, judged: bool) -> Answers | None:
+    """What a version says of main's known images: as it was stored when it was deployed, else as kept by a test here.
+
+    Args:
+        workspace: whose known images, and whose cache.
+        registry: asked for stored answers.
+        version: its name.
+        judged: whether there will be a verdict, for which it must be known what the photos show.
+
+    Returns:
+        None where somebody has to test it first.
+    """
+    known = workspace.known_images
+    if known is None or not known.images:
+        return None
+    stored = stored_answers(registry, version, known.sha256)
+    if stored or version not in workspace.manifest.versions:
+        return stored
+    with suppress(LepinetError):
+        return _kept(workspace, known, workspace.manifest.target(version), judged=judged)
+    return None
+
+
+def _kept(workspace: Workspace, known: KnownImages, target: Target, *, judged: bool) -> Answers | None:
+    looks = _looks(workspace, known) if judged else {}
+    folder = workspace.kept_files(target, partial(wanted_files, where=str(target)))
+    if looks is None or folder is None:
+        return None
+    identity = ModelIdentity(
+        name=target.version or target.file_path, file_path=target.file_path, revision=target.revision
+    )
+    return kept_answers(folder, identity, known, workspace.species, cache=workspace.cache, looks=looks)
+
+
+def _looks(workspace: Workspace, known: KnownImages) -> Mapping[str, Look] | None:
+    """What every photo that can be read shows; None where one has not been looked at."""
+    digests = {image.sha256 for image in known.images if image.sha256}
+    with LookCache(workspace.cache) as cache:
+        looks = cache.get(list(digests))
+    return looks if looks.keys() == digests else None
+
+
+def card_and_configuration(workspace: Workspace, target: Target) -> tuple[str, str]:
+    """What a version's makers say of it, in Markdown, and its config.json; empty where they are not here."""
+    folder = workspace.kept_files(target, lambda names: tuple(name for name in (CARD, CONFIG) if name in names))
+    texts = []
+    for name in (CARD, CONFIG):
+        text = ""
+        with suppress(RefusedError):
+            text = read_small(folder / name, at_most=_LARGEST).decode(errors="replace") if folder else ""
+        texts.append(text)
+    return texts[0], texts[1]

@@ -1,0 +1,184 @@
+"""The known images in a browser: looked at, added to and put right; nothing that is sent does harm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from io import BytesIO
+from urllib.parse import quote
+
+import pytest
+from PIL import Image
+
+from dashboard.world import Browser, World
+from evaluation.photo_files import KANDY, bomb, drawing, exif, half, saved
+
+ADD, PHOTO = "/known-images/add", "/known-images/photo"
+BLUE_TIGER, CROW = "045", "Common Crow"
+REASON = "Seen at close range"
+
+
+@pytest.fixture(scope="module")
+def here(world: World) -> Iterator[str]:
+    """A dashboard of these tests' own: it counts the photos that somebody sends."""
+    with world.dashboard() as url:
+        yield url
+
+
+@pytest.fixture
+def desk(world: World) -> Iterator[World]:
+    """The world, whose branches are taken away again."""
+    yield world
+    for name in branches(world):
+        world.desk.git("branch", "--quiet", "-D", name)
+
+
+def branches(world: World) -> set[str]:
+    return set(world.workspace.git.branches()) - {"main"}
+
+
+def photo(of: str = "blue_tiger_02") -> bytes:
+    return saved(drawing(of), quality=90, exif=exif(place=KANDY))
+
+
+def test_it_says_how_many_there_are_and_how_many_lack(browser: Browser) -> None:
+    shown = unescape(browser.get("/known-images").text)
+    assert "<h1>12 known images of 12 species, all count: nothing to mend</h1>" in shown
+    assert re.search(r"About [\d,]+ would show, .*: [\d,]+ more\.", shown)
+    assert shown.count('loading="lazy"') == 12
+    assert '<td class="figure">1</td>' in shown
+
+
+def test_photos_of_a_species_or_hard_ones_are_shown_alone(browser: Browser) -> None:
+    shown = browser.get(f"/known-images?species={BLUE_TIGER}").text
+    assert re.findall(r'<p class="file">([^<]*)', shown) == ["blue_tiger_01.jpg"]
+    hard = browser.get("/known-images?show=hard+for+all").text
+    assert hard.count('class="file"') < 12
+    assert "hard for all: v1.1.0 and v1.0.0 name" in hard
+    for odd in ("species=<script>", "page=-1", "page=999999999", "show=all&species=%00"):
+        assert browser.get(f"/known-images?{odd}").status_code == 200
+
+
+def test_added_photos_are_a_change_without_the_place(browser: Browser, desk: World) -> None:
+    sent = [("IMG_2041.JPG", photo()), ("IMG_2041.JPG", photo("blue_tiger_03"))]
+    answer = browser.give(sent, ADD, ADD, species=BLUE_TIGER, reason=REASON)
+    assert answer.status_code == 303, answer.text
+    (branch,) = branches(desk)
+    changed = desk.desk.git("diff", "--name-only", "main", branch).splitlines()
+    assert len(changed) == 3
+    contents = [desk.workspace.git.content(branch, path) or b"" for path in changed if path.endswith(".jpg")]
+    assert len(contents) == 2
+    assert not any(b"GPS" in content or Image.open(BytesIO(content)).getexif() for content in contents)
+    assert "Add 2 photos of Blue Tiger" in browser.get(answer.headers["Location"]).text
+    again = browser.give(sent, ADD, ADD, species=BLUE_TIGER, reason=REASON)
+    assert (again.headers["Location"], branches(desk)) == (answer.headers["Location"], {branch})
+
+
+def truncated() -> bytes:
+    return half(photo())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("x.jpg", b"#!/bin/sh\nreboot\n", "is no image that can be read"),
+        ("x.jpg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "is no image"),
+        ("x.jpg", b"<?php system('id'); ?>", "is no image"),
+        ("x.jpg", b"", "is empty"),
+        ("bomb.jpg", bomb(), "has more than 128 million pixels"),
+        ("half.jpg", truncated(), "cannot be decoded"),
+        ("again.jpg", photo("blue_tiger_01"), "shows the same as blue_tiger_01.jpg"),
+    ],
+    ids=["script", "svg", "php", "empty", "bomb", "truncated", "known"],
+)
+def test_what_is_no_new_photo_is_refused_by_its_name(
+    browser: Browser, desk: World, name: str, content: bytes, says: str
+) -> None:
+    answer = browser.give([("good.jpg", photo()), (name, content)], ADD, ADD, species=BLUE_TIGER, reason=REASON)
+    assert answer.status_code == 409
+    assert f"{name} {says}" in unescape(answer.text)
+    assert f">{REASON}</textarea>" in answer.text
+    assert not branches(desk)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../models.yaml", "..\\..\\x.jpg", "/etc/cron.d/x", "a\x00b.jpg", "<script>alert(1)</script>.jpg", "é" * 300],
+)
+def test_no_name_of_a_file_leads_anywhere(browser: Browser, desk: World, name: str) -> None:
+    answer = browser.give([(name, photo())], ADD, ADD, species=BLUE_TIGER, reason=REASON)
+    assert answer.status_code == 303, answer.text
+    (branch,) = branches(desk)
+    changed = set(desk.desk.git("diff", "--name-only", "main", branch).splitlines())
+    (added,) = changed - {"photos/metadata.csv"}
+    assert re.fullmatch(r"photos/blue_tiger_[0-9a-f]{10}\.jpg", added)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent", "says"),
+    [
+        ({"species": "Unicorn"}, 1, "there is no species Unicorn"),
+        ({"reason": ""}, 1, "a change needs a reason"),
+        ({}, 0, "there is no photo"),
+        ({}, 21, "21 photos are too many at once"),
+    ],
+)
+def test_what_lacks_is_said_on_the_form(
+    browser: Browser, desk: World, fields: dict[str, str], sent: int, says: str
+) -> None:
+    said = {"species": BLUE_TIGER, "reason": REASON} | fields
+    answer = browser.give([("a.jpg", photo())] * sent, ADD, ADD, **said)
+    assert (answer.status_code, says in unescape(answer.text)) == (422, True)
+    assert not branches(desk)
+
+
+def test_who_sends_photo_after_photo_has_to_wait(world: World) -> None:
+    with world.dashboard() as url, Browser(url) as browser:
+        answers = [browser.give([("a.jpg", b"")] * 20, ADD, ADD, species="x", reason=REASON) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [422, 422, 422, 429]
+
+
+def test_a_form_that_is_too_large_is_not_read(browser: Browser, desk: World) -> None:
+    large = [("large.jpg", b"\0" * (97 << 20))]
+    assert browser.give(large, ADD, ADD, species=BLUE_TIGER, reason=REASON).status_code == 413
+    assert not branches(desk)
+
+
+def test_a_wrong_label_is_put_right_by_a_change(browser: Browser, desk: World) -> None:
+    page = f"{PHOTO}?name=blue_tiger_01.jpg"
+    shown = browser.get(page).text
+    assert "<h1>Blue Tiger</h1>" in shown
+    assert "<b>v1.0.0</b>: " in shown
+    answer = browser.fill(page, PHOTO, answer="label", species=CROW, reason=REASON)
+    assert "Label blue_tiger_01.jpg as Common Crow" in browser.get(answer.headers["Location"]).text
+    gone = browser.fill(page, PHOTO, answer="remove", reason=REASON)
+    assert "Take blue_tiger_01.jpg out" in browser.get(gone.headers["Location"]).text
+    assert len(branches(desk)) == 2
+    refused = browser.fill(page, PHOTO, answer="label", species=BLUE_TIGER, reason=REASON)
+    assert (refused.status_code, "is of Blue Tiger already" in refused.text) == (409, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["../models.yaml", "metadata.csv", "", "nobody.jpg", "\0", "<script>alert(1)</script>"]
+)
+def test_only_known_images_have_a_page(browser: Browser, desk: World, name: str) -> None:
+    shown = browser.get(f"{PHOTO}?name={quote(name)}")
+    assert (shown.status_code, "<script>alert" in shown.text) == (404, False)
+    sent = browser.fill(f"{PHOTO}?name=blue_tiger_01.jpg", PHOTO, name=name, answer="remove", reason=REASON)
+    assert (sent.status_code, branches(desk)) == (404, set())
+
+
+@pytest.mark.parametrize("path", [ADD, PHOTO, "/check-photo"])
+def test_a_form_of_another_site_is_not_taken(browser: Browser, desk: World, path: str) -> None:
+    said = {"species": BLUE_TIGER, "reason": REASON, "name": "blue_tiger_01.jpg", "answer": "remove"}
+    assert browser.send(path, said).status_code == 403
+    assert browser.send(path, said, Origin="https://evil.example").status_code == 403
+    assert not branches(desk)
+
+
+@pytest.mark.parametrize("path", [ADD, PHOTO, "/check-photo"])
+def test_who_has_not_come_in_sends_nothing(visitor: Browser, hosted: World, path: str) -> None:
+    answer = visitor.send(path, {"reason": REASON}, Origin=visitor.url)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+    assert not branches(hosted)

@@ -1,0 +1,183 @@
+"""Open pages are told what happens: by PostgreSQL at once, of a Supabase project by one look for all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from dashboard.world import ADMIN, PASSWORD, Browser, World
+from lepinet.dashboard.app import create_app
+from lepinet.dashboard.live import MOST_OF_ONE
+from lepinet.dashboard.place import Site
+from lepinet.dashboard.server import site_of
+from lepinet.settings import Settings
+from reconcile.supabase_wire import supabase_wire
+from reconcile.watch import Watch
+from supabase_gateway.gateway import project_online, serving
+from supabase_gateway.project import User
+
+OTHER = User("bhanura@example.org", PASSWORD, {"role": "admin"})
+LOOK = 0.05
+"""Seconds between two looks."""
+
+
+@contextmanager
+def following(browser: Browser) -> Iterator[Iterator[str]]:
+    """The notices of a page that lies open, the first of which says that it is followed."""
+    with browser.client.stream("GET", "/events", timeout=20) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream"), answer.status_code
+        notices = (line.removeprefix("data: ") for line in answer.iter_lines() if line.startswith("data: "))
+        assert next(notices) == "registry"
+        yield notices
+
+
+def note(world: World) -> str:
+    """Something happens to the newest deployment, whose id it is."""
+    with world.database() as owner:
+        row = owner.execute("select id::text from public.model_deployments order by number desc limit 1").fetchone()
+        assert row
+        owner.execute(
+            "insert into public.deployment_events (id, deployment_id, step, text) values (%s, %s, 'move', 'a secret')",
+            [uuid4(), row[0]],
+        )
+        return str(row[0])
+
+
+def test_a_step_is_told_at_once_and_by_its_id_alone(hostile: World) -> None:
+    with hostile.dashboard() as url, Browser(url) as browser, following(browser) as notices:
+        assert f"deployment_events {note(hostile)}" == next(notices)
+
+
+def test_all_that_moves_is_told_and_a_lease_is_not(hostile: World) -> None:
+    changes = (
+        "update public.environments set lease_until = lease_until where name = 'production'",
+        "update public.environments set active_version_id = active_version_id where name = 'production'",
+        "update public.model_deployments set error = error where number = 0",
+        "insert into public.model_performance_logs (id, kind) values ('00000000-0000-0000-0000-000000000009', 'proof')",
+    )
+    with hostile.dashboard() as url, Browser(url) as browser, following(browser) as notices:
+        with hostile.database() as owner:
+            for change in changes:
+                owner.execute(change.encode())
+        told = [next(notices) for _ in range(3)]
+    assert told[0] == "environments production"
+    assert told[1].startswith("model_deployments ")
+    assert told[2] == "model_performance_logs 00000000-0000-0000-0000-000000000009"
+
+
+def test_a_page_that_was_made_before_the_last_notice_is_told_at_once(hostile: World) -> None:
+    with hostile.dashboard() as url, Browser(url) as browser, following(browser) as notices:
+        note(hostile)
+        next(notices)
+        for made, told in (("0", True), (f"{time.monotonic() + 60}", False)):
+            with browser.client.stream("GET", f"/events?made={made}", timeout=20) as late:
+                lines = (line for line in late.iter_lines() if line.startswith("data: "))
+                if not told:
+                    note(hostile)
+                assert next(lines).startswith("data: registry" if told else "data: deployment_events")
+
+
+def test_one_browser_follows_with_a_few_pages(here: str) -> None:
+    with ExitStack() as stack, Browser(here) as browser:
+        browser.get("/")
+        streams = [stack.enter_context(browser.client.stream("GET", "/events")) for _ in range(MOST_OF_ONE + 1)]
+        assert [answer.status_code for answer in streams] == [200] * MOST_OF_ONE + [429]
+
+
+@contextmanager
+def looked_at(world: World) -> Iterator[tuple[str, Site, Watch]]:
+    """A dashboard of a Supabase project, what its requests share, and who hears of its calls."""
+    assert world.project
+    watch = Watch()
+    with (
+        project_online(replace(world.project, users=(ADMIN, OTHER))) as project,
+        supabase_wire(project, watch) as wire,
+    ):
+        environ = {**world.workspace.settings.environ, "SUPABASE_URL": wire, "SUPABASE_SERVICE_KEY": ""}
+        workspace = replace(
+            world.workspace, settings=Settings(environ), timings=replace(world.workspace.timings, look=LOOK)
+        )
+        with (
+            site_of(workspace, host="127.0.0.1", url=None, say=print) as site,
+            serving(create_app(site)) as url,
+        ):
+            yield url, site, watch
+
+
+@contextmanager
+def signed_in(url: str, user: User = ADMIN) -> Iterator[Browser]:
+    with Browser(url) as browser:
+        assert browser.sign_in(email=user.email, password=user.password).status_code == 303
+        yield browser
+
+
+def looks(watch: Watch) -> int:
+    return watch.calls.count("registry_pulse")
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_many_open_pages_cost_one_look_at_a_time_and_none_when_none_is_open(hosted: World) -> None:
+    with looked_at(hosted) as (url, site, watch), signed_in(url) as one, signed_in(url, OTHER) as other:
+        one.get("/")
+        assert looks(watch) == 0
+        with following(one), following(one), following(other):
+            begun, before = time.monotonic(), looks(watch)
+            assert soon(lambda: looks(watch) >= before + 5)
+            assert looks(watch) - before <= (time.monotonic() - begun) / LOOK + 2
+        assert soon(lambda: not site.live.numbers)
+        one.get("/")  # which takes longer than what may be under way
+        after = looks(watch)
+        for _ in range(5):
+            one.get("/")
+        assert looks(watch) == after
+
+
+def test_what_a_look_finds_is_told_to_every_page(hosted: World) -> None:
+    with (
+        looked_at(hosted) as (url, _, _),
+        signed_in(url) as one,
+        signed_in(url, OTHER) as other,
+        following(one) as first,
+        following(other) as second,
+    ):
+        note(hosted)
+        assert next(first) == next(second) == "registry"
+
+
+def test_when_the_one_it_looked_as_signs_out_another_one_s_rights_are_used(hosted: World) -> None:
+    with (
+        looked_at(hosted) as (url, site, _),
+        signed_in(url) as one,
+        signed_in(url, OTHER) as other,
+        following(one) as first,
+        following(other) as second,
+    ):
+        one.fill("/", "/sign-out")
+        assert list(first) == []
+        assert len(site.live.numbers) == 1
+        note(hosted)
+        assert next(second) == "registry"
+
+
+def test_whoever_has_not_come_in_is_told_nothing(hosted_here: str) -> None:
+    answer = httpx.get(f"{hosted_here}/events", headers={"Accept": "text/event-stream"})
+    assert (answer.status_code, answer.text) == (401, "Sign in again.")
+
+
+@pytest.mark.parametrize("path", ["/", "/deployments"])
+def test_pages_that_follow_say_when_they_were_made(browser: Browser, path: str) -> None:
+    page = browser.get(path).text
+    assert f'data-made="{time.monotonic():.3f}'[:14] in page
+    assert "/static/live.js" in page
