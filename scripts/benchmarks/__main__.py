@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,8 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import photos
+from benchmarks.pages import OLD, YOUNG, served
 from benchmarks.race import ROUNDS, Cost, Program, in_turn, ratio
 from benchmarks.registry import filled, planned, told
+from benchmarks.serving import CONNECTIONS, answering, overrun, serving, swaps
 from benchmarks.verdict import by_scipy, judged, timed
 from registry.filled import LARGE, SMALL
 
@@ -180,6 +183,52 @@ def registry(scratch: Scratch) -> Iterator[Row]:
                 yield Row(name, ratio(walls(many), walls(few)), 3, at_least=False)
 
 
+def dashboard(scratch: Scratch) -> Iterator[Row]:
+    """10,000 versions, 1,000 species and 100,000 rows of performance beside 10, 12 and 1,000."""
+    with served(scratch.folder / "young", YOUNG) as young, served(scratch.folder / "old", OLD) as old:
+        for name, path in old.pages().items():
+            few, many = in_turn(young.again(young.pages()[name]), old.again(path))
+            told = f"{statistics.median(walls(many)) * 1000:.0f} ms"
+            yield Row(
+                f"page {name}: times a young registry's", ratio(walls(many), walls(few)), 3, at_least=False, note=told
+            )
+        photos_grew = (OLD.species * OLD.photos) / (YOUNG.species * YOUNG.photos)
+        for name in ("version", "two compared"):
+            few, many = in_turn(young.first(young.pages()[name]), old.first(old.pages()[name]))
+            told = f"{statistics.median(walls(many)) * 1000:.0f} ms, the first time after a start"
+            title = f"page {name}, nothing remembered, {photos_grew:.0f} times the photos"
+            yield Row(title, ratio(walls(many), walls(few)), photos_grew, at_least=False, note=told)
+        largest = max(old.size(path) for path in old.pages().values())
+        yield Row("largest page, kB without photos", largest / 1000, 300, at_least=False)
+
+
+def serve(scratch: Scratch) -> Iterator[Row]:
+    for what, sent, count in (
+        ("small photos", photos.write(scratch.folder / "sent-small", 30, _SMALL), 1000),
+        ("two megapixels", photos.write(scratch.folder / "sent-large", 12, _LARGE), 200),
+    ):
+        with serving(scratch.folder / what, MODEL) as (ours, plain):
+            asked = in_turn(*(answering(url, sent, count) for url in (ours.url, plain)))
+        name = f"serve, {what}, {CONNECTIONS} connections: rate against a plain handler"
+        yield Row(name, ratio(walls(asked[1]), walls(asked[0])), 1, at_least=True)
+    with serving(scratch.folder / "crowd", MODEL) as (ours, _):
+        crowd = overrun(ours.url, scratch.folder / "sent-large")
+    note = f"{crowd.rate:.0f} a second came, {crowd.answered:.0%} of them were answered"
+    yield Row("serve, three times the load: p99 of what is answered, times", crowd.p99, 2, at_least=False, note=note)
+    yield Row("serve, three times the load: share answered, or told 503", crowd.told, 1, at_least=True)
+    with serving(scratch.folder / "swaps", MODEL) as (ours, _):
+        swapped = swaps(ours, KNOWN, requests=10_000, times=20)
+    note = f"{swapped.times} swaps, {', '.join(f'{version}: {n}' for version, n in swapped.versions.items())}"
+    yield Row("serve, 10,000 photos during 20 swaps: failed", swapped.failed, 0, at_least=False, note=note)
+    yield Row(
+        "serve, 10,000 photos during 20 swaps: not the answer of",
+        swapped.wrong,
+        0,
+        at_least=False,
+        note="the version that it names",
+    )
+
+
 def _manifest(versions: int) -> str:
     head = "schema_version: 1\nknown_images: photos\nenvironments:\n  production:\n    active: v1.0.0\n"
     head += "    registry: embedded\n    endpoint: {kind: local}\nversions:\n"
@@ -199,6 +248,8 @@ ROWS: tuple[Callable[[Scratch], Iterator[Row]], ...] = (
     validate,
     verdict,
     registry,
+    dashboard,
+    serve,
     against_the_pipeline,
     one_more_photo,
     all_cores,

@@ -228,9 +228,15 @@ class Repository:
         listed = self._run("status", *options, "--", *paths).split(b"\0")
         return tuple(os.fsdecode(entry[3:]) for entry in listed if entry)
 
+    def tracks(self, path: str) -> bool:
+        """Whether a file is in the next commit, or in the last one."""
+        return self._try("ls-files", "--error-unmatch", "--", path).returncode == 0
+
     def ignores(self, path: str) -> bool:
         """Whether `git add --all` passes a file over, were it there."""
-        return self._try("check-ignore", "--quiet", "--no-index", "--", path).returncode == 0
+        # It takes paths and no patterns, and refuses to be told so.
+        asked = self._try("check-ignore", "--quiet", "--no-index", "--", path, also={"GIT_LITERAL_PATHSPECS": "0"})
+        return asked.returncode == 0
 
     def file_changes(self, path: str, tip: str) -> tuple[FileChange, ...]:
         """The commits of the first-parent line that changed a file, oldest first; a merge counts as its outcome."""
@@ -346,10 +352,12 @@ class Repository:
     def files_changed_by(self, commit: str) -> tuple[FileState, ...]:
         """What a commit makes of the files that differ from its first parent's."""
         listed = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", f"{commit}^", commit).split(b"\0")
-        return tuple(
-            FileState(os.fsdecode(path), told[1].decode(), told[3].decode() if told[4] != b"D" else None)
-            for told, path in zip((one.split(b" ") for one in listed[::2]), listed[1::2], strict=False)
-        )
+        found = []
+        for told, path in zip(listed[::2], listed[1::2], strict=False):
+            before, after, _, blob, kind = told.removeprefix(b":").decode().split(" ")
+            gone = kind == "D"
+            found.append(FileState(os.fsdecode(path), before if gone else after, None if gone else blob))
+        return tuple(found)
 
     def objects_beyond(self, tip: str, base: str) -> frozenset[str]:
         """Ids of what `tip` has and the history of `base` has not."""

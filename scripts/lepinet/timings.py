@@ -39,6 +39,8 @@ class Timings:
     """All of a model's files from the Hub, pauses included."""
     git: float = 120
     """One git command, a fetch too."""
+    drain: float = 3
+    """How long a server that was told to stop still takes photos, while whoever spreads them turns to others."""
     retry: float = 1
     """The first pause before a call that may be repeated is; it doubles."""
     retries: int = 4

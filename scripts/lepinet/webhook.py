@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import httpx
 
+from lepinet.deadline import within
 from lepinet.errors import OutsideError, UsageError
 from lepinet.timings import Timings
 
@@ -52,7 +53,12 @@ class Webhook:
             if attempt:
                 time.sleep(pause)
             try:
-                response = httpx.post(self.url, json=body, timeout=self.timings.request)
+                response = within(
+                    self.timings.request, lambda: httpx.post(self.url, json=body, timeout=self.timings.request)
+                )
+            except TimeoutError:
+                reason, pause = "no answer in time", pause * 2
+                continue
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reason, pause = f"no connection ({type(error).__name__})", pause * 2
                 continue

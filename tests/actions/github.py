@@ -18,6 +18,7 @@ import yaml
 
 from actions.triggers import Event, environment_of, goes_on, legs, secrets_of, starts, with_defaults
 from actions.workflow_files import ROOT, jobs, parse, parsed
+from github_stand_in.gh import write_gh
 from github_stand_in.server import TOKEN, StandIn
 from workflow.desk import Desk
 
@@ -87,6 +88,7 @@ class GitHub:
     def __post_init__(self) -> None:
         self.folder.mkdir()
         (self.folder / "cache").mkdir()
+        write_gh(self.folder / "programs")
         self.desk.git("init", "--quiet", "--bare", "--initial-branch=main", str(self.origin))
         self.desk.git("--git-dir", str(self.origin), "config", "uploadpack.allowAnySHA1InWant", "true")
         self.desk.git("remote", "add", "origin", str(self.origin))
@@ -102,6 +104,11 @@ class GitHub:
         """What actions/cache keeps, by key."""
         return self.folder / "cache"
 
+    @property
+    def published(self) -> set[str]:
+        """Names of the files on PyPI."""
+        return {file.name for file in (self.folder / "pypi").glob("*")}
+
     def push_main(self) -> Event:
         """Main as the clone has it."""
         self.desk.git("push", "--quiet", "--force", "origin", "main:main")
@@ -111,6 +118,12 @@ class GitHub:
     @property
     def base(self) -> dict[str, Any]:
         return {"repository": self.repository("acme"), "sender": {"login": "asha"}}
+
+    def tag(self, name: str, commit: str = "main") -> Event:
+        """Somebody pushes a tag."""
+        self.desk.git("push", "--quiet", "origin", f"{commit}:refs/tags/{name}")
+        tagged = self.desk.git("rev-parse", commit)
+        return Event("push", {"ref": f"refs/tags/{name}", "after": tagged, **self.base}, f"refs/tags/{name}", tagged)
 
     def pull_request(self, branch: str = "HEAD", *, title: str = "A change", fork: str | None = None) -> Event:
         """One that was opened from the clone's branch, which is in a fork where an owner is named."""
@@ -220,13 +233,13 @@ class GitHub:
             may, results[name] = goes_on(job, results), "skipped"
             if not may:
                 continue
-            for leg in legs(job, outputs):
+            for leg in legs(job, outputs, self.variables):
                 contexts = {"matrix": leg, "vars": self.variables, "inputs": event.inputs}
                 alone = content | {"jobs": {name: _alone(job, leg, results, outputs)}}
                 given = {"GITHUB_TOKEN": TOKEN, **self.repository_secrets} | secrets_of(job, self.secrets, contexts)
                 self.there.permissions = job["permissions"]
                 lines = self.act(event, number, alone, given)
-                called = f"{name} ({environment_of(job, contexts)})" if leg else name
+                called = f"{name} ({environment_of(job, contexts)})" if any(leg.values()) else name
                 legs_ran.append((called, lines))
                 for line in lines:
                     if "jobResult" in line and results.get(name) != "failure":
@@ -253,7 +266,11 @@ class GitHub:
         done = subprocess.run(
             self.command_line(event, place, number),
             cwd=place,
-            env={"PATH": os.environ["PATH"], "HOME": str(place / "home"), "GIT_CONFIG_NOSYSTEM": "1"},
+            env={
+                "PATH": f"{self.folder / 'programs'}:{os.environ['PATH']}",
+                "HOME": str(place / "home"),
+                "GIT_CONFIG_NOSYSTEM": "1",
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -268,7 +285,7 @@ class GitHub:
         assert ACT
         environment = {
             "GITHUB_REF": event.ref,
-            "GITHUB_REF_NAME": event.ref.removeprefix("refs/heads/"),
+            "GITHUB_REF_NAME": event.ref.removeprefix("refs/heads/").removeprefix("refs/tags/"),
             "GITHUB_REPOSITORY": self.there.repository,
             "GITHUB_RUN_ID": number,
             "GITHUB_ACTOR": "asha",
@@ -279,6 +296,8 @@ class GitHub:
             "LEPINET_HOME": str(self.answers),
             "STUB_ORIGIN": self.origin.as_uri(),
             "STUB_LEPINET": str(self.lepinet),
+            "STUB_PYTHON": sys.executable,
+            "STUB_PYPI": str(self.folder / "pypi"),
             "STUB_ARTIFACTS": str(self.folder / "artifacts"),
             "STUB_CACHE": str(self.kept),
             "STUB_APP_TOKEN": TOKEN,
@@ -317,6 +336,8 @@ def _repository(pin: str) -> str:
 def _alone(job: Any, leg: Mapping[str, str], results: Mapping[str, str], outputs: Mapping[str, Any]) -> Any:
     """This one job and leg, with what it knows of the jobs before it, in the words of act 0.2.89."""
     kept = {key: value for key, value in job.items() if key not in {"needs", "environment", "outputs", "permissions"}}
+    if job["permissions"].get("id-token") == "write":
+        kept["env"] = {"ACTIONS_ID_TOKEN_REQUEST_URL": _NOBODY} | kept.get("env", {})
     if leg:
         kept["strategy"] = {"matrix": {key: [value] for key, value in leg.items()}}
     known = {f"needs.{one}.result": result for one, result in results.items()}
@@ -354,5 +375,14 @@ def _ran(legs_ran: list[tuple[str, list[dict[str, Any]]]], artifacts: Path) -> R
 
 
 def _annotation(line: dict[str, Any]) -> Annotation:
-    place = line.get("kvPairs") or {}
-    return Annotation(line["command"], line["arg"], place.get("file"), int(place["line"]) if "line" in place else None)
+    """As GitHub's runner reads it, for which the first `::` ends the place; act takes the last one for that.
+
+    `ActionCommand.TryParseV2` in https://github.com/actions/runner
+    """
+    found = re.match(r"::(\w+)(?: (.*?))?::(.*)", line["raw"], re.DOTALL)
+    assert found
+    level, told, text = found.groups()
+    place = dict(part.split("=", 1) for part in told.split(",")) if told else {}
+    for sign, written in (("\n", "%0A"), ("\r", "%0D"), ("%", "%25")):
+        text = text.replace(written, sign)
+    return Annotation(level, text.rstrip(), place.get("file"), int(place["line"]) if "line" in place else None)

@@ -52,11 +52,12 @@ def live(live: Live, hub: StandIn) -> Live:
     """With keys that only read, and the Hub."""
     live.secrets = {**live.secrets, "monitor": live.secrets["staging"]}
     live.environment["HF_ENDPOINT"] = hub.url
+    live.variables["LEPINET_MONITOR"] = "on"
     return live
 
 
-def log(live: Live, name: str, path: str = NAME, **also: object) -> None:
-    live.registry("staging").log_version(name, path, **also)  # type: ignore[arg-type]  # a test's own values
+def log(live: Live, name: str, path: str = NAME, environment: str = "staging", **also: object) -> None:
+    live.registry(environment).log_version(name, path, **also)  # type: ignore[arg-type]  # a test's own values
 
 
 def registered(live: Live) -> Ran:
@@ -88,6 +89,29 @@ def test_a_logged_version_becomes_a_pull_request_whose_check_runs(live: Live, hu
     assert registered(live).jobs == DONE
     assert (live.there.git("rev-parse", branch), len(live.there.pulls)) == (before, 1)
     assert len(live.there.dispatches) == 1
+
+
+def test_registries_of_their_own_are_each_read_with_keys_that_open_no_other(live: Live) -> None:
+    live.variables["LEPINET_APART"] = '["staging", "production"]'
+    live.secrets = {**live.secrets, **{f"monitor-{name}": live.secrets[name] for name in ("staging", "production")}}
+    log(live, "v1.2.0")
+    log(live, "v1.3.0", environment="production")
+    shown = ('          mkdir "$LOGGED"\n', '          mkdir "$LOGGED"; env | sed s/canary-of/seen/\n')
+    clock = Event("schedule", {"schedule": CLOCK}, "refs/heads/main", live.there.git("rev-parse", "main"))
+    ran = live.run(REGISTER, clock, shown)
+    assert ran.jobs == {
+        "look (monitor-staging)": "success",
+        "look (monitor-production)": "success",
+        "propose": "success",
+    }
+    assert [pull["title"] for pull in live.there.pulls] == ["Register v1.2.0", "Register v1.3.0"]
+    assert ran.log.index("seen-staging") < ran.log.index("seen-production")
+    assert (ran.log.count("seen-staging"), ran.log.count("seen-production")) == (1, 1)
+
+
+def test_it_is_off_until_there_are_keys_that_read(live: Live) -> None:
+    del live.variables["LEPINET_MONITOR"]
+    assert registered(live).jobs == {}
 
 
 def test_a_name_that_is_no_version_gets_the_next_free_one(live: Live) -> None:
@@ -145,12 +169,14 @@ def test_nothing_that_is_logged_is_run_or_read_as_markup(live: Live) -> None:
     notes = "<img src=x> @acme/everybody\n::error::forged\n\x1b[31m \u202e $(touch pwned) [x](javascript:x)"
     log(live, "v1.2.0", notes=notes)
     log(live, "v9; $(touch pwned) `touch pwned` </b>@acme/all")
+    log(live, "v1.4.0", notes=f"{notes} {'x' * 60_000}")
     ran = registered(live)
     assert ran.jobs == DONE
     assert ran.annotations == ()
     assert not list(live.folder.rglob("pwned"))
     bodies = "\n".join(pull["body"] for pull in live.there.pulls)
-    assert len(live.there.pulls) == 2, ran.log
+    assert len(live.there.pulls) == 3, ran.log
+    assert max(len(pull["body"]) for pull in live.there.pulls) < 65_536
     assert not [text for text in ("<img", "@acme", "[x](", "</b>") if text in bodies.replace("\\<", "")]
     contents = [live.there.git("show", f"{pull['head']['ref']}:models.yaml") for pull in live.there.pulls]
     assert not [sign for sign in ("\x1b", "\u202e") if sign in "".join(contents)]

@@ -80,6 +80,15 @@ def test_what_cannot_be_rolled_back_to_changes_nothing(live: Live) -> None:
     assert not list(live.folder.rglob("pwned"))
 
 
+def test_an_environment_that_there_is_not_is_only_a_name(live: Live) -> None:
+    asked = live.dispatched("main", BACK, environment="--json $(touch pwned)\n::error::forged", reason="why not")
+    ran = live.run(BACK, asked)
+    assert ran.jobs == {"emergency": "failure", "propose": "failure"}
+    assert not [one for one in ran.annotations if one.text.startswith("forged")]
+    assert live.there.pulls == []
+    assert not list(live.folder.rglob("pwned"))
+
+
 def test_from_another_branch_nobody_rolls_back(live: Live) -> None:
     live.desk.begin_branch()
     assert live.run(BACK, live.dispatched("work", BACK, environment="production", reason="why not")).jobs == {}

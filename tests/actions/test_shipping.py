@@ -96,6 +96,20 @@ def test_what_is_held_after_the_merge_is_refused_and_a_pull_request_undoes_it(li
     assert live.run(SHIP, live.push_main()).jobs == BOTH
 
 
+def test_a_merge_that_brought_files_is_undone_with_them(live: Live) -> None:
+    live.desk.alter("versions:\n", "gates: {min_accuracy: 1}\nversions:\n")
+    live.desk.commit("Be strict")
+    live.desk.begin_branch()
+    live.desk.copy_model("v1.2.0", "v1.2.0")
+    live.desk.declare("v1.2.0")
+    live.activate("v1.2.0", "staging")
+    merged = live.merge(live.pull_request())
+    assert live.run(SHIP, merged).jobs == BOTH | {"reconcile (staging)": "failure"}
+    revert = live.there.pulls[-1]
+    assert "models/v1.2.0/config.json" in live.there.git("diff", "--name-only", f"{merged.sha}^", merged.sha)
+    assert live.there.git("diff", "--name-only", f"{merged.sha}^", revert["head"]["ref"]) == ""
+
+
 def test_a_revert_that_somebody_closed_is_not_opened_again_and_no_retry_passes_over_a_hold(live: Live) -> None:
     live.desk.alter("versions:\n", "gates: {min_accuracy: 1}\nversions:\n")
     live.desk.commit("Be strict")
@@ -104,7 +118,9 @@ def test_a_revert_that_somebody_closed_is_not_opened_again_and_no_retry_passes_o
     (revert,) = live.there.pulls
     revert["state"] = "closed"
     said = len(live.there.statuses)
-    assert live.run(SHIP, live.scheduled()).jobs == BOTH | {"reconcile (production)": "failure"}
+    ran = live.run(SHIP, live.scheduled())
+    assert ran.jobs == BOTH | {"reconcile (production)": "failure"}
+    assert "was closed: open it again, or declare another version" in ran.summary
     again = live.dispatched("main", SHIP, environment="production", action="retry", reason="why not")
     assert live.run(SHIP, again).jobs == {"judge": "success", "reconcile (production)": "failure"}
     assert live.there.pulls == [revert]
@@ -129,7 +145,6 @@ def test_the_clock_finishes_what_a_killed_run_has_left(live: Live) -> None:
     before = registry.snapshot("production").environment
     registry.claim(
         "production",
-        repository=before.repository,
         generation=(before.generation or 0) + 1,
         commit=pushed.sha,
         seen_commit=before.commit,

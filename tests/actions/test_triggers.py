@@ -80,8 +80,17 @@ def test_an_environment_may_be_named_by_what_is_known_when_the_job_begins() -> N
 
 def test_a_matrix_runs_in_the_order_of_its_values() -> None:
     job = {"strategy": {"matrix": {"environment": "${{ fromJSON(needs.judge.outputs.names) }}"}}}
-    assert list(legs(job, {"judge": {"names": '["b", "a"]'}})) == [{"environment": "b"}, {"environment": "a"}]
-    assert list(legs({}, {})) == [{}]
+    assert list(legs(job, {"judge": {"names": '["b", "a"]'}}, {})) == [{"environment": "b"}, {"environment": "a"}]
+    assert list(legs({}, {}, {})) == [{}]
+
+
+def test_a_matrix_may_be_a_variable_with_one_value_where_there_is_none() -> None:
+    job = {"strategy": {"matrix": {"environment": "${{ fromJSON(vars.APART || '[\"\"]') }}"}}}
+    assert list(legs(job, {}, {})) == [{"environment": ""}]
+    assert list(legs(job, {}, {"APART": '["b", "a"]'})) == [{"environment": "b"}, {"environment": "a"}]
+    named = {"environment": "${{ matrix.environment && format('monitor-{0}', matrix.environment) || 'monitor' }}"}
+    assert environment_of(named, {"matrix": {"environment": ""}}) == "monitor"
+    assert environment_of(named, {"matrix": {"environment": "b"}}) == "monitor-b"
 
 
 def test_a_job_waits_for_the_success_of_those_it_needs_unless_it_says_otherwise() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
+from actions.conftest import Live
 from actions.github import ACT, GitHub, Ran
 from endpoints.hosted import NAME, NAMESPACE, Hosted, create, hosted_online
 from github_stand_in.server import stand_in
@@ -40,7 +41,7 @@ class Watched:
         """By the clock; the services of Hugging Face are on this machine."""
         here = f"LEPINET_HF_ENDPOINTS_URL={self.hosted.service.url} HF_ENDPOINT={self.hosted.hub.url}"
         ran = self.github.run(
-            "monitor.yml", self.github.scheduled(CRON), ("  lepinet monitor >", f"  {here} lepinet monitor >")
+            "monitor.yml", self.github.scheduled(CRON), ("  lepinet monitor ", f"  {here} lepinet monitor ")
         )
         assert not [secret for secret in (SECRET, TOKEN, "canary") if secret in ran.seen]
         return ran
@@ -200,6 +201,17 @@ def test_by_hand_it_runs_on_main_alone(watched: Watched) -> None:
 def test_it_is_off_until_somebody_switches_it_on(watched: Watched) -> None:
     watched.github.variables.clear()
     assert watched.run().jobs == {}
+
+
+def test_registries_of_their_own_are_each_watched_with_keys_that_open_no_other(live: Live) -> None:
+    live.variables |= {"LEPINET_MONITOR": "on", "LEPINET_APART": '["staging", "production"]'}
+    live.secrets = {f"monitor-{name}": secrets for name, secrets in live.secrets.items()}
+    shown = ("          answer=0\n", "          answer=0; env | sed s/canary-of/seen/\n")
+    ran = live.run("monitor.yml", live.scheduled(CRON), shown)
+    assert ran.jobs == {"monitor (monitor-staging)": "success", "monitor (monitor-production)": "success"}
+    said = "nothing to ask: the models run on the phones"
+    assert ran.summary == f"    staging: {said}\n    production: {said}\n"
+    assert (ran.log.count("seen-staging"), ran.log.count("seen-production")) == (1, 1)
 
 
 def test_the_job_has_no_key_of_an_environment_that_it_watches(watched: Watched) -> None:

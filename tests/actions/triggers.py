@@ -17,7 +17,7 @@ _ACTIVITY = {"pull_request": ("opened", "synchronize", "reopened"), "merge_group
 """What starts a workflow that names no types; other events have none, or are started by all of theirs."""
 _KNOWN = {"types", "branches", "inputs", "workflows", "tags"}
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
-_FORMAT = re.compile(r"format\('([^']*)', ([\w.-]+)\)")
+_FORMAT = re.compile(r"(?:([\w.-]+) && )?format\('([^']*)', ([\w.-]+)\)(?: \|\| '([^']*)')?")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def value_of(text: str, contexts: Mapping[str, Mapping[str, str]]) -> str:
 
     def replaced(found: re.Match[str]) -> str:
         if put_together := _FORMAT.fullmatch(found[1]):
-            return put_together[1].replace("{0}", look_up(put_together[2]))
+            condition, text, name, otherwise = put_together.groups()
+            return text.replace("{0}", look_up(name)) if not condition or look_up(condition) else otherwise
         assert re.fullmatch(r"\w+\.[\w.-]+", found[1]), f"teach this function {found[1]}"
         return look_up(found[1])
 
@@ -102,7 +103,7 @@ def secrets_of(
     return dict(environments.get(named, {})) if named else {}
 
 
-def legs(job: Any, outputs: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, str]]:
+def legs(job: Any, outputs: Mapping[str, Mapping[str, str]], variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """The values of a job's matrix, in the order in which `max-parallel: 1` takes them; without a matrix one empty."""
     matrix = job.get("strategy", {}).get("matrix")
     if matrix is None:
@@ -111,13 +112,20 @@ def legs(job: Any, outputs: Mapping[str, Mapping[str, str]]) -> Iterator[dict[st
     columns = []
     for values in matrix.values():
         if isinstance(values, str):
-            found = re.fullmatch(r"\$\{\{ fromJSON\(needs\.(\w+)\.outputs\.(\w+)\) \}\}", values)
-            assert found, f"teach this function {values}"
-            columns.append(json.loads(outputs[found[1]][found[2]]))
+            columns.append(json.loads(_listed(values, outputs, variables)))
         else:
             columns.append(values)
     for chosen in itertools.product(*columns):
         yield dict(zip(matrix, chosen, strict=True))
+
+
+def _listed(expression: str, outputs: Mapping[str, Mapping[str, str]], variables: Mapping[str, str]) -> str:
+    """The JSON that a matrix names: an earlier job's, or a variable's with what stands for it where there is none."""
+    if found := re.fullmatch(r"\$\{\{ fromJSON\(needs\.(\w+)\.outputs\.(\w+)\) \}\}", expression):
+        return outputs[found[1]][found[2]]
+    found = re.fullmatch(r"\$\{\{ fromJSON\(vars\.(\w+) \|\| '(.*)'\) \}\}", expression)
+    assert found, f"teach this function {expression}"
+    return variables.get(found[1]) or found[2]
 
 
 def goes_on(job: Any, results: Mapping[str, str]) -> bool:

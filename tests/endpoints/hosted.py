@@ -250,7 +250,7 @@ def hosted_online(place: Path) -> Iterator[Hosted]:
         project_url = stack.enter_context(project_online(project))
         hosted = Hosted(repository, home, data, hub, service, owner, revisions, project, project_url)
         hosted.declare(VERSIONS[0])
-        tuple(migrate(hosted.workspace, None, lambda _: True))
+        tuple(migrate(hosted.workspace, None, lambda *_: True))
         yield hosted
 
 

@@ -180,6 +180,7 @@ def test_a_container_of_the_teams_own_answers_as_lepinet_serve_does(online: Host
         (faults.status(503), "the Inference Endpoints service fails, 3 times in a row: HTTP 503"),
         (faults.hang, "the Inference Endpoints service fails, 3 times in a row: no answer in time"),
         (faults.drip, "no answer in time"),
+        (faults.drip_head, "no answer in time"),
         (faults.cut(20), "no connection (RemoteProtocolError)"),
         (faults.flood, "no connection (ReadError)"),
         (faults.html, "what answers there does not answer as the Inference Endpoints service"),

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from lepinet.errors import RefusedError
-from lepinet.evaluation.images import MAX_PIXELS, decode, limit_decoding, prepare
+from lepinet.evaluation.images import decode, limit_decoding, prepare
+from lepinet.evaluation.photos import MAX_PIXELS
 from lepinet.evaluation.preprocessing import Exactly, Preprocessing, ShortestEdge
 
 Pixels = NDArray[np.uint8]

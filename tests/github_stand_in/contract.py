@@ -64,7 +64,10 @@ class Operation:
         if "requestBody" not in self.described:
             yield from ["no body is expected"] if body is not None else []
             return
-        schema = self.described["requestBody"]["content"]["application/json"]["schema"]
+        if "application/octet-stream" in (content := self.described["requestBody"]["content"]):
+            yield from [] if isinstance(body, bytes) else ["a file's content is expected"]
+            return
+        schema = content["application/json"]["schema"]
         yield from _wrong(
             {"$ref": f"{self.pointer}/requestBody/content/application~1json/schema"}, {} if body is None else body
         )
@@ -86,7 +89,7 @@ def operation(method: str, path: str) -> Operation | None:
     """The operation that a request is; None where the cut has none."""
     for one in OPERATIONS:
         # The name of a branch has slashes in it, and it is the last part there.
-        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(one.path).replace(r"git/refs/\{ref\}", "git/refs/.+"))
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.sub(r"(git/refs?/)\\\{ref\\\}", r"\1.+", re.escape(one.path)))
         if one.method == method.lower() and re.fullmatch(pattern, path):
             return one
     return None

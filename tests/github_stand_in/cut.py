@@ -32,6 +32,8 @@ OPERATIONS = {
     f"{_REPOSITORY}/environments/{{environment_name}}/secrets/{{secret_name}}": ("put",),
     f"{_REPOSITORY}/environments/{{environment_name}}/variables": ("get", "post"),
     f"{_REPOSITORY}/actions/permissions/workflow": ("get", "put"),
+    f"{_REPOSITORY}/actions/variables": ("get", "post"),
+    f"{_REPOSITORY}/actions/variables/{{name}}": ("patch",),
     f"{_REPOSITORY}/rules/branches/{{branch}}": ("get",),
     f"{_REPOSITORY}/rulesets": ("post",),
     f"{_REPOSITORY}/commits/{{commit_sha}}/pulls": ("get",),
@@ -42,7 +44,11 @@ OPERATIONS = {
     f"{_REPOSITORY}/git/commits": ("post",),
     f"{_REPOSITORY}/git/refs": ("post",),
     f"{_REPOSITORY}/git/refs/{{ref}}": ("patch",),
+    f"{_REPOSITORY}/git/ref/{{ref}}": ("get",),
     f"{_REPOSITORY}/actions/workflows/{{workflow_id}}/dispatches": ("post",),
+    f"{_REPOSITORY}/releases": ("post",),
+    f"{_REPOSITORY}/releases/{{release_id}}": ("patch",),
+    f"{_REPOSITORY}/releases/{{release_id}}/assets": ("post",),
 }
 _PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "x-github", "operationId"}
 _SOURCE = "@octokit/openapi 23.0.2, api.github.com.json; MIT, Copyright (c) 2020 Octokit contributors"
@@ -94,4 +100,6 @@ def _references(value: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    CUT.write_text(json.dumps(cut(json.loads(Path(sys.argv[1]).read_text())), separators=(",", ":")) + "\n")
+    CUT.write_text(
+        json.dumps(cut(json.loads(Path(sys.argv[1]).read_text())), separators=(",", ":"), sort_keys=True) + "\n"
+    )

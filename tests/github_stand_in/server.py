@@ -23,13 +23,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from github_stand_in.contract import filled, operation
+from github_stand_in.releases import Releases
 from github_stand_in.settings import Settings
 
 TOKEN = "ghs_canary0123456789canary0123456789abcd"  # noqa: S105 -- of the stand-in, to be looked for where it must not be
 ME = "github-actions[bot]"
 _NUMBERED = "/repositories/1296269"
 _RIGHTS = (
-    (r"/git/", "contents"),
+    (r"/git/|/releases", "contents"),
     (r"/pulls|/commits/[^/]+/pulls|/issues/\d+/comments|/issues/comments/", "pull-requests"),
     (r"/issues", "issues"),
     (r"/deployments", "deployments"),
@@ -63,6 +64,7 @@ class StandIn:
     deployments: list[Any] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
+    releases: Releases = field(default_factory=Releases)
     checks: list[Any] = field(default_factory=list)
     dispatches: list[tuple[str, str]] = field(default_factory=list)
     """Workflows that were started by hand, each with its branch."""
@@ -76,6 +78,8 @@ class StandIn:
     """As the repository's settings say."""
     failures: list[Failure | None] = field(default_factory=list)
     """For the next requests, in this order; None: as always."""
+    fails_at: tuple[str, Failure] | None = None
+    """For the first request of that method and path."""
     requests: list[str] = field(default_factory=list)
     elsewhere: str | None = None
     """Where the next page of a list is said to be, in place of here."""
@@ -119,12 +123,14 @@ class StandIn:
             ("GET", r"/deployments/(\d+)/statuses"): lambda ids, *_: (200, self._statuses(ids[0])),
             ("POST", r"/deployments/(\d+)/statuses"): self._set_status,
             **self.settings.acts(),
+            **self.releases.acts(),
             ("GET", r"/commits/(\w+)/pulls"): self._pulls_of_commit,
             ("GET", r"/commits/(\w+)/check-runs"): self._list_checks,
             ("POST", "/check-runs"): self._check,
             ("POST", "/git/blobs"): self._blob,
             ("POST", "/git/trees"): self._tree,
             ("POST", "/git/commits"): self._commit,
+            ("GET", "/git/ref/(.+)"): self._ref,
             ("POST", "/git/refs"): self._make_ref,
             ("PATCH", "/git/refs/(.+)"): self._move_ref,
             ("POST", r"/actions/workflows/([\w.-]+)/dispatches"): self._dispatch,
@@ -248,6 +254,13 @@ class StandIn:
         commit = self.git("commit-tree", body["tree"], *parents, given=body["message"].encode())
         return 201, filled("git-commit", sha=commit, message=body["message"])
 
+    def _ref(self, ids: list[Any], _: dict[str, str], __: Any) -> tuple[int, Any]:
+        ref = f"refs/{ids[0]}"
+        commit = self.git("for-each-ref", "--format=%(objectname)", ref)
+        if not commit:
+            return 404, filled("basic-error", message="Not Found")
+        return 200, filled("git-ref", ref=ref, object={"type": "commit", "sha": commit, "url": f"{self.url}/commit"})
+
     def _make_ref(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
         assert body["ref"].startswith("refs/heads/")
         if self.git("for-each-ref", body["ref"]):
@@ -356,9 +369,13 @@ class _Handler(BaseHTTPRequestHandler):
         github = self.server.github
         split = urlsplit(self.path.replace(_NUMBERED, f"/repos/{github.owner}/{github.name}"))
         length = int(self.headers.get("content-length", 0))
-        body = json.loads(self.rfile.read(length)) if length else None
+        content = self.rfile.read(length)
+        is_file = self.headers.get("content-type") == "application/octet-stream"
+        body = content if is_file else json.loads(content) if length else None
         github.requests.append(f"{self.command} {split.path}")
         failure = github.failures.pop(0) if github.failures else None
+        if github.fails_at and github.fails_at[0] == github.requests[-1]:
+            (_, failure), github.fails_at = github.fails_at, None
         if failure is None or failure.after:
             status, said, headers = self._answer(split.path, dict(parse_qsl(split.query, keep_blank_values=True)), body)
         if failure:
@@ -412,7 +429,7 @@ def stand_in() -> Iterator[StandIn]:
         thread.start()
         try:
             yield server.github
-            assert not server.github.wrong
+            assert not server.github.wrong, server.github.wrong
         finally:
             server.shutdown()
             thread.join()

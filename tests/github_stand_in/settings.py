@@ -29,6 +29,8 @@ class Settings:
     environments: dict[str, Environment] = field(default_factory=dict)
     rulesets: list[Any] = field(default_factory=list)
     workflows_open_pull_requests: bool = False
+    variables: dict[str, str] = field(default_factory=dict)
+    """The repository's own."""
 
     def acts(self) -> dict[tuple[str, str], Act]:
         one = r"/environments/([\w-]+)"
@@ -41,6 +43,9 @@ class Settings:
             ("PUT", rf"{one}/secrets/(\w+)"): self._in(self._set_secret),
             ("GET", f"{one}/variables"): self._in(self._variables),
             ("POST", f"{one}/variables"): self._in(self._set_variable),
+            ("GET", "/actions/variables"): lambda *_: _listed(self.variables),
+            ("POST", "/actions/variables"): self._make_variable,
+            ("PATCH", r"/actions/variables/(\w+)"): self._change_variable,
             ("GET", "/actions/permissions/workflow"): self._rights,
             ("PUT", "/actions/permissions/workflow"): self._set_rights,
             ("GET", r"/rules/branches/(\w+)"): self._rules,
@@ -88,13 +93,20 @@ class Settings:
         return 201, {}
 
     def _variables(self, environment: Environment, _: list[Any], __: Any) -> tuple[int, Any]:
-        listed = environment.variables.items()
-        found = [filled("actions-variable") | {"name": name, "value": value} for name, value in listed]
-        return 200, {"total_count": len(found), "variables": found}
+        return _listed(environment.variables)
 
     def _set_variable(self, environment: Environment, _: list[Any], body: Any) -> tuple[int, Any]:
         environment.variables[body["name"]] = body["value"]
         return 201, {}
+
+    def _make_variable(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
+        assert body["name"] not in self.variables, "GitHub refuses it"
+        self.variables[body["name"]] = body["value"]
+        return 201, {}
+
+    def _change_variable(self, ids: list[Any], _: dict[str, str], body: Any) -> tuple[int, Any]:
+        self.variables[ids[0]] = body["value"]
+        return 204, None
 
     def _rights(self, _: list[Any], __: dict[str, str], ___: Any) -> tuple[int, Any]:
         may = self.workflows_open_pull_requests
@@ -110,6 +122,11 @@ class Settings:
     def _add_ruleset(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
         self.rulesets.append(body)
         return 201, filled("repository-ruleset") | body
+
+
+def _listed(variables: dict[str, str]) -> tuple[int, Any]:
+    found = [filled("actions-variable") | {"name": name, "value": value} for name, value in variables.items()]
+    return 200, {"total_count": len(found), "variables": found}
 
 
 def _environment(name: str, one: Environment) -> Any:

@@ -33,6 +33,9 @@ BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("post", "environments/production/variables"): ({}, {"name": "KEY"}),
     ("get", "actions/permissions/workflow"): ({"all": "1"}, None),
     ("put", "actions/permissions/workflow"): ({}, {"default_workflow_permissions": "admin"}),
+    ("get", "actions/variables"): ({"names": "all"}, None),
+    ("post", "actions/variables"): ({}, {"name": "KEY"}),
+    ("patch", "actions/variables/KEY"): ({}, {"value": 1}),
     ("get", "rules/branches/main"): ({"per_page": "many"}, None),
     ("post", "rulesets"): ({}, {"name": "lepinet", "enforcement": "always"}),
     ("get", "commits/9f3c2ab/pulls"): ({"state": "open"}, None),
@@ -42,8 +45,12 @@ BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("post", "git/trees"): ({}, {"tree": [{"path": "models.yaml", "mode": "644"}]}),
     ("post", "git/commits"): ({}, {"message": "no tree"}),
     ("post", "git/refs"): ({}, {"ref": "refs/heads/work"}),
+    ("get", "git/ref/tags/v1.2.0"): ({"peeled": "1"}, None),
     ("patch", "git/refs/heads/register-v1.2.0"): ({}, {"force": True}),
     ("post", "actions/workflows/pr.yml/dispatches"): ({}, {"inputs": {}}),
+    ("post", "releases"): ({}, {"name": "no tag"}),
+    ("patch", "releases/1"): ({}, {"draft": "no"}),
+    ("post", "releases/1/assets"): ({"name": "lepinet.whl"}, {"name": "lepinet.whl"}),
 }
 
 

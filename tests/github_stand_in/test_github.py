@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dripping import dripping
 from github_stand_in.server import ME, TOKEN, Failure, StandIn, stand_in
 from lepinet.errors import OutsideError, RefusedError
 from lepinet.github import GitHub, NewFile
@@ -248,3 +249,10 @@ def test_the_next_page_is_asked_of_github_alone(github: GitHub, there: StandIn) 
     there.elsewhere = "http://127.0.0.1:9"
     with pytest.raises(OutsideError, match="leads elsewhere"):
         github.comment(1, "check", "hold")
+
+
+def test_an_answer_in_drops_is_given_up() -> None:
+    timings = replace(QUICK, request=0.2, retries=1)
+    silent = pytest.raises(OutsideError, match="GitHub does not answer: no answer in time")
+    with dripping() as url, GitHub("acme/butterflies", TOKEN, timings, api=url) as client, silent:
+        client.environments()

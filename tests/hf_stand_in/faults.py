@@ -68,6 +68,15 @@ def drip(handler: Sender, reply: Reply) -> None:
         handler.wfile.write(bytes([byte]))
 
 
+def drip_head(handler: Sender, reply: Reply) -> None:
+    """The same before there is a status to be read whole."""
+    handler.close_connection = True
+    for byte in f"HTTP/1.1 {reply.status} OK\r\nX-Padding: {'x' * 10_000}".encode():
+        if handler.ending.wait(0.02):
+            break
+        handler.wfile.write(bytes([byte]))
+
+
 def gzip_bomb(handler: Sender, reply: Reply) -> None:
     """A GiB of nothing, in a MiB."""
     handler.send(Reply(200, _bomb(), {**reply.headers, "Content-Encoding": "gzip"}))

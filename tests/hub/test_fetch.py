@@ -86,6 +86,7 @@ NO_ANSWER: dict[str, Fault] = {
     **{f"HTTP {code}": faults.status(code) for code in (408, 429, 500, 502, 503, 504)},
     "hang": faults.hang,
     "hang up": faults.hang_up,
+    "a head in drops": faults.drip_head,
     "cut": faults.cut(0),
 }
 WRONG_ANSWER: dict[str, Fault] = {

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dripping import dripping
 from lepinet.errors import LepinetError, OutsideError, UsageError
 from lepinet.timings import Timings
 from lepinet.webhook import Message, Webhook
@@ -84,3 +85,8 @@ def test_a_secret_goes_nowhere_in_the_clear(url: str) -> None:
 
 def hides(error: LepinetError) -> bool:
     return SECRET not in str(error) + repr(error)
+
+
+def test_an_answer_in_drops_is_given_up() -> None:
+    with dripping() as url, pytest.raises(OutsideError, match="did not take the message: no answer in time"):
+        Webhook(url, replace(QUICK, request=0.2, retries=1)).send(Message("well"))

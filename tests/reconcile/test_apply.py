@@ -415,7 +415,7 @@ class TestStopped:
         watch = Happening(call="begin_deployment", does=lambda _: live.sql(emergency))
         stopped = live.watched(watch, "reconcile")
         assert stopped.code == 1, stopped
-        assert "production is pinned to v1.0.0: wings look wrong" in stopped.out
+        assert re.search(r"production is pinned to v1\.0\.0 by .* \(SQL\) since .*: wings look wrong", stopped.out)
         assert ORDER not in watch.afterwards
         assert deployments(live)[1] == ("v1.1.0", "superseded", None)
 

@@ -137,7 +137,6 @@ def night_run(workspace: Workspace, declares: str) -> Iterator[tuple[Registry, U
     with workspace.registry("production") as registry:
         registry.claim(
             "production",
-            repository=workspace.git.first_commit(),
             generation=workspace.git.generation("HEAD"),
             commit=workspace.git.head(),
             seen_commit=registry.snapshot("production").environment.commit,

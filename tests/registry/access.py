@@ -37,6 +37,11 @@ OLD_DEFAULTS: Final = """
     alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
 """
 """As in Supabase's projects that were made before 2026-05-30."""
+OPEN_DEFAULTS: Final = """
+    alter default privileges in schema public grant all on tables to public;
+    alter default privileges in schema public grant all on sequences to public;
+"""
+"""As somebody may have set them in a project of his own."""
 
 _WORLD: Final = """
     insert into public.model_versions (version_name, file_path, revision)
@@ -58,13 +63,16 @@ _INSERTS: Final = {
 }
 CALLS: Final = (
     "registry_snapshot('production')",
+    "registry_essentials('production')",
     "list_model_versions()",
     "deployment_history()",
     "log_model_version('v3.0.0', 'm')",
     "log_model_performance(ID, 'v1.0.0', 'monitor', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', 'proof', 1, 9)",
     "log_model_performance(ID, 'v1.0.0', null, 1, 9)",
+    "caller_role()",
     "applied_migrations()",
+    "missing_objects('{public.gone}', '{}', '{}')",
     "active_version()",
     "stored_answers('v1.0.0', 'd')",
     "model_version_page()",
@@ -106,10 +114,9 @@ It is the same in projects of every age, whatever they grant on new tables and f
 _NO, _TOLD, _YES, _EMPTY = "no", "refused, with what to do instead", "yes", "sees nothing"
 
 
-def prepare(owner: Rows, *, old_defaults: bool) -> None:
+def prepare(owner: Rows, defaults: str = "") -> None:
     """Make a registry in which one thing of each kind has happened; there are two versions, one of them active."""
-    if old_defaults:
-        owner.execute(OLD_DEFAULTS.encode())
+    owner.execute(defaults.encode())
     migrate.apply(owner)
     migrate.bind(owner, "a", ["staging", "production"])
     owner.execute(_WORLD.encode())
@@ -221,7 +228,7 @@ def main() -> None:
         with server.connect("postgres", SUPERUSER) as superuser:
             superuser.execute(f"create database access owner {OWNER}".encode())
         with server.connect("access") as owner:
-            prepare(owner, old_defaults=False)
+            prepare(owner)
             PAGE.write_text(page(owner), encoding="utf-8")
 
 

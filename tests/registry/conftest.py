@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from lepinet.registry import Registry, migrate
+from lepinet.registry import Registry, Transport, migrate
 from lepinet.registry.embedded import EmbeddedServer, EmbeddedTransport
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from lepinet.registry.postgres import PostgresTransport
@@ -145,19 +145,25 @@ def project(server: EmbeddedServer, migrated: str) -> Iterator[Project]:
 
 
 @pytest.fixture(params=["embedded", "postgres", "supabase"])
-def registry(
+def transport(
     request: pytest.FixtureRequest, server: EmbeddedServer, server_folder: Path, database: str
-) -> Iterator[Registry]:
-    """A registry of each kind over a fresh database: what holds for one holds for all."""
+) -> Iterator[Transport]:
+    """What each kind of registry is called by, over a fresh database."""
     match request.param:
         case "embedded":
             with closing(EmbeddedTransport(server_folder, Timings(), database=database)) as embedded:
-                yield Registry(embedded)
+                yield embedded
         case "postgres":
-            yield Registry(PostgresTransport(server.url(database), Timings()))
+            yield PostgresTransport(server.url(database), Timings())
         case _:
             with closing(SupabaseTransport(request.getfixturevalue("project"), Timings())) as supabase:
-                yield Registry(supabase)
+                yield supabase
+
+
+@pytest.fixture
+def registry(transport: Transport) -> Registry:
+    """A registry of each kind, asked from REPOSITORY: what holds for one holds for all."""
+    return Registry(transport, REPOSITORY)
 
 
 @pytest.fixture
@@ -166,7 +172,6 @@ def claim(registry: Registry) -> Callable[..., Claim]:
 
     def claim(environment: str, generation: int, claimant: UUID, *, lease: float = 60, **changes: Any) -> Claim:
         asked = {
-            "repository": REPOSITORY,
             "commit": f"{generation:040x}",
             "seen_commit": registry.snapshot(environment).environment.commit,
             "claimant_label": f"run of commit {generation}",

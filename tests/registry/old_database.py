@@ -34,6 +34,16 @@ ODDITIES: Final = (
     "a new column of another type",
     "figures that must be given",
     "a key of another name",
+    "blank names",
+    "narrow columns",
+    "a trigger that names its table plainly",
+    "a trigger that keeps what is active",
+    "a rule",
+    "forced row-level security",
+    "each path once",
+    "a trigger that notes the time",
+    "a numbered column",
+    "opened to everybody there is",
 )
 SEEDS: Final = range(len(ODDITIES) + 1)
 """Every oddity is one of them's own."""
@@ -41,11 +51,13 @@ _SETTLED_FIRST: Final = {
     *("several active", "same names", "no names", "no paths", "extra column that needs a value", "another owner"),
     *("another table called environments", "another type", "no key", "functions of the same names"),
     *("a view called active_model", "an index of the same name", "a new column of another type"),
-    "figures that must be given",
+    *("figures that must be given", "blank names", "narrow columns", "forced row-level security", "each path once"),
+    *("a trigger that names its table plainly", "a trigger that keeps what is active", "a rule"),
 }
 """What the registry cannot have once it is taken over."""
 _OF_COLUMNS: Final = {
     *("several active", "null figures", "another type", "fewer columns", "no defaults", "figures that must be given"),
+    *("narrow columns", "a trigger that keeps what is active"),
 }
 """Need columns to be odd in."""
 
@@ -60,14 +72,22 @@ def make(superuser: Rows, seed: int) -> set[str]:
     chance = random.Random(seed)
     own = ODDITIES[seed % len(ODDITIES)]
     odd = {own, *chance.sample(ODDITIES, chance.randint(0, 4))} if seed else set()
-    for fewer, needing in (("hardly any columns", _OF_COLUMNS), ("fewer columns", {"figures that must be given"})):
+    for fewer, needing in (
+        ("hardly any columns", _OF_COLUMNS),
+        ("fewer columns", {"figures that must be given", "narrow columns"}),
+    ):
         if fewer in odd:
             odd -= needing if own == fewer else {fewer}
     superuser.execute(_versions_table(odd).encode())
+    if "narrow columns" in odd:  # before a view of them lets nobody change them
+        superuser.execute(_NARROW)
     for number in range(chance.randint(2, 9)):
         superuser.execute(
-            "insert into public.model_versions (version_name, file_path) values (%s, 'Bhanura/lepinet-model')",
-            [chance.choice((f"v1.{number}.0", f"lepinet-model-2024-12-{number + 10}"))],
+            "insert into public.model_versions (version_name, file_path) values (%s, %s)",
+            [
+                chance.choice((f"v1.{number}.0", f"lepinet-model-2024-12-{number + 10}")),
+                f"Bhanura/lepinet-{number if 'each path once' in odd else 'model'}",
+            ],
         )
     if "no performance table" not in odd:
         superuser.execute(_PERFORMANCE)
@@ -104,6 +124,10 @@ _PERFORMANCE: Final = """
       test_accuracy double precision, test_sample_size integer, notes text);
     insert into public.model_performance_logs (model_version_id, test_accuracy, test_sample_size)
       select id, 0.9, 96 from public.model_versions;
+"""
+_NARROW: Final = """
+    alter table public.model_versions alter column version_name type varchar(26),
+      alter column accuracy_score type numeric(3, 2), alter column training_image_count type smallint
 """
 _SOME: Final = "where id in (select id from public.model_versions order by id limit 2)"
 _STATEMENTS: Final = {
@@ -143,6 +167,42 @@ _STATEMENTS: Final = {
         update public.model_versions set training_image_count = 0;
         alter table public.model_versions alter column training_image_count set default 0,
           alter column training_image_count set not null
+    """,
+    "blank names": f"update public.model_versions set version_name = ' ', file_path = '' {_SOME}",  # noqa: S608
+    "a trigger that names its table plainly": """
+        create table public.changes (what text);
+        create function public.note_change() returns trigger language plpgsql as $$
+          begin insert into changes values (new.version_name); return new; end $$;
+        create trigger note_change after insert on public.model_versions
+          for each row execute function public.note_change();
+        alter table public.changes owner to lepinet; alter function public.note_change() owner to lepinet
+    """,
+    "a trigger that keeps what is active": """
+        create function public.keep_active() returns trigger language plpgsql set search_path = '' as $$
+          begin new.is_active := old.is_active; return new; end $$;
+        create trigger keep_active before update on public.model_versions
+          for each row execute function public.keep_active()
+    """,
+    "a rule": """
+        create rule keep_names as on update to public.model_versions where new.version_name <> old.version_name
+          do instead nothing
+    """,
+    "forced row-level security": "alter table public.model_versions force row level security",
+    "each path once": """
+        alter table public.model_versions add constraint each_path_once unique (file_path)
+    """,
+    "a trigger that notes the time": """
+        alter table public.model_versions add column updated_at timestamptz default now();
+        create function public.note_time() returns trigger language plpgsql as $$
+          begin new.updated_at := now(); return new; end $$;
+        create trigger note_time before update on public.model_versions
+          for each row execute function public.note_time()
+    """,
+    "a numbered column": "alter table public.model_versions add column number bigserial",
+    "opened to everybody there is": """
+        grant all on public.model_versions to public, elsewhere;
+        create view public.latest as select * from public.model_versions;
+        grant select on public.latest to anon
     """,
     "a key of another name": """
         alter index if exists public.model_performance_logs_pkey rename to logs_key

@@ -37,12 +37,12 @@ GRANTS = {
 """All that an API role or PUBLIC holds on a table, view, sequence or column: so nobody deletes, nobody rewrites."""
 
 
-@pytest.fixture(scope="module", params=["since May 2026", "before"])
+@pytest.fixture(scope="module", params=["", access.OLD_DEFAULTS, access.OPEN_DEFAULTS], ids=["new", "old", "open"])
 def owner(request: pytest.FixtureRequest, server: EmbeddedServer, superuser: Rows) -> Iterator[Rows]:
-    """The owner of a registry in a project of either age: the older ones grant everything to everybody by default."""
+    """The owner of a registry in a project of either age, and in one that opens all that is made in it."""
     superuser.execute(f"create database access owner {OWNER}".encode())
     with server.connect("access") as connection:
-        access.prepare(connection, old_defaults=request.param == "before")
+        access.prepare(connection, request.param)
         yield connection
     superuser.execute("drop database access with (force)")
 
@@ -90,7 +90,7 @@ def test_no_key_holds_another_right_on_rows(owner: Rows) -> None:
 def test_the_inner_schema_is_closed(owner: Rows) -> None:
     """All but what the view and the API's functions call there, which nobody can call by its name."""
     users = [
-        *("active_models", "deployment_history", "list_model_versions"),
+        *("active_models", "applied_migrations", "caller_role", "deployment_history", "list_model_versions"),
         *("log_model_performance", "log_model_version", "registry_snapshot", "tested_answers"),
     ]
     for role, open_to in {"anon": ["active_models"], "authenticated": users, "service_role": users}.items():

@@ -160,7 +160,36 @@ def test_a_hand_made_registry_is_taken_over_as_it_is(server: EmbeddedServer, emp
             owner.execute("select test_accuracy, kind from public.model_performance_logs").fetchall()
             == [(0.9, None)] * 2
         )
-        assert owner.execute("select * from public.active_model").fetchall() == []
+        assert owner.execute("select * from public.active_model").fetchall() == [
+            ("production", "v2.0.0", "Bhanura/lepinet-model-v2", None, None)
+        ], "since when is not known"
         owner.execute("select emergency_activate('lepinet-2024-12-21', 'the new one crashes', 'production')")
         marked = owner.execute("select version_name from public.model_versions where is_active").fetchall()
         assert marked == [("lepinet-2024-12-21",)]
+
+
+def test_what_a_hand_marked_is_active_until_the_first_deployment(
+    registry: Registry, owner: Rows, deploy: Deployments
+) -> None:
+    owner.execute("insert into public.model_versions (version_name, file_path) values ('v0.9.0', 'm')")
+    owner.execute("update public.model_versions set is_active = true")
+    told = "select environment, version_name from public.active_model order by 1"
+    marked = "select version_name from public.model_versions where is_active"
+    for _ in range(2):
+        last = registry.snapshot("production")
+        assert (last.environment.active, last.ever_deployed, last.proved) == ("v0.9.0", False, None)
+        assert owner.execute(marked).fetchall() == [("v0.9.0",)]
+        assert ("production", "v0.9.0") in owner.execute(told).fetchall()
+        deploy("v1.0.0", "staging")
+    assert owner.execute(told).fetchall() == [("production", "v0.9.0"), ("staging", "v1.0.0")]
+    deploy("v1.1.0", "production")
+    assert owner.execute(told).fetchall() == [("production", "v1.1.0"), ("staging", "v1.0.0")]
+
+
+def test_where_no_hand_marked_anything_users_are_served_by_what_was_deployed_first(
+    registry: Registry, owner: Rows, deploy: Deployments
+) -> None:
+    assert registry.snapshot("production").environment.active is None
+    deploy("v1.0.0", "staging")
+    assert owner.execute("select version_name from public.model_versions where is_active").fetchall() == [("v1.0.0",)]
+    assert registry.snapshot("production").environment.active is None

@@ -114,3 +114,34 @@ def test_binding_waits_for_runs_and_other_bindings(
     for environment in ("staging", "production"):
         row = registry.snapshot(environment).environment
         assert row.active == row.recorded == f"v1.0.{len(environment)}"
+
+
+@pytest.fixture
+def made_by_hand(registry: Registry, owner: Rows) -> None:
+    """v0.9.0 is active as in a registry that was just taken over: nobody knows since when."""
+    registry.log_version("v0.9.0", "models/v0.9.0")
+    owner.execute("""
+        alter table public.model_versions disable trigger lepinet_note_activation;
+        update public.model_versions set is_active = true;
+        alter table public.model_versions enable trigger lepinet_note_activation;
+    """)
+
+
+@pytest.mark.usefixtures("made_by_hand")
+def test_what_was_active_by_hand_is_the_last_environment_s_until_that_has_a_deployment(
+    registry: Registry, deploy: Deployments, owner: Rows
+) -> None:
+    told = "select environment, version_name, activated_at is null from public.active_model order by 1"
+    assert owner.execute(told.encode()).fetchall() == [("production", "v0.9.0", True)]
+    production = registry.snapshot("production").environment
+    assert (production.active, production.recorded) == ("v0.9.0", None)
+    deploy("v1.1.0", "staging")
+    assert marked(owner) == ["v0.9.0"], "the app's model is not staging's"
+    assert owner.execute(told.encode()).fetchall() == [("production", "v0.9.0", True), ("staging", "v1.1.0", False)]
+    deploy("v0.9.0", "production")
+    assert marked(owner) == ["v0.9.0"]
+    assert owner.execute(told.encode()).fetchall() == [("production", "v0.9.0", False), ("staging", "v1.1.0", False)]
+    assert registry.snapshot("production").environment.recorded == "v0.9.0"
+    active = registry.active_version()
+    assert active is not None
+    assert active.activated_at is not None

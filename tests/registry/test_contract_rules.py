@@ -97,7 +97,7 @@ class World:
                 sql = "select public.emergency_activate(%s, 'crashes', %s)"
                 return lambda: self.owner.execute(sql, [step.version, step.environment])
             case "unpin":
-                return lambda: self.registry.unpin(step.environment, "innocent", repository=REPOSITORY)
+                return lambda: self.registry.unpin(step.environment, "innocent")
             case _:
                 names = ENVIRONMENTS if step.yes else ENVIRONMENTS[::-1]
                 return lambda: migrate.bind(self.owner, REPOSITORY, names[: step.generation])
@@ -106,7 +106,6 @@ class World:
         seen = self.registry.snapshot(step.environment).environment.commit
         return lambda: self.registry.claim(
             step.environment,
-            repository=REPOSITORY,
             generation=step.generation,
             commit=f"{step.generation:040x}",
             seen_commit=seen,
@@ -138,7 +137,6 @@ class World:
         return lambda: self.registry.begin_emergency(
             deployment,
             step.environment,
-            repository=REPOSITORY,
             version_name=step.version,
             reason="crashes",
             actor="asha",
@@ -166,7 +164,7 @@ def test_the_rules_hold_in_every_order(
 ) -> None:
     start_over()
     with server.connect(migrated) as owner:
-        world = World(Registry(transport), owner)
+        world = World(Registry(transport, REPOSITORY), owner)
         for version in VERSIONS:
             world.registry.log_version(version, f"models/{version}", revision=version)
         for step in steps:

@@ -160,3 +160,25 @@ def test_a_repeated_log_is_one_row(registry: Registry, owner: psycopg.Connection
     assert kept == [("production", "known-images", 0.9, 240, 0.99, "ok", "c" * 40, None)]
     with pytest.raises(RegistryRefusal, match=r"no version v9\.9\.9"):
         registry.log_performance(known_images("these", version_name="v9.9.9"))
+
+
+def test_a_row_from_before_there_were_bounds_is_filled_in_all_the_same(
+    registry: Registry, owner: psycopg.Connection[Any]
+) -> None:
+    with owner.transaction():
+        owner.execute("alter table public.model_versions disable trigger lepinet_bound")
+        owner.execute(
+            "insert into public.model_versions (version_name, file_path, notes)"
+            " values ('v1.0.0', 'm', repeat('x', 100000))"
+        )
+        owner.execute("alter table public.model_versions enable trigger lepinet_bound")
+    assert registry.log_version("v1.0.0", "m", revision="r").revision == "r"
+
+
+def test_the_answers_on_thousands_of_known_images_have_room(registry: Registry) -> None:
+    registry.log_version("v1.1.0", "Bhanura/lepinet-model")
+    five = [{"id": "LK-PAP-001", "name": "Common Sri Lankan Birdwing", "confidence": 0.98765432101}] * 5
+    answers = [{"file_name": f"birdwing/{number:>060}.jpeg", "sha256": "a" * 64, "top": five} for number in range(3000)]
+    stored = {"known_images_sha256": "f" * 64, "answers": answers * 5}
+    registry.log_performance(known_images("f" * 64, details=stored))
+    assert registry.stored_answers("v1.1.0", "f" * 64) == stored

@@ -126,7 +126,7 @@ RULES: Final = {
         where p.pronamespace = 'public'::regnamespace and p.prosecdef and r.rolname in ('anon', 'authenticated')
           and has_function_privilege(r.oid, p.oid, 'execute')
         """,
-        "alter function public.registry_snapshot(text, text[]) security definer",
+        "alter function public.registry_snapshot(text, text[], text) security definer",
     ),
     "policy for whoever it may be": Rule(
         "select policyname from pg_policies where 'public' = any (roles)",

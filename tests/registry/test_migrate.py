@@ -68,17 +68,6 @@ def test_what_supabase_has_recorded_is_not_run(server: EmbeddedServer, empty_dat
         assert migrate.apply(connection) == others
 
 
-def test_the_script_for_an_sql_editor_does_it_too(server: EmbeddedServer, empty_database: str, migrated: str) -> None:
-    ours = "a" * 40
-    script = migrate.script(ours, ["staging", "production"])
-    with server.connect(empty_database) as pasted, server.connect(migrated) as applied:
-        for _ in range(2):
-            pasted.execute(script.encode())
-        assert migrate.apply(pasted) == []
-        assert environments(pasted) == [("production", ours, 2), ("staging", ours, 1)]
-        assert pasted.execute(ACCESS.encode()).fetchall() == applied.execute(ACCESS.encode()).fetchall()
-
-
 def test_each_file_tells_the_api_to_look_again() -> None:
     """Else new functions are unknown to it until it is restarted."""
     for migration in migrate.migrations():

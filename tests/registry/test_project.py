@@ -22,7 +22,16 @@ def token(**claims: Any) -> str:
     return ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + ".geheim"
 
 
-@pytest.mark.parametrize("url", [URL, f"{URL}/", "https://supabase.example.org:8443", "http://127.0.0.1:54321"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        URL,
+        URL.replace(REFERENCE, REFERENCE.upper()),
+        f"{URL}/",
+        "https://supabase.example.org:8443",
+        "http://127.0.0.1:54321",
+    ],
+)
 @pytest.mark.parametrize("key", [SECRET, token(role="service_role", ref=REFERENCE), token(role="service_role")])
 def test_a_project_has_an_address_and_a_key_that_opens_it(url: str, key: str) -> None:
     project = Project(url, key)
@@ -39,6 +48,7 @@ def test_a_project_has_an_address_and_a_key_that_opens_it(url: str, key: str) ->
         (f"{URL}/rest/v1", "no path", "https://"),
         (f"https://geheim@{REFERENCE}.supabase.co", "no project's URL", "https://"),
         (f"https://supabase.com/dashboard/project/{REFERENCE}/settings", "the dashboard's", f"it is {URL}"),
+        (f'"{URL}"', "quotes", "https://"),
         ("postgresql://postgres:geheim@db.example.org/postgres", "connection string", "https://"),
         (SECRET, "no project's URL", "https://"),
     ],
@@ -61,7 +71,9 @@ def test_an_address_that_cannot_be_right_is_refused(url: str, what: str, todo: s
         ("geheim", "no key that opens a project"),
         ("a.geheim.b", "no key that opens a project"),
         ("sb_secret_geheim\u200b", "no key that opens a project"),
-        ("sb_secret_geheim and more", "no key that opens a project"),
+        ("sb_secret_geheim and more", "it has a space or a line end within"),
+        ('"sb_secret_geheim"', "it has quotes around it"),
+        ("'sb_secret_geheim'", "it has quotes around it"),
     ],
 )
 def test_a_key_that_cannot_be_right_is_refused(key: str, what: str) -> None:

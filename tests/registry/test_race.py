@@ -122,7 +122,6 @@ class Race:
         try:
             return registry.claim(
                 environment,
-                repository=REPOSITORY,
                 generation=generation,
                 commit=f"{generation:040x}",
                 seen_commit=registry.snapshot(environment).environment.commit,
@@ -165,12 +164,12 @@ def race(request: pytest.FixtureRequest, server: EmbeddedServer, database: str) 
     @contextmanager
     def directly() -> Iterator[Registry]:
         with connect() as connection:
-            yield Registry(OneConnection(connection))
+            yield Registry(OneConnection(connection), REPOSITORY)
 
     @contextmanager
     def through_the_api() -> Iterator[Registry]:
         with closing(SupabaseTransport(request.getfixturevalue("project"), Timings())) as transport:
-            yield Registry(transport)
+            yield Registry(transport, REPOSITORY)
 
     return Race(connect, directly if request.param == "PostgreSQL" else through_the_api)
 

@@ -26,6 +26,7 @@ LOG = json.dumps([{"id": F, "version_name": "v2.0.0", "kind": "proof", "test_acc
 READS = (
     f"registry_snapshot('production', '{KNOWN}')",
     f"registry_snapshot('staging', '{KNOWN}')",
+    f"registry_essentials('production', '{KNOWN}')",
     "list_model_versions()",
     "list_model_versions('v1.5000.0')",
     "deployment_history()",
@@ -68,6 +69,7 @@ WRITES = (
     "unpin('production', 'why')",
 )
 OWNERS = (
+    "caller_role()",
     "applied_migrations()",
     "emergency_activate('v1.78.0', 'why', 'staging')",
     f"bind_environments('{'a' * 40}', '{{production,staging}}')",

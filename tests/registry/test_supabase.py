@@ -214,12 +214,21 @@ def test_a_project_that_wants_a_longer_rest_than_a_call_may_take_is_left_alone(p
     assert time.monotonic() - begun < 20
 
 
-def dripping(handler: BaseHTTPRequestHandler) -> None:
+def body_in_drops(handler: BaseHTTPRequestHandler) -> None:
     """An answer, its end always to come."""
     handler.send_response(200)
     handler.send_header("Content-Type", "application/json")
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
+    drip(handler)
+
+
+def head_in_drops(handler: BaseHTTPRequestHandler) -> None:
+    """Not even its status ever comes whole."""
+    drip(handler)
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.settimeout(0.05)
     try:
         for _ in range(100_000):
@@ -234,9 +243,10 @@ def dripping(handler: BaseHTTPRequestHandler) -> None:
         return
 
 
-def test_an_answer_without_end_is_given_up(project: Project) -> None:
+@pytest.mark.parametrize("answers", [body_in_drops, head_in_drops])
+def test_an_answer_without_end_is_given_up(project: Project, answers: Answers) -> None:
     begun = time.monotonic()
-    with over(project, Fault(call="nothing", answers=dripping)) as transport, pytest.raises(NoAnswerError):
+    with over(project, Fault(call="nothing", answers=answers)) as transport, pytest.raises(NoAnswerError):
         transport.call("nothing")
     assert time.monotonic() - begun < 20
 
@@ -271,7 +281,6 @@ def begin(registry: Registry, claimant: UUID) -> UUID:
     registry.log_version("v1.0.0", "models/v1.0.0", revision="r")
     registry.claim(
         "production",
-        repository="a" * 40,
         generation=1,
         commit="c" * 40,
         seen_commit=None,
@@ -295,7 +304,7 @@ def test_a_database_that_is_restarted_amid_a_flip_has_flipped_once(
         ) as transport,
         ThreadPoolExecutor(1) as pool,
     ):
-        registry = Registry(transport)
+        registry = Registry(transport, "a" * 40)
         claimant = uuid4()
         deployment = begin(registry, claimant)
         with suppress(psycopg.OperationalError), own_server.connect() as owner, owner.transaction():
@@ -306,3 +315,49 @@ def test_a_database_that_is_restarted_amid_a_flip_has_flipped_once(
             flipped = flip.result()
         assert flipped.status is DeploymentStatus.SUCCEEDED
         assert registry.snapshot("production").environment.active == "v1.0.0"
+
+
+def raw(body: bytes) -> Answers:
+    """A success that calls itself JSON."""
+
+    def write(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param('{"nöte": 1}'.encode("latin-1"), id="Latin-1"),
+        pytest.param(b"<!doctype html><title>Sign in</title>", id="a page"),
+        pytest.param(b'{"note": ', id="half of it"),
+    ],
+)
+@pytest.mark.parametrize("function", ["registry_snapshot", "list_model_versions", "applied_migrations"])
+def test_what_is_no_answer_of_the_api_is_not_blamed_on_the_data(project: Project, body: bytes, function: str) -> None:
+    with over(project, Fault(call=function, answers=raw(body))) as transport:
+        registry = Registry(transport)
+        ask = {
+            "registry_snapshot": lambda: registry.snapshot("production"),
+            "list_model_versions": lambda: list(registry.versions()),
+            "applied_migrations": registry.applied_migrations,
+        }[function]
+        with pytest.raises(OutsideError) as said:
+            ask()
+    assert "what came is no answer of Supabase's API" in str(said.value)
+    assert "is SUPABASE_URL the project's, and no sign-in page of this network in between?" in str(said.value)
+
+
+def test_a_project_that_takes_no_old_keys_any_more_says_which_one_to_take(project: Project) -> None:
+    ended = Fault(call="nothing", answers=refusal(401, None, "Legacy API keys are disabled"))
+    with over(project, ended) as transport, pytest.raises(OutsideError) as said:
+        transport.call("nothing")
+    assert said.value.todo == (
+        "copy the project's secret key of the new kind, sb_secret_…, (in its dashboard: Settings, API Keys) to "
+        "SUPABASE_SERVICE_KEY"
+    )

@@ -70,3 +70,76 @@ def test_a_monitor_reads_the_snapshot_and_logs_what_it_measured(
     assert owner.execute("select kind, test_accuracy from public.model_performance_logs").fetchall() == [
         ("monitor", 0.9)
     ]
+
+
+def test_a_trainer_fills_in_what_waits_and_nothing_of_what_was_ever_shipped(
+    signed_in: Callable[[str], Client], owner: Rows
+) -> None:
+    for name in ("waiting", "marked", "was active", "deployed", "active in staging"):
+        owner.execute("insert into public.model_versions (version_name, file_path) values (%s, 'm')", [name])
+    owner.execute("update public.model_versions set is_active = true where version_name = 'was active'")
+    owner.execute("update public.model_versions set is_active = false")
+    owner.execute(
+        "insert into public.model_deployments (id, environment, kind, version_id, actor, status)"
+        " select gen_random_uuid(), 'staging', 'merge', id, 'asha', 'failed' from public.model_versions"
+        " where version_name = 'deployed'"
+    )
+    owner.execute(
+        "update public.environments set active_version_id ="
+        " (select id from public.model_versions where version_name = 'active in staging') where name = 'staging'"
+    )
+    owner.execute("update public.model_versions set is_active = true where version_name = 'marked'")
+    said = {"file_path": "m", "revision": "r", "notes": "n", "training_image_count": 9, "metrics": {}, "links": {}}
+    names = owner.execute("select version_name from public.model_versions").fetchall()
+    for (name,) in names:
+        answer: Any = signed_in("trainer").rpc("log_model_version", {"version_name": name, **said}).execute().data
+        assert answer["revision"] == ("r" if name == "waiting" else None)
+    changed = owner.execute(
+        "select version_name from public.model_versions"
+        " where coalesce(revision, notes, training_image_count::text, metrics::text, links::text) is not null"
+    )
+    assert changed.fetchall() == [("waiting",)]
+
+
+NESTED: Any = [[]]
+for _ in range(40):
+    NESTED = [NESTED]
+
+
+@pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        ({"notes": "ü" * 40_000}, "notes has 80000 bytes, and may have 65536"),
+        ({"metrics": {"loss": [0.123456789] * 30_000}}, r"metrics has \d+ bytes, and may have 262144"),
+        ({"links": {"run": "x" * 300_000}}, r"links has \d+ bytes"),
+        ({"metrics": {"deep": NESTED}}, "metrics is nested deeper than 32 levels"),
+        ({"file_path": "m" * 3000}, "file_path has 3000 bytes"),
+        ({"revision": "r" * 300}, "revision has 300 bytes"),
+    ],
+)
+def test_a_trainer_can_fill_no_row_so_that_others_cannot_read_it(
+    signed_in: Callable[[str], Client], owner: Rows, said: dict[str, Any], refusal: str
+) -> None:
+    with pytest.raises(APIError, match=refusal):
+        signed_in("trainer").rpc("log_model_version", VERSION | said).execute()
+    assert owner.execute("select from public.model_versions").fetchall() == []
+    if "file_path" not in said:
+        signed_in("trainer").rpc("log_model_version", VERSION).execute()
+        with pytest.raises(APIError, match=refusal):
+            signed_in("trainer").rpc("log_model_version", VERSION | said).execute()
+
+
+def test_a_monitor_can_fill_no_row_so_that_others_cannot_read_it(
+    signed_in: Callable[[str], Client], owner: Rows
+) -> None:
+    owner.execute("insert into public.model_versions (version_name, file_path) values ('v1.0.0', 'm')")
+    measured = {"version_name": "v1.0.0", "kind": "monitor", "test_accuracy": 0.9, "test_sample_size": 96}
+    for said, refusal in (
+        ({"details": {"differing": ["photo"] * 60_000}}, r"details has \d+ bytes, and may have 262144"),
+        ({"details": {"deep": NESTED}}, "details is nested deeper"),
+        ({"notes": "x" * 70_000}, "notes has 70000 bytes"),
+        ({"environment": "x" * 300}, "environment has 300 bytes"),
+    ):
+        with pytest.raises(APIError, match=refusal):
+            signed_in("monitor").rpc("log_model_performance", {"id": str(uuid4()), **measured, **said}).execute()
+    assert owner.execute("select from public.model_performance_logs").fetchall() == []

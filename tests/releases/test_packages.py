@@ -19,6 +19,7 @@ ROOT = TESTS.parent
 NEEDED = {
     "lepinet/py.typed",
     "lepinet/__init__.pyi",
+    "lepinet/registry/adopt.sql",
     "lepinet/registry/shim.sql",
     "lepinet/report/templates/page.html",
     "lepinet/report/static/dark.css",

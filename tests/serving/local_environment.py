@@ -32,16 +32,17 @@ from pathlib import Path
 from lepinet.errors import LepinetError
 from lepinet.evaluation.cases import read_species
 from lepinet.git import Repository
+from lepinet.serving.log import Log
 from lepinet.serving.server import serve
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.workspace import Workspace
 
-folder, root, species, port = json.loads(sys.argv[1])
+folder, root, species, port, timings = json.loads(sys.argv[1])
 files = Workspace(Repository(Path(root)), Settings(dict(os.environ)), Timings()).files
 try:
-    serve(folder=Path(folder), files=files, species=read_species(Path(species)), port=port, timings=Timings(),
-          on_ready=lambda url: print("ready at", url, flush=True), say=lambda line: print(line, flush=True))
+    serve(folder=Path(folder), files=files, species=read_species(Path(species)), port=port, timings=Timings(**timings),
+          on_ready=lambda url: print("ready at", url, flush=True), log=Log(sys.stderr, as_json=True))
 except LepinetError as error:
     sys.exit(str(error))
 """
@@ -56,6 +57,8 @@ class LocalEnvironment:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     """Of the servers' environment, beside this process's own."""
+    timings: dict[str, float] = field(default_factory=dict)
+    """Of the servers, where they are others than `Timings` has."""
 
     @property
     def endpoint(self) -> LocalEndpoint:
@@ -84,7 +87,7 @@ class LocalEnvironment:
         self.wait(lambda: self.files.listening() is not None)
 
     def launch(self, port: int | None = None) -> None:
-        arguments = json.dumps([str(self.folder), str(self.root), str(self.root / "species.csv"), port])
+        arguments = json.dumps([str(self.folder), str(self.root), str(self.root / "species.csv"), port, self.timings])
         with (self.folder.parent / "server.log").open("ab") as log:
             command = [sys.executable, "-c", SERVE, arguments]
             variables = os.environ | self.variables
@@ -115,8 +118,9 @@ class LocalEnvironment:
             assert time.monotonic() < deadline, f"waited in vain; the server said:\n{self.log}"
             time.sleep(0.02)
 
-    def predict(self, photo: bytes) -> httpx.Response:
-        return httpx.post(f"{self.url}/predict", files={"image": photo}, timeout=DEADLINE, trust_env=False)
+    def predict(self, photo: bytes, **headers: str) -> httpx.Response:
+        files = {"image": photo}
+        return httpx.post(f"{self.url}/predict", files=files, headers=headers, timeout=DEADLINE, trust_env=False)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         return httpx.get(f"{self.url}{path}", headers=headers, timeout=DEADLINE, trust_env=False)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -33,9 +34,16 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
         yield hub
 
 
+class Container(NamedTuple):
+    """What the Dockerfile starts."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
 @contextmanager
-def container(hub: StandIn, folder: Path, model: str | None) -> Iterator[str]:
-    """The URL of what the Dockerfile starts in a folder with a list of species."""
+def container(hub: StandIn, folder: Path, model: str | None) -> Iterator[Container]:
+    """In a folder with a list of species."""
     (command,) = re.findall(r"^CMD (.*)$", (ROOT / "spaces" / "Dockerfile").read_text(), re.MULTILINE)
     (folder / "species.csv").write_bytes((ROOT / "species.csv").read_bytes())
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -45,11 +53,11 @@ def container(hub: StandIn, folder: Path, model: str | None) -> Iterator[str]:
     if model is not None:
         env["LEPINET_MODEL"] = model
     with (folder / "said").open("w") as said:
-        process = subprocess.Popen(json.loads(command), cwd=folder, env=env, stdout=said, stderr=said)
+        process = subprocess.Popen(json.loads(command), cwd=folder, env=env, stdout=said, stderr=said, text=True)
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield Container(f"http://127.0.0.1:{port}", process)
     finally:
-        process.terminate()
+        process.kill()
         process.wait()
 
 
@@ -69,16 +77,30 @@ def until(url: str, status: int) -> httpx.Response:
 
 def test_it_answers_with_the_model_that_the_variable_names(hub: StandIn, tmp_path: Path) -> None:
     commit = hub.repositories[NAME].references("heads")["main"]
-    with container(hub, tmp_path, f"{NAME}@{commit} v1.1.0") as url:
+    with container(hub, tmp_path, f"{NAME}@{commit} v1.1.0") as (url, _):
         until(f"{url}/health", 200)
         said = httpx.post(f"{url}/predict", files={"image": PHOTO}, trust_env=False).json()
     assert said["model"] == {"version": "v1.1.0", "file_path": NAME, "revision": commit}
     assert (said["predicted_id"], said["predicted_name"]) == ("045", "Blue Tiger")
 
 
+def test_told_to_stop_it_says_so_before_it_ends(hub: StandIn, tmp_path: Path) -> None:
+    """Whoever spreads the photos has time to turn to others; until then each is answered."""
+    commit = hub.repositories[NAME].references("heads")["main"]
+    with container(hub, tmp_path, f"{NAME}@{commit} v1.1.0") as (url, process):
+        until(f"{url}/health", 200)
+        process.terminate()
+        assert until(f"{url}/health", 503).json()["kind"] == "stopping"
+        assert httpx.post(f"{url}/predict", files={"image": PHOTO}, trust_env=False).status_code == 200
+        assert process.wait(timeout=PATIENCE) == 0
+    lines = [json.loads(line) for line in (tmp_path / "said").read_text().splitlines()]
+    assert [line["message"] for line in lines if "message" in line][-1].endswith("answers")
+
+
 def test_before_anybody_has_named_a_model_it_says_so(hub: StandIn, tmp_path: Path) -> None:
-    with container(hub, tmp_path, None) as url:
-        assert until(f"{url}/health", 503).json() == {"error": "no model answers yet"}
+    with container(hub, tmp_path, None) as (url, _):
+        told = until(f"{url}/health", 503).json()
+    assert (told["error"], told["kind"]) == ("no model answers yet", "no_model")
 
 
 def test_what_the_variable_says_is_text(hub: StandIn, tmp_path: Path) -> None:

@@ -80,11 +80,14 @@ def test_models_change_under_load_without_one_failure(environment: LocalEnvironm
         for generation, version in enumerate(changes[1:], start=2):
             environment.serve(version, generation)
             environment.wait(lambda heard=changes[:generation]: all(one.versions == heard for one in senders))  # type: ignore[misc]
+        environment.wait(lambda: sum(len(one.answers) for one in senders) > 1000)
     assert [one.failures for one in senders] == [[]] * len(senders)
     for sender in senders:
         assert sender.versions == changes
         for number, answer in sender.answers:
-            assert answer["predicted_id"] == expected[answer["model"]["version"]][number]
+            version = answer["model"]["version"]
+            assert answer["predicted_id"] == expected[version][number]
+            assert answer["model"]["revision"] == environment.target(version).revision
     # The models that were replaced are gone: one process is left.
     environment.wait(lambda: len(environment.model_pids()) == 1)
 

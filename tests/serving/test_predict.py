@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -19,10 +20,11 @@ import pytest
 
 from lepinet.evaluation.cases import read_species
 from lepinet.evaluation.labels import ModelLabels, SpeciesNames
+from lepinet.evaluation.photos import MAX_PIXELS
 from lepinet.evaluation.predictors.process import ModelProcess
 from lepinet.git import Repository
-from lepinet.serving.app import LARGEST_PHOTO
 from lepinet.serving.live import AT_MOST, TOGETHER
+from lepinet.serving.photo import ALL_PHOTOS, LARGEST_PHOTO
 from serving.local_environment import DEADLINE, KNOWN_IMAGES, LocalEnvironment, make_environment
 
 MORMON = KNOWN_IMAGES / "common_mormon_01.webp"
@@ -36,6 +38,19 @@ def png(width: int, height: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+START = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
+
+
+def head(length: int) -> bytes:
+    """Of a request with a body of so many bytes, which begins with `START`."""
+    form = "Content-Type: multipart/form-data; boundary=b"
+    return f"POST /predict HTTP/1.1\r\nHost: localhost\r\n{form}\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def connected(environment: LocalEnvironment) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", httpx.URL(environment.url).port or 0), timeout=DEADLINE)
 
 
 @contextmanager
@@ -76,29 +91,32 @@ def test_an_answer_is_not_held_back_by_the_network(running: LocalEnvironment, ph
 
 
 @pytest.mark.parametrize(
-    ("files", "data", "status", "said"),
+    ("files", "data", "status", "kind", "said"),
     [
-        ({"photo": b"x"}, None, 400, "no file in the field image"),
-        (None, {"image": "v1.1.0"}, 415, "multipart/form-data"),
-        ({"image": b""}, None, 400, "is empty"),
-        ({"image": b"#!/bin/sh\necho butterfly\n"}, None, 400, "is no image"),
-        ({"image": png(20_000, 20_000)}, None, 400, "million pixels"),
-        ({"image": png(64, 64)}, None, 400, "cannot be decoded"),
-        ({"image": b"x" * (LARGEST_PHOTO + 1)}, None, 413, "20 MiB"),
-        ({"image": b"x", "second": b"y"}, None, 400, "Too many files"),
+        ({"photo": b"x"}, None, 400, "broken_form", "no file in the field image"),
+        (None, {"image": "v1.1.0"}, 415, "no_form", "multipart/form-data"),
+        ({"image": b""}, None, 400, "bad_photo", "is empty"),
+        ({"image": b"#!/bin/sh\necho butterfly\n"}, None, 400, "bad_photo", "is no image"),
+        ({"image": png(20_000, 20_000)}, None, 400, "bad_photo", "million pixels"),
+        ({"image": png(64, 64)}, None, 400, "bad_photo", "cannot be decoded"),
+        ({"image": b"x" * (LARGEST_PHOTO + 1)}, None, 413, "too_large", "20 MiB"),
+        ({"image": b"x", "second": b"y"}, None, 400, "broken_form", "Too many files"),
     ],
     ids=["no image", "no multipart", "empty", "script", "bomb", "truncated", "large", "two files"],
 )
-def test_what_is_no_photo_gets_a_reason(
+def test_what_is_no_photo_gets_a_reason(  # noqa: PLR0917 -- the columns of the table above
     running: LocalEnvironment,
     files: dict[str, bytes] | None,
     data: dict[str, str] | None,
     status: int,
+    kind: str,
     said: str,
 ) -> None:
     response = httpx.post(f"{running.url}/predict", files=files, data=data, timeout=DEADLINE, trust_env=False)
     assert response.status_code == status
+    assert response.json()["kind"] == kind
     assert said in response.json()["error"]
+    assert response.json()["request_id"] == response.headers["X-Request-ID"]
 
 
 def test_a_text_in_the_place_of_the_photo_is_no_photo(running: LocalEnvironment) -> None:
@@ -144,14 +162,49 @@ def test_a_sender_who_hangs_up_disturbs_nobody(running: LocalEnvironment, photos
 
 
 def test_wrong_addresses_and_methods_are_said_in_json(running: LocalEnvironment) -> None:
-    assert running.get("/predict").status_code == 405
-    assert running.get("/").status_code == 404
-    assert running.get("/").json() == {"error": "Not Found"}
+    wrong_method, nowhere = running.get("/predict"), running.get("/butterflies")
+    assert (wrong_method.status_code, wrong_method.headers["Allow"]) == (405, "POST")
+    assert (wrong_method.json()["error"], wrong_method.json()["kind"]) == ("Method Not Allowed", "wrong_method")
+    assert (nowhere.status_code, nowhere.json()["kind"]) == (404, "not_found")
 
 
-def test_when_too_many_photos_wait_the_rest_is_told_to_come_back(
+def test_a_body_that_is_announced_too_large_is_not_waited_for(running: LocalEnvironment) -> None:
+    with connected(running) as client, client.makefile("rb") as answer:
+        client.sendall(head(LARGEST_PHOTO * 2))
+        assert answer.readline().startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(environment: LocalEnvironment, photos: list[bytes]) -> None:
+    environment.timings["prediction"] = 1
+    environment.start()
+    environment.serve("v1.1.0", 1)
+    with connected(environment) as client, client.makefile("rb") as answer:
+        client.sendall(head(len(photos[0])) + START + photos[0][:10])
+        assert answer.readline().startswith(b"HTTP/1.1 408 ")
+        assert b'"kind":"too_slow"' in answer.read()
+
+
+def test_photos_that_fill_the_memory_together_are_refused(running: LocalEnvironment, photos: list[bytes]) -> None:
+    """Each is small enough, none is complete; and the room is there again as soon as their senders are gone."""
+    each = LARGEST_PHOTO - (1 << 20)
+    one_more = bytes(ALL_PHOTOS % each + (1 << 20))
+    with ExitStack() as senders:
+        for _ in range(ALL_PHOTOS // each):
+            senders.enter_context(connected(running)).sendall(head(each + 1000) + START + bytes(each))
+        running.wait(lambda: running.predict(one_more).json()["kind"] == "busy")
+        turned_away = running.predict(one_more)
+        assert f"photos of {ALL_PHOTOS >> 20} MiB" in turned_away.json()["error"]
+        assert turned_away.headers["Retry-After"] == "1"
+    running.wait(lambda: running.predict(one_more).json()["kind"] == "bad_photo")
+    assert running.predict(photos[0]).status_code == 200
+
+
+def test_when_too_many_photos_wait_the_rest_is_told_when_to_come_back(
     running: LocalEnvironment, photos: list[bytes]
 ) -> None:
+    """When those before them are answered, if each takes as long as photos took lately."""
+    large = MORMON.read_bytes()
+    slow = running.predict(large).elapsed.total_seconds()
     sent = AT_MOST + TOGETHER + 6
     with ThreadPoolExecutor(sent) as senders:
         (model,) = running.model_pids()
@@ -160,7 +213,8 @@ def test_when_too_many_photos_wait_the_rest_is_told_to_come_back(
             running.wait(lambda: sum(one.done() for one in waiting) >= 6)
             turned_away = [one.result() for one in waiting if one.done()]
         answered = [one.result() for one in waiting]
-    assert all(one.status_code == 503 and one.headers["Retry-After"] == "1" for one in turned_away)
+    assert {one.json()["kind"] for one in turned_away} == {"busy"}
+    assert all(1 < int(one.headers["Retry-After"]) <= 1 + AT_MOST * slow for one in turned_away)
     assert sum(one.status_code == 200 for one in answered) >= AT_MOST
     assert {one.status_code for one in answered} == {200, 503}
 
@@ -176,6 +230,26 @@ def test_who_asks_for_the_model_again_is_told_only_what_is_new(running: LocalEnv
         assert again.headers["ETag"] == tag
     assert running.get("/model", **{"If-None-Match": '"other"'}).status_code == 200
     assert running.get("/health").json()["status"] == "ok"
+
+
+def test_an_app_is_told_all_that_it_has_to_know(running: LocalEnvironment) -> None:
+    told = running.get("/model").json()
+    assert told["top"] == 5
+    assert told["photo"]["field"] == "image"
+    assert told["photo"]["max_bytes"] == LARGEST_PHOTO
+    assert told["photo"]["max_pixels"] == MAX_PIXELS
+    assert {"image/jpeg", "image/png", "image/webp"} <= set(told["photo"]["formats"])
+    listed = running.get(told["species"])
+    assert listed.json()["model"] == {key: told[key] for key in ("version", "file_path", "revision")}
+    species = {one["id"]: (one["name"], one["scientific_name"]) for one in listed.json()["species"]}
+    assert species["045"] == ("Blue Tiger", "Tirumala limniace")
+    assert len(species) == 12
+    assert running.get(told["species"], **{"If-None-Match": listed.headers["ETag"]}).status_code == 304
+
+
+def test_the_mover_reads_what_the_app_reads(running: LocalEnvironment) -> None:
+    state = running.endpoint.observe()
+    assert (state.target, state.ready) == (running.target("v1.1.0"), True)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -31,11 +32,16 @@ def test_before_the_first_order_it_says_that_no_model_answers(
     environment.start()
     for response in (environment.get("/health"), environment.predict(photos[0])):
         assert response.status_code == 503
-        assert response.headers["Retry-After"] == "1"
+        assert response.headers["Retry-After"] == "10"
+        assert response.json()["kind"] == "no_model"
         assert "no model" in response.json()["error"]
     state = environment.endpoint.observe()
     assert (state.target, state.ready, state.failed) == (None, False, False)
-    assert environment.get("/model").json() == {
+    told = environment.get("/model").json()
+    assert told | {"photo": None} == {
+        "top": 5,
+        "photo": None,
+        "species": "/species",
         "version": None,
         "file_path": None,
         "revision": None,
@@ -74,6 +80,27 @@ def test_told_to_stop_it_answers_what_it_was_asked(environment: LocalEnvironment
     assert not (environment.folder / "listening.json").exists()
     with pytest.raises(OutsideError, match="lepinet serve -e staging"):
         environment.endpoint.observe()
+
+
+def test_a_model_that_hangs_does_not_hold_up_the_end(environment: LocalEnvironment, photos: list[bytes]) -> None:
+    """What waits for it gets no answer; the server ends when it has waited as long as a photo may take."""
+    environment.timings["prediction"] = 2
+    environment.start()
+    environment.serve("v1.1.0", 1)
+    (model,) = environment.model_pids()
+    os.kill(model, signal.SIGSTOP)
+    with ThreadPoolExecutor(20) as senders:
+        asked = [senders.submit(environment.predict, photos[0]) for _ in range(20)]
+        environment.wait(lambda: waiting(environment) >= 12)
+        environment.process.terminate()
+        assert environment.process.wait(timeout=20) == 0
+        assert all(one.exception() or one.result().status_code == 503 for one in asked)
+    assert gone(model)
+
+
+def waiting(environment: LocalEnvironment) -> float:
+    (number,) = re.findall(r"^lepinet_photos_waiting (\S+)$", environment.get("/metrics").text, re.MULTILINE)
+    return float(number)
 
 
 def refuses(address: tuple[str, int]) -> bool:

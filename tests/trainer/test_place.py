@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from lepinet import get_active_model, log_model_version
@@ -60,7 +61,9 @@ def test_an_embedded_registry_serves_its_repository_and_after_that_any_folder(
 def test_in_a_repository_the_last_environments_registry_is_meant(
     bare: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
-    repository(bare, staging="embedded", production="postgres")
+    first = repository(bare, staging="embedded", production="postgres")
+    with psycopg.connect(database_url) as owner:
+        owner.execute("update public.environments set repository = %s", [first])
     with pytest.raises(UsageError, match="no DATABASE_URL"):
         log()
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/of_something_else")

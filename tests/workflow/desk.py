@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -134,7 +134,7 @@ class Desk:
         """As an editor would do it."""
         self.alter(rf"({environment}:\n    active: )\S+", rf"\g<1>{version}")
 
-    def alter(self, pattern: str, by: str) -> None:
+    def alter(self, pattern: str, by: str | Callable[[re.Match[str]], str]) -> None:
         text, count = re.subn(pattern, by, self.manifest)
         assert count == 1
         (self.folder / "models.yaml").write_text(text)

@@ -18,9 +18,10 @@ from lepinet.model_files import folder_revision
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from supabase_gateway.gateway import project_online
-from supabase_gateway.project import Project
+from supabase_gateway.project import Project, User
 
 KNOWN_IMAGES = Path(__file__).parents[1] / "known_images"
+LIVE = "; active: nothing is live yet"
 MANIFEST = """\
 schema_version: 1
 known_images: photos
@@ -113,15 +114,34 @@ def test_a_database_that_needs_more_migrations_or_another_binding_is_told(
         assert "lepinet db migrate" in unbound
 
 
+def test_what_somebody_dropped_is_told_until_it_is_made_anew(
+    repository: Path, settings: dict[str, str], server: EmbeddedServer, database: str
+) -> None:
+    assert run(repository, "db", "migrate", **settings).returncode == 0
+    with server.connect(database) as owner:
+        owner.execute("drop function public.release(text, uuid)")
+    gone = "recorded as applied, and not there: public.release()"
+    told = missing(repository, **settings)["production, migrations"]
+    assert told == f"{gone} | lepinet db migrate --again (docs/supabase.md)"
+    refused = run(repository, "db", "migrate", **settings)
+    assert refused.returncode == 1
+    assert gone in refused.stderr
+    assert run(repository, "db", "migrate", "--again", **settings).returncode == 0
+    assert "production, migrations" not in missing(repository, **settings)
+    with server.connect(database) as owner:
+        owner.execute("drop schema lepinet cascade")
+    assert missing(repository, **settings)["production, registry (supabase)"].endswith("| lepinet db migrate")
+    assert "lepinet db migrate --again" in run(repository, "db", "migrate", **settings).stderr
+
+
 def test_the_text_has_a_line_for_each_need(repository: Path, settings: dict[str, str]) -> None:
     assert run(repository, "db", "migrate", **settings).returncode == 0
     told = run(repository, "doctor", **settings)
     assert told.returncode == 1
     assert "done     models.yaml: 1 environment, 0 versions\n" in told.stdout
     assert "missing  known images: there are none\n         put photos whose species is certain" in told.stdout
-    assert (
-        "done     production, registry (supabase): opened by the secret key; active is no version yet\n" in told.stdout
-    )
+    opened = "opened by the secret key; active: nothing is live yet\n"
+    assert f"done     production, registry (supabase): {opened}" in told.stdout
     assert "done     production, migrations: current\n" in told.stdout
 
 
@@ -158,3 +178,50 @@ def test_the_lines_of_an_error_stay_lines(repository: Path) -> None:
 def test_a_models_yaml_that_is_wrong_is_the_first_thing_to_mend(repository: Path) -> None:
     (repository / "models.yaml").write_text("schema_version: 1\n")
     assert list(missing(repository)) == ["models.yaml"]
+
+
+def test_a_sign_in_is_asked_for_no_more_than_it_is_for(
+    repository: Path, server: EmbeddedServer, database: str, settings: dict[str, str]
+) -> None:
+    assert run(repository, "db", "migrate", **settings).returncode == 0
+    may = {"trainer": ": a trainer, who may log versions", "monitor": LIVE, "admin": LIVE}
+    users = {role: User(f"{role}@example.org", "correct horse", {"role": role}) for role in may}
+    project = Project(server.url(database, "authenticator"), users=tuple(users.values()))
+    with project_online(project) as url:
+        for role, user in users.items():
+            found = run(repository, "doctor", "--json", **sign_in(project, url, user))
+            needs = {need["what"]: (need["state"], need["mend"]) for need in json.loads(found.stdout)}
+            said = f"opened by {role}@example.org, who signs in{may[role]}"
+            assert needs["production, registry (supabase)"] == (said, None)
+            assert needs["production, migrations"] == ("current", None)
+
+
+def test_a_user_without_a_role_is_told_who_gives_one(
+    repository: Path, server: EmbeddedServer, database: str, settings: dict[str, str]
+) -> None:
+    assert run(repository, "db", "migrate", **settings).returncode == 0
+    user = User("visitor@example.org", "correct horse", {})
+    project = Project(server.url(database, "authenticator"), users=(user,))
+    with project_online(project) as url:
+        registry = missing(repository, **sign_in(project, url, user))["production, registry (supabase)"]
+    assert "whose app_metadata.role allows nothing here: there is none" in registry
+    assert "the project's owner sets it in the SQL editor" in registry
+
+
+def sign_in(project: Project, url: str, user: User) -> dict[str, str]:
+    return {
+        "SUPABASE_URL": url,
+        "SUPABASE_PUBLISHABLE_KEY": project.publishable_key,
+        "SUPABASE_USER_EMAIL": user.email,
+        "SUPABASE_USER_PASSWORD": user.password,
+    }
+
+
+def test_keys_that_git_has_or_would_take_along_are_told(repository: Path) -> None:
+    assert ".env" not in missing(repository)
+    (repository / ".env").write_text("SUPABASE_SERVICE_KEY=sb_secret_geheim\n")
+    assert "would take it along | echo .env >> .gitignore" in missing(repository)[".env"]
+    (repository / ".gitignore").write_text(".env\n")
+    assert ".env" not in missing(repository)
+    subprocess.run(["git", "add", "--force", ".env"], cwd=repository, check=True)
+    assert missing(repository)[".env"].startswith("git has it, and the keys in it | git rm --cached .env")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from github_stand_in.gh import write_gh
 from github_stand_in.server import stand_in
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import hub_online
@@ -38,17 +38,13 @@ def accounts(tmp_path: Path) -> Iterator[dict[str, str]]:
         project = Project(server.url(OWNER, "authenticator"))
         url = stack.enter_context(project_online(project))
         github = stack.enter_context(stand_in())
-        gh = tmp_path / "bin" / "gh"
-        gh.parent.mkdir()
-        gh.write_text(f'#!/bin/sh\nPYTHONPATH={TESTS} exec {sys.executable} -m github_stand_in.gh "$@"\n')
-        gh.chmod(0o755)
         yield {
             "HF_ENDPOINT": hub.url,
             "SUPABASE_URL": url,
             "SUPABASE_SERVICE_KEY": project.secret_key,
             "DATABASE_URL": server.url(),
             "GITHUB_API_URL": github.url,
-            "PATH": f"{gh.parent}:{Desk(tmp_path, tmp_path).variables['PATH']}",
+            "PATH": f"{write_gh(tmp_path / 'bin')}:{Desk(tmp_path, tmp_path).variables['PATH']}",
         }
 
 

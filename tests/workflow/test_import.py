@@ -164,7 +164,9 @@ def test_the_whole_way_from_tables_by_hand_to_a_deployment(team: Team) -> None:
     team.lepinet("import", "--registry", "postgres")
     team.desk.commit("Begin models.yaml with what is live")
     team.desk.git("branch", "--force", "main", "HEAD")
-    settled = 'update public.model_versions set "version_name" = \'unknown-\' || id where "version_name" is null;'
+    settled = (
+        r"update public.model_versions set version_name = 'unknown-' || id where coalesce(version_name, '') !~ '\S';"
+    )
     assert settled in team.lepinet("db", "migrate", "--yes", code=1).err
     team.sql(settled)
     team.lepinet("db", "migrate", "--yes")
@@ -225,3 +227,40 @@ def test_an_option_that_models_yaml_does_not_take_is_explained(team: Team, optio
     ended = team.lepinet("import", option, value, code=1 if option == "-e" else 2)
     assert said in ended.err
     assert not team.written
+
+
+def test_a_row_that_no_file_can_have_is_left_out_and_the_rest_is_written(team: Team) -> None:
+    odd = {
+        "a long path": "models/" + "x" * 5000,
+        "a long name in a path": "x" * 300,
+        "a path with a line end": "models/v1\u2028.0",
+        "a name with a line\u2028end": "models/v1.1.0",
+        "a name with a bell\x07": "models/v1.1.0",
+        "a long name " + "x" * 300: "models/v1.1.0",
+    }
+    with team.server.connect() as owner:
+        for row in odd.items():
+            owner.execute("insert into public.model_versions (version_name, file_path) values (%s, %s)", row)
+    done = team.lepinet("import", "--json").json
+    assert done["versions"] == ['lepinet-model 2024: "first"', "v1.0.0", "v1.1.0"]
+    assert odd.keys() <= {one["name"] for one in done["left_out"] if one["why"]}
+    team.lepinet("validate")
+    told = team.lepinet("import", "--over").err
+    assert "a path with a line end (models/v1 .0): its path has a character that cannot be seen: U+2028" in told
+    assert max(map(len, told.splitlines())) < 600
+
+
+@pytest.mark.parametrize("notes", ["a bell\x07", "a line\u2028end", "turned\u202eround", "x" * 70_000, "\ufffe", " "])
+def test_notes_that_no_file_can_have_stay_as_far_as_one_can(team: Team, notes: str) -> None:
+    team.sql("alter table public.model_versions add column notes text")
+    with team.server.connect() as owner:
+        owner.execute("update public.model_versions set notes = %s where version_name = 'v1.1.0'", [notes])
+    assert "v1.1.0" in team.lepinet("import", "--json").json["versions"]
+    team.lepinet("validate")
+
+
+def test_an_endpoint_that_nobody_named_is_said_aloud(team: Team) -> None:
+    said = team.lepinet("import").out
+    assert "endpoint: none: the models run on phones" in said
+    assert "lepinet import --over --endpoint" in said
+    assert "endpoint: none" not in team.lepinet("import", "--over", "--endpoint", "local").out

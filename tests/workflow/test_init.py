@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from github_stand_in.gh import write_gh
 from github_stand_in.server import Failure, StandIn, stand_in
 from github_stand_in.settings import Environment
 from hf_stand_in.repository import files_of
@@ -29,6 +30,12 @@ BESIDES = {".gitignore", "LEPINET.md", "models.schema.json"}
 PROGRAMS = Path(sys.executable).parent
 KEY = "sb_secret_canary_of_these_tests"
 SETTINGS = {"SUPABASE_URL": "https://abcdefghijklmnopqrst.supabase.co", "SUPABASE_SERVICE_KEY": KEY}
+USER = {
+    "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_1",
+    "SUPABASE_USER_EMAIL": "monitor@example.org",
+    "SUPABASE_USER_PASSWORD": "long enough",
+}
+"""Who may read and log."""
 NOTHING: Mapping[str, str] = {}
 
 
@@ -77,12 +84,8 @@ def newcomer(hub: HubStandIn, tmp_path: Path) -> Iterator[Newcomer]:
     desk.folder.mkdir()
     desk.git("init", "--quiet", "--initial-branch=main")
     desk.commit("Begin")
-    gh = tmp_path / "bin" / "gh"
-    gh.parent.mkdir()
-    gh.write_text(f'#!/bin/sh\nPYTHONPATH={TESTS} exec {sys.executable} -m github_stand_in.gh "$@"\n')
-    gh.chmod(0o755)
     with stand_in() as github:
-        yield Newcomer(desk, hub, github, gh.parent)
+        yield Newcomer(desk, hub, github, write_gh(tmp_path / "bin"))
 
 
 def lint(folder: Path) -> None:
@@ -127,8 +130,8 @@ def test_what_is_not_said_is_asked_for_on_a_terminal(newcomer: Newcomer) -> None
 
 def test_each_step_on_github_waits_for_a_yes(newcomer: Newcomer) -> None:
     begun(newcomer)
-    asked = terminal(newcomer, ["init", "--github"], "n\r", "n\r", "y\r", "n\r")
-    assert asked.count("Make it [Y/n]") == 4
+    asked = terminal(newcomer, ["init", "--github"], *["n\r"] * 4, "y\r", "n\r")
+    assert asked.count("Make it [Y/n]") == 6
     made = newcomer.github.settings
     assert made.workflows_open_pull_requests
     assert (made.environments, made.rulesets) == ({}, [])
@@ -246,7 +249,14 @@ def test_github_gets_what_is_missing_and_each_is_shown_first(newcomer: Newcomer)
     assert required["parameters"]["required_status_checks"][0]["context"] == "lepinet / check"
     assert "\n  $ gh api --silent --method PUT repos/acme/butterflies/environments/production --input -" in told.err
     assert "gh secret set SUPABASE_SERVICE_KEY --env production" in told.err
-    assert told.out == "made on GitHub: 6, still missing: 0\n"
+    emergency = made.environments["production-emergency"]
+    assert (emergency.branches, emergency.variables, emergency.secrets) == (
+        production.branches,
+        production.variables,
+        production.secrets,
+    )
+    assert made.variables == {}, "no workflow waits for the clock"
+    assert told.out == "made on GitHub: 10, still missing: 0\n"
     again = newcomer.lepinet("init", "--github", settings=SETTINGS)
     assert (again.out, again.err) == ("made on GitHub: 0, still missing: 0\n", "")
     assert newcomer.github.requests[-1].startswith("GET ")
@@ -256,14 +266,14 @@ def test_a_setting_that_nobody_knows_is_named_and_the_rest_is_made(newcomer: New
     begun(newcomer)
     told = newcomer.lepinet("init", "--github", "--yes", code=1)
     assert "missing: SUPABASE_SERVICE_KEY of production\n  first: put it into .env; then run this again\n" in told.err
-    assert told.out == "made on GitHub: 4, still missing: 2\n"
+    assert told.out == "made on GitHub: 6, still missing: 4\n"
 
 
 def test_the_rule_comes_after_the_first_push_which_it_would_refuse(newcomer: Newcomer) -> None:
     begun(newcomer, pushed=False)
     told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
     assert "first: push main, which the rule would refuse" in told.err
-    assert told.out == "made on GitHub: 5, still missing: 1\n"
+    assert told.out == "made on GitHub: 9, still missing: 1\n"
     assert not newcomer.github.settings.rulesets
 
 
@@ -286,16 +296,50 @@ def test_the_monitor_is_written_when_it_is_asked_for_and_has_keys_of_its_own(new
     begun(newcomer)
     newcomer.lepinet("init", "--monitor", "--lepinet", SOURCE)
     lint(newcomer.desk.folder)
-    user = {
-        "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_1",
-        "SUPABASE_USER_EMAIL": "monitor@example.org",
-        "SUPABASE_USER_PASSWORD": "long enough",
-    }
-    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS | user)
-    made = newcomer.github.settings.environments["monitor"]
+    told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
+    assert (
+        "missing: the variable LEPINET_MONITOR of the repository\n  first: what is missing of the monitor" in told.err
+    )
+    assert newcomer.github.settings.variables == {}, "without its keys it would fail by the clock"
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS | USER)
+    settings = newcomer.github.settings
+    made = settings.environments["monitor"]
     assert made.branches == ["main"]
     assert made.variables.keys() == {"SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY"}
     assert made.secrets.keys() == {"SUPABASE_USER_EMAIL", "SUPABASE_USER_PASSWORD"}
+    assert settings.variables == {"LEPINET_MONITOR": "on"}
+    settings.variables["LEPINET_MONITOR"] = "off"
+    newcomer.lepinet("init", "--github", settings=SETTINGS | USER)
+    assert settings.variables == {"LEPINET_MONITOR": "off"}, "whoever switched it off has a reason"
+
+
+def test_environments_with_registries_of_their_own_get_keys_of_their_own_and_nobody_edits_a_workflow(
+    newcomer: Newcomer,
+) -> None:
+    begun(newcomer)
+    newcomer.lepinet("init", "--monitor", "--lepinet", SOURCE)
+    another = "  {}: {{registry: supabase, endpoint: none}}\n  production:"
+    newcomer.desk.alter("  production:", another.format("staging"))
+    newcomer.desk.commit("Add staging")
+    newcomer.desk.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    own = {f"{name}_STAGING": f"{value}-of-staging" for name, value in (SETTINGS | USER).items()}
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS | USER | own)
+    made = newcomer.github.settings
+    keys = {name: set(one.secrets.values()) for name, one in made.environments.items()}
+    staging_ones = {"staging", "staging-emergency", "monitor-staging"}
+    assert keys.keys() == staging_ones | {"production", "production-emergency", "monitor-production"}
+    for name, secrets in keys.items():
+        of_staging = {base64.b64decode(value).decode().endswith("-of-staging") for value in secrets}
+        assert of_staging == {name in staging_ones}
+    assert made.variables == {"LEPINET_APART": '["staging", "production"]', "LEPINET_MONITOR": "on"}
+    needs = newcomer.lepinet("doctor", "--json", code=1).json
+    assert not [need for need in needs if need["what"].startswith("GitHub") and need["mend"]], "without the keys too"
+    newcomer.desk.alter("  production:", another.format("field"))
+    needs = {need["what"]: need for need in newcomer.lepinet("doctor", "--json", code=1).json}
+    assert needs["GitHub, environment monitor-field"]["mend"] == "lepinet init --github"
+    assert needs["GitHub, the clock"]["mend"] == "lepinet init --github"
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS | USER | own)
+    assert made.variables["LEPINET_APART"] == '["staging", "field", "production"]'
 
 
 def test_nothing_is_made_on_github_without_a_person_who_agrees(newcomer: Newcomer) -> None:
@@ -306,7 +350,7 @@ def test_nothing_is_made_on_github_without_a_person_who_agrees(newcomer: Newcome
 
 def test_what_github_does_not_take_is_told(newcomer: Newcomer) -> None:
     begun(newcomer)
-    newcomer.github.failures = [None, Failure(403, message="Upgrade to GitHub Pro")]
+    newcomer.github.failures = [None, None, Failure(403, message="Upgrade to GitHub Pro")]
     told = newcomer.lepinet("init", "--github", "--yes", code=3)
     assert "the environment production: GitHub does not take it: gh: Upgrade to GitHub Pro (HTTP 403)" in told.err
 

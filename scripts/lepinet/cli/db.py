@@ -24,8 +24,9 @@ def db() -> None:
 @db.command(epilog="Example: lepinet db migrate")
 @options.some_environments
 @click.option("--yes", is_flag=True, help="Take over tables that were made by hand without asking.")
+@click.option("--again", is_flag=True, help="Apply all of it, also what is recorded as applied and was dropped since.")
 @click.option("--sql", is_flag=True, help="Change nothing; print it all, for the SQL editor of a Supabase project.")
-def migrate(*, environment: str | None, yes: bool, sql: bool) -> int:
+def migrate(*, environment: str | None, yes: bool, again: bool, sql: bool) -> int:
     """Apply what is missing of the SQL, and bind the environments to this repository; harmless when repeated.
 
     Tables that were made by hand are taken over as they are, after saying who may do what with them then.
@@ -35,8 +36,8 @@ def migrate(*, environment: str | None, yes: bool, sql: bool) -> int:
         click.echo(migration_script(open_workspace(), environment), nl=False)
         return 0
 
-    def agree(by_hand: Adoption) -> bool:
-        for line in adoption_lines(by_hand):
+    def agree(by_hand: Adoption, environment: str) -> bool:
+        for line in adoption_lines(by_hand, environment):
             say(line)
         if yes:
             return True
@@ -44,6 +45,6 @@ def migrate(*, environment: str | None, yes: bool, sql: bool) -> int:
             raise UsageError("nobody is here to agree", todo="lepinet db migrate --yes")
         return click.confirm("Take them over", err=True)
 
-    for line in migrate_databases(open_workspace(), environment, agree):
+    for line in migrate_databases(open_workspace(), environment, agree, again=again):
         say(line)
     return 0

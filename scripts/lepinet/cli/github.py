@@ -68,12 +68,13 @@ def take(*, commit: str, allow: str) -> int:
     return 0
 
 
-@github.command(epilog="Example: lepinet github register versions.json")
-@click.argument("versions", type=_file)
-def register(*, versions: Path) -> int:
+@github.command(epilog="Example: lepinet github register staging.json production.json")
+@click.argument("versions", type=_file, nargs=-1, required=True)
+def register(*, versions: tuple[Path, ...]) -> int:
     """A pull request for each version that a trainer has logged and no models.yaml of main ever knew.
 
-    VERSIONS is what `versions --json` wrote. What cannot be registered is reported once, as an issue.
+    VERSIONS is what `versions --json` wrote, a file for each registry. What cannot be registered is reported once, as
+    an issue.
     """
     from lepinet.workflow.proposals import register_logged  # noqa: PLC0415 -- as above
 

@@ -10,6 +10,12 @@ from lepinet.workflow.first_manifest import active_version
 from lepinet.workflow.from_registry import Imported, import_registry
 from lepinet.workflow.workspace import open_workspace
 
+_NO_ENDPOINT = (
+    "endpoint: none: the models run on phones, and reconcile moves and proves nothing. Does a server answer photos: "
+    "lepinet import --over --endpoint KIND, such as local, '{kind: space, repo_id: org/name}' or "
+    "'{kind: follows-registry, predict_url: https://…/predict}'"
+)
+
 
 @click.command(
     "import",
@@ -48,6 +54,8 @@ def import_(*, environments: tuple[str, ...], registry: str, endpoint: str, over
     active = active_version(done.manifest)
     live = f"{active} is active in {', '.join(environments)}" if active else "none is active"
     show(f"models.yaml has {len(done.manifest.versions)} versions; {live}")
+    if any(environment.endpoint.kind == "none" for environment in done.manifest.environments.values()):
+        show(_NO_ENDPOINT)
     if done.guessed:
         show(f"guessed, so look at them first: the revisions of {', '.join(done.guessed)}")
     show("Next (lepinet check says what would come of it):")

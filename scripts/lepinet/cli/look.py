@@ -28,10 +28,11 @@ def status(*, environment: str | None, as_json: bool) -> int:
 
 
 @click.command(epilog="Example: lepinet versions --json")
+@options.some_environments
 @options.as_json
-def versions(*, as_json: bool) -> int:
+def versions(*, environment: str | None, as_json: bool) -> int:
     """Every version of models.yaml, and what trainers have logged beside it."""
-    found = look.versions(open_workspace())
+    found = look.versions(open_workspace(), environment)
     if as_json:
         show_json([{**vars(one), "created_at": one.created_at and one.created_at.isoformat()} for one in found])
     else:

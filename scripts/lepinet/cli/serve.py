@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from lepinet.cli import options
-from lepinet.cli.output import fetching, say
 from lepinet.errors import UsageError
 from lepinet.manifest.model import LocalEndpointSettings
 from lepinet.serving.container import serve_model
+from lepinet.serving.log import Log
 from lepinet.serving.server import HERE
 from lepinet.serving.server import serve as run_server
 from lepinet.settings import read_settings
@@ -36,8 +37,11 @@ from lepinet.workflow.workspace import open_workspace
 def serve(*, environment: str | None, model: str | None, host: str, port: int, species: Path | None) -> int:
     """Answer photos for one environment on this machine, with the model that reconcile moves it to.
 
-    POST /predict (multipart, field `image`) · GET /model · GET /health. Ends on Ctrl-C.
+    POST /predict (multipart, field `image`) · GET /model · GET /species · GET /health · GET /metrics ·
+    GET /openapi.json · a page for browsers at /. A line for each request goes to stderr, as JSON where that is no
+    terminal. Ends on Ctrl-C; docs/serving.md has the rest.
     """
+    log = Log(sys.stderr, as_json=not sys.stderr.isatty())
     if model is not None:
         serve_model(
             model,
@@ -46,11 +50,11 @@ def serve(*, environment: str | None, model: str | None, host: str, port: int, s
             port=port,
             settings=read_settings(),
             timings=Timings(),
-            fetching=fetching,
-            say=click.echo,
+            fetching=log.fetching,
+            log=log,
         )
         return 0
-    workspace = open_workspace(fetching=fetching)
+    workspace = open_workspace(fetching=log.fetching)
     name = workspace.only_environment(environment)
     settings = workspace.manifest.environments[name].endpoint
     if not isinstance(settings, LocalEndpointSettings):
@@ -62,6 +66,6 @@ def serve(*, environment: str | None, model: str | None, host: str, port: int, s
         port=settings.port,
         timings=workspace.timings,
         on_ready=lambda url: click.echo(f"{name} listens on {url} (Ctrl-C ends it)"),
-        say=say,
+        log=log,
     )
     return 0

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from huggingface_hub.errors import HfHubHTTPError
 
+from lepinet.deadline import within
 from lepinet.endpoints import Permit, freely
 from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.huggingface import Patience, Service, explained, said
@@ -39,7 +40,7 @@ class Asked:
         def permitted() -> T:
             permit()
             with explained(self.service, self.refusal, offline):
-                return call()
+                return within(self.timings.request, call)
 
         return patience.ask(permitted)
 

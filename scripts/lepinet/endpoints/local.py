@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 from pydantic import ValidationError
 
+from lepinet.deadline import within
 from lepinet.endpoints import Address, EndpointState, Order, Permit, freely
 from lepinet.endpoints.local_folder import STATE, LocalFolder, ServerState, UnreadableError, accepts
 from lepinet.errors import OutsideError, RefusedError
@@ -88,9 +89,11 @@ class LocalEndpoint:
         limits = httpx.Timeout(self._timings.request, connect=self._timings.connect)
         try:
             # Proxies of the environment are for the world outside, not for this machine.
-            with httpx.Client(trust_env=False, timeout=limits) as client:
-                answer = client.get(f"{self._url()}/model").raise_for_status()
-            return STATE.validate_json(answer.content)
+            url = f"{self._url()}/model"
+            answer = within(self._timings.request, lambda: httpx.get(url, trust_env=False, timeout=limits))
+            return STATE.validate_json(answer.raise_for_status().content)
+        except TimeoutError:
+            raise self._unreachable("it does not answer in time") from None
         except httpx.HTTPError as error:
             raise self._unreachable(f"it does not answer ({error})") from error
         except ValidationError as error:

@@ -107,6 +107,10 @@ class LocalFolder:
     def order_file(self) -> Path:
         return self.path / "order.json"
 
+    @property
+    def _listening_file(self) -> Path:
+        return self.path / "listening.json"
+
     def order(self) -> Order | None:
         """The order as it was written last.
 
@@ -136,7 +140,7 @@ class LocalFolder:
                 return None
         except BlockingIOError:
             todo = "the server that wrote it lives: restart it (stop its process, then `lepinet serve`)"
-            return _read(self.path / "listening.json", LISTENING, todo)
+            return _read(self._listening_file, LISTENING, todo)
         except FileNotFoundError:
             pass
         return None
@@ -177,17 +181,18 @@ class LocalFolder:
                 who = f", at {other.url} (process {other.pid})" if other else ""
                 what = f"a server answers for this environment already{who}"
                 raise OutsideError(what, where=str(self.path), todo="use that one, or stop it first") from None
+            # Where a killed server answered, nobody does.
+            self._listening_file.unlink(missing_ok=True)
             yield
 
     @contextmanager
     def announced(self, url: str) -> Iterator[None]:
         """Say where the server answers, for as long as it does."""
-        file = self.path / "listening.json"
-        _replace(file, LISTENING.dump_json(Listening(url, os.getpid()), indent=2))
+        _replace(self._listening_file, LISTENING.dump_json(Listening(url, os.getpid()), indent=2))
         try:
             yield
         finally:
-            file.unlink(missing_ok=True)
+            self._listening_file.unlink(missing_ok=True)
 
 
 def _read(file: Path, adapter: TypeAdapter[T], todo: str = _ANEW) -> T | None:

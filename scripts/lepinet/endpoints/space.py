@@ -9,6 +9,7 @@ from huggingface_hub import HfApi
 from pydantic import BaseModel, ValidationError
 
 from lepinet import __version__
+from lepinet.deadline import within
 from lepinet.endpoints import Address, EndpointState, Order, Permit, freely
 from lepinet.endpoints.asked import Asked, not_of_the_hub, refusal
 from lepinet.endpoints.local_folder import STATE
@@ -115,8 +116,11 @@ class Space:
         headers = {"Authorization": f"Bearer {self._token}"} if seen.private else {}
         limits = httpx.Timeout(self._timings.request, connect=self._timings.connect)
         try:
-            answer = httpx.get(f"{self._host(seen)}/model", headers=headers, timeout=limits).raise_for_status()
-            state = STATE.validate_json(answer.content)
+            url = f"{self._host(seen)}/model"
+            answer = within(self._timings.request, lambda: httpx.get(url, headers=headers, timeout=limits))
+            state = STATE.validate_json(answer.raise_for_status().content)
+        except TimeoutError:
+            return EndpointState(seen.target, ready=False, detail="the server does not answer in time")
         except httpx.HTTPError as error:
             return EndpointState(seen.target, ready=False, detail=f"the server does not answer ({error})")
         except ValidationError:

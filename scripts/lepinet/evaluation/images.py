@@ -11,31 +11,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+from PIL import (  # noqa: F401 -- a plugin's import makes its format known; else Pillow looks for all that it has
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from lepinet.errors import RefusedError
-from lepinet.evaluation.photos import MAX_BYTES
+from lepinet.evaluation.photos import FORMATS, MAX_BYTES, MAX_PIXELS
 from lepinet.evaluation.preprocessing import Exactly, Preprocessing, ShortestEdge
 from lepinet.files import read_small
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-MAX_PIXELS = 128_000_000
-"""Larger than any phone's picture; decoding takes 4 bytes for each pixel, twice that for a rotated photo."""
-
-# Formats that cameras, browsers and scanners write, each decoded by code that reads nothing but its own input.
-_FORMATS = tuple(
-    plugin.format
-    for plugin in (JpegImageFile, PngImageFile, WebPImageFile, GifImageFile, BmpImageFile, TiffImageFile, AvifImageFile)
-)
 
 
 def limit_decoding() -> None:
@@ -69,7 +64,7 @@ def read_photo(source: Path | bytes) -> bytes:
 
 def opened(data: bytes) -> Image.Image:
     """The photo, of which nothing but its notes has been looked at."""
-    return Image.open(BytesIO(data), formats=_FORMATS)
+    return Image.open(BytesIO(data), formats=FORMATS)
 
 
 def upright(data: bytes, edge: int | None = None) -> Image.Image:
@@ -100,7 +95,7 @@ def refused() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise RefusedError(f"has more than {MAX_PIXELS // 1_000_000} million pixels") from None
     except UnidentifiedImageError:
-        raise RefusedError(f"is no image that can be read ({', '.join(_FORMATS)})") from None
+        raise RefusedError(f"is no image that can be read ({', '.join(FORMATS)})") from None
     except MemoryError:
         raise RefusedError("needs more memory than a photo may") from None
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise whatever their damaged input leads them to

@@ -75,6 +75,11 @@ class ModelLabels:
         self.nameable = frozenset(meaning)
         """Ids of the list's species that the model has a label for."""
 
+    @property
+    def species(self) -> tuple[Species, ...]:
+        """What the labels mean, in their order."""
+        return tuple(self._species.values())
+
     def named(self, answer: RawAnswer) -> tuple[Score, ...]:
         """What the model said, in species; best first, empty when it said nothing."""
         return tuple(_score(self._species[guess.label], guess) for guess in answer.top)

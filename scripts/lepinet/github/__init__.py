@@ -116,6 +116,23 @@ class GitHub:
         found = self._comment(number, key, author)
         return found.body.removeprefix(_mark(key)).strip() if found else None
 
+    def close_once(self, pull_request: PullRequest, key: str, text: str) -> None:
+        """Close an open pull request, and say why in its text and in a comment; a person's decision stands.
+
+        Args:
+            pull_request: as it was found; one that somebody else has closed, or has opened again since, is left alone.
+            key: of the reason, as of `comment`.
+            text: Markdown.
+        """
+        body = pull_request.body or ""
+        if pull_request.is_open == (_mark(key) in body):
+            return
+        if pull_request.is_open:
+            # In one call, so that a run that is killed between two leaves nothing that looks like a person's doing.
+            closed = {"state": "closed", "body": f"{_mark(key)}\n{text}\n{_PART_ENDS}\n\n{body}"}
+            self._asking.send("PATCH", f"/pulls/{pull_request.number}", closed)
+        self.comment(pull_request.number, key, text)
+
     def pull_request_of(self, owner: str, branch: str, head: str) -> PullRequest | None:
         """The open pull request of a branch, in a fork or here, that is at a commit."""
         listed = self._asking.listed("/pulls", PullRequest, {"head": f"{owner}:{branch}", "state": "open"})
@@ -282,6 +299,11 @@ class GitHub:
         secrets, variables = (f"/environments/{environment}/{kind}?per_page=30" for kind in ("secrets", "variables"))
         known = _names(self._asking.get(secrets, Secrets).secrets)
         return known | _names(self._asking.get(variables, Variables).variables)
+
+    def variables(self) -> dict[str, str]:
+        """The repository's own, by name."""
+        found = self._asking.get("/actions/variables?per_page=30", Variables).variables
+        return {one.name: one.value for one in found}
 
     def required_checks(self, branch: str) -> frozenset[str]:
         """What must have passed before a change comes to a branch, by the repository's rules."""

@@ -150,8 +150,12 @@ class Secrets(Answer):
     secrets: tuple[Named, ...] = ()
 
 
+class Variable(Named):
+    value: str
+
+
 class Variables(Answer):
-    variables: tuple[Named, ...] = ()
+    variables: tuple[Variable, ...] = ()
 
 
 class WorkflowRights(Answer):

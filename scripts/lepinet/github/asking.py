@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import ValidationError
 
+from lepinet.deadline import within
 from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.github.answers import Answer
 from lepinet.timings import Timings
@@ -114,9 +115,12 @@ class Asking:
             _NoAnswerError: no answer, or a server's error.
         """
         end = time.monotonic() + self._timings.github
+        url = self._url(path)
         while True:
             try:
-                response = self._client.request(method, self._url(path), json=body)
+                response = within(self._timings.request, lambda: self._client.request(method, url, json=body))
+            except TimeoutError:
+                raise _NoAnswerError("no answer in time") from None
             except httpx.HTTPError as error:
                 raise _NoAnswerError(f"no connection ({type(error).__name__})") from None
             if response.is_server_error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -26,6 +26,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # they are lo
 )
 
 from lepinet import __version__
+from lepinet.deadline import within
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.hub.listing import Flagged, ListedFile, Listing
 from lepinet.huggingface import BAD_TOKEN, NoAnswerError, Patience, Service, explained, headers, limit_client, said
@@ -100,7 +101,10 @@ class Asking:
         """
         self._begin_writing()
         with self._explained(repository, revision):
-            self._api.create_tag(repository, tag=name, tag_message=message, revision=revision)
+            within(
+                self._timings.request,
+                lambda: self._api.create_tag(repository, tag=name, tag_message=message, revision=revision),
+            )
 
     def propose(self, repository: str, parent: str, files: Mapping[str, bytes], title: str, text: str) -> str:
         """A pull request that adds files to the newest commit of the main branch; its address.
@@ -112,13 +116,16 @@ class Asking:
         self._begin_writing()
         with self._explained(repository, parent):
             try:
-                proposed = self._api.create_commit(
-                    repository,
-                    [CommitOperationAdd(name, content) for name, content in files.items()],
-                    commit_message=title,
-                    commit_description=text,
-                    parent_commit=parent,
-                    create_pr=True,
+                proposed = within(
+                    self._timings.fetch,
+                    lambda: self._api.create_commit(
+                        repository,
+                        [CommitOperationAdd(name, content) for name, content in files.items()],
+                        commit_message=title,
+                        commit_description=text,
+                        parent_commit=parent,
+                        create_pr=True,
+                    ),
                 )
             except RuntimeError as error:
                 # The client's own, around whatever befell an upload.
@@ -139,8 +146,12 @@ class Asking:
         return patience.ask(answer)
 
     def _listing(self, repository: str, revision: str) -> Listing:
-        info = self._api.model_info(
-            repository, revision=revision, files_metadata=True, securityStatus=True, timeout=self._timings.request
+        seconds = self._timings.request
+        info = within(
+            seconds,
+            lambda: self._api.model_info(
+                repository, revision=revision, files_metadata=True, securityStatus=True, timeout=seconds
+            ),
         )
         if info.id != repository:
             raise RefusedError(
@@ -173,13 +184,13 @@ class Asking:
 
     def _commit_at(self, repository: str, moment: datetime) -> str | None:
         # Newest first. The client's own method fetches all pages, and sets no limit to any.
-        pages = paginate(
-            f"{self.url}/api/models/{repository}/commits/{DEFAULT_REVISION}",
-            params={},
-            headers=self._headers,
-            timeout=self._timings.request,
-        )
-        return next((commit["id"] for commit in pages if parse_datetime(commit["date"]) <= moment), None)
+        seconds = self._timings.request
+        url = f"{self.url}/api/models/{repository}/commits/{DEFAULT_REVISION}"
+        commits = iter(paginate(url, params={}, headers=self._headers, timeout=seconds))
+        while commit := within(seconds, lambda: next(commits, None)):
+            if parse_datetime(commit["date"]) <= moment:
+                return str(commit["id"])
+        return None
 
     def _download(
         self, listing: Listing, file: ListedFile, to: Path, patience: Patience, progress: Callable[[int], None]
@@ -188,7 +199,9 @@ class Asking:
         with to.open("ab", buffering=0) as out:
             size = out.tell()
             headers = self._headers | ({"Range": f"bytes={size}-"} if size else {})
-            with get_session().stream("GET", url, headers=headers, timeout=self._timings.request) as response:
+            seconds, session = self._timings.request, get_session()
+            request = session.build_request("GET", url, headers=headers, timeout=seconds)
+            with closing(within(seconds, lambda: session.send(request, stream=True))) as response:
                 hf_raise_for_status(response)
                 if encoding := response.headers.get("Content-Encoding"):
                     raise NoAnswerError(f"it sends {file.name} as {encoding}, which nobody asked for")

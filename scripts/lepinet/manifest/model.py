@@ -167,6 +167,13 @@ class Environment(Value):
         default=False, description="When `lepinet monitor` alarms over the answers, it proposes the version before."
     )
 
+    @property
+    def on_one_machine(self) -> tuple[str, ...]:
+        """What of it lives on the machine that runs LepiNet, where no other one reaches it; in the file's words."""
+        registry, endpoint = self.registry.kind == "embedded", self.endpoint.kind == "local"
+        found = (("registry: embedded", registry), ("endpoint: local", endpoint))
+        return tuple(said for said, so in found if so)
+
     @field_validator("override", mode="after")
     @classmethod
     def _for_the_active(cls, override: Override | None, info: ValidationInfo) -> Override | None:

@@ -83,14 +83,11 @@ def _claim(run: Run, declared: Declared) -> tuple[Lease, Snapshot] | Outcome:
     deadline = time.monotonic() + run.timings.wait_for_lease
     while True:
         snapshot = run.registry.snapshot(environment)
-        # Another repository's history says nothing here; the claim refuses that run, and says why.
-        ours = snapshot.environment.repository == run.repository
-        if ours and (ended := _history_says(run, environment, snapshot.environment.commit)):
+        if ended := _history_says(run, environment, snapshot.environment.commit):
             return ended
         try:
             claim = run.registry.claim(
                 environment,
-                repository=run.repository,
                 generation=run.generation,
                 commit=run.commit,
                 seen_commit=snapshot.environment.commit,

@@ -29,7 +29,6 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
     run.registry.begin_emergency(
         deployment,
         environment,
-        repository=run.repository,
         version_name=target.version or "",
         reason=reason,
         actor=run.actor,

@@ -253,7 +253,8 @@ class _Seen:
 
     def _row_by_hand(self) -> bool:
         active, recorded = self.snapshot.environment.active, self.snapshot.environment.recorded
-        return active != self.declared.version and not self._row_explained(active) and bool(active or recorded)
+        # Where nothing was recorded yet, a hand that marked a version was there before git.
+        return active != self.declared.version and not self._row_explained(active) and recorded is not None
 
     def _endpoint_by_hand(self) -> Target | None:
         target = self.endpoint.target if self.endpoint else None
@@ -302,7 +303,7 @@ class _Seen:
             if self.declared.ever.has(row.version_name, row.file_path, row.revision):
                 continue
             unknown += 1
-            if row.activated_at is None:  # else it was retired
+            if row.activated_at is None and row.version_name != self.snapshot.environment.active:  # else it was retired
                 notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
         if unknown >= NEWEST:
             notes.append("waiting: … and perhaps more: lepinet versions lists them all")
@@ -313,7 +314,7 @@ def _deploy(seen: _Seen, aim: Target, way_back: Target | None) -> Plan:
     environment = seen.snapshot.environment
     move = seen.must_move(aim)
     agreed = (environment.active, environment.recorded) == (aim.version, aim.version)
-    if agreed and not move and not unfinished_deployment(seen.snapshot):
+    if agreed and not move and not unfinished_deployment(seen.snapshot) and seen.snapshot.ever_deployed:
         return seen.plan(Action.NOTHING, aim)
     # Whatever is done ends in a succeeded deployment, which explains what stands: hence flip, even to what is active.
     return seen.plan(Action.DEPLOY, aim, move=move, flip=True, way_back=way_back)

@@ -63,8 +63,6 @@ class Run:
     """Asks the endpoint at an address about the known images, as a target should answer them."""
     actor: str
     reason: str | None
-    repository: str
-    """Main's first commit."""
     commit: str
     generation: int
     place: Callable[[str], Place]

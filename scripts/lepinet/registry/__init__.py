@@ -52,23 +52,38 @@ class Transport(Protocol):
 
 
 class Registry:
-    """The registry's functions with types; the rules themselves are in `supabase/migrations`."""
+    """The registry's functions with types; the rules themselves are in `supabase/migrations`.
 
-    def __init__(self, transport: Transport) -> None:
+    Every call that looks at environments or versions, or writes them, is refused with 403 where the registry belongs to
+    another repository.
+    """
+
+    def __init__(self, transport: Transport, repository: str | None = None) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            transport: how its functions are called.
+            repository: the first commit of main of the repository that asks; None where there is none, as for a script
+                without models.yaml.
+        """
         self._call = transport.call
+        self._repository = repository
 
     def snapshot(self, environment: str, versions: Collection[str] = ()) -> Snapshot:
         """All that a plan needs of one environment, in one round trip; `versions` are the names it asks about."""
-        return _read(Snapshot, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
+        return _read(Snapshot, self._asked("registry_snapshot", environment, versions))
 
     def essentials(self, environment: str, versions: Collection[str] = ()) -> Essentials:
-        """As `snapshot`, whatever stands in the deployments."""
-        return _read(Essentials, self._call("registry_snapshot", environment=environment, versions=tuple(versions)))
+        """What an emergency needs: the environment, with the rows that it names and those that are asked about."""
+        return _read(Essentials, self._asked("registry_essentials", environment, versions))
+
+    def _asked(self, function: str, environment: str, versions: Collection[str]) -> Any:
+        return self._call(function, environment=environment, versions=tuple(versions), repository=self._repository)
 
     def versions(self) -> Iterator[VersionRow]:
         """Every version's row, by name; asked for page by page."""
         after: str | None = None
-        while rows := self._call("list_model_versions", after=after):
+        while rows := self._call("list_model_versions", after=after, repository=self._repository):
             page = [_read(VersionRow, row) for row in rows]
             yield from page
             after = page[-1].version_name
@@ -182,6 +197,7 @@ class Registry:
                 links=links,
                 metrics=metrics,
                 created_at=created_at.isoformat() if created_at else None,
+                repository=self._repository,
             ),
         )
 
@@ -208,9 +224,21 @@ class Registry:
     def log_performance(self, log: PerformanceLog, environment: str | None = None) -> None:
         self._call("log_model_performance", environment=environment, **log.model_dump(mode="json"))
 
+    def caller_role(self) -> str:
+        """Who asks: `service_role`, or a signed-in user's `app_metadata.role`; empty where that user has none."""
+        role: str = self._call("caller_role", repository=self._repository)["role"]
+        return role
+
     def applied_migrations(self) -> frozenset[str]:
         """The versions, 14 digits each, of the migrations that this database has seen."""
         return frozenset(self._call("applied_migrations"))
+
+    def missing_objects(
+        self, relations: Collection[str], functions: Collection[str], triggers: Collection[str]
+    ) -> tuple[str, ...]:
+        """Those of the names that this database has not."""
+        named = {"relations": tuple(relations), "functions": tuple(functions), "triggers": tuple(triggers)}
+        return tuple(self._call("missing_objects", **named))
 
     def stored_answers(self, version_name: str, known_images_sha256: str) -> dict[str, Any] | None:
         """`details` of the last known-image test of this version on exactly these images, if there was one."""
@@ -230,7 +258,6 @@ class Registry:
         self,
         environment: str,
         *,
-        repository: str,
         generation: int,
         commit: str,
         seen_commit: str | None,
@@ -246,15 +273,14 @@ class Registry:
         `declares` is the version in `active`; `versions` are the names that the answer's snapshot is asked about.
 
         Raises:
-            RegistryRefusal: 409 with hint `read again` (another commit was recorded meanwhile) or `superseded`;
-                403 when the environment belongs to another repository.
+            RegistryRefusal: 409 with hint `read again` (another commit was recorded meanwhile) or `superseded`.
         """
         return _read(
             Claim,
             self._call(
                 "claim",
                 environment=environment,
-                repository=repository,
+                repository=self._repository,
                 generation=generation,
                 commit_sha=commit,
                 seen_commit=seen_commit,
@@ -345,7 +371,6 @@ class Registry:
         deployment: UUID,
         environment: str,
         *,
-        repository: str,
         version_name: str,
         reason: str,
         actor: str,
@@ -359,14 +384,13 @@ class Registry:
         `way_back` is what the endpoint serves; None leaves it to the registry: the active version.
 
         Raises:
-            RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository, 404 when the
-                registry does not know the version.
+            RegistryRefusal: 400 without a reason, 404 when the registry does not know the version.
         """
         self._call(
             "begin_emergency",
             id=str(deployment),
             environment=environment,
-            repository=repository,
+            repository=self._repository,
             version_name=version_name,
             reason=reason,
             actor=actor,
@@ -376,13 +400,14 @@ class Registry:
             way_back=_files(way_back),
         )
 
-    def unpin(self, environment: str, reason: str, *, repository: str) -> Essentials:
+    def unpin(self, environment: str, reason: str) -> Essentials:
         """Lift the pin, if there is one.
 
         Raises:
-            RegistryRefusal: 400 without a reason, 403 when the environment belongs to another repository.
+            RegistryRefusal: 400 without a reason.
         """
-        return _read(Essentials, self._call("unpin", environment=environment, reason=reason, repository=repository))
+        answer = self._call("unpin", environment=environment, reason=reason, repository=self._repository)
+        return _read(Essentials, answer)
 
     def history(
         self,
@@ -399,6 +424,7 @@ class Registry:
             version_name=version_name,
             before=str(before) if before else None,
             page=page,
+            repository=self._repository,
         )
         return tuple(_read(PastDeployment, row) for row in rows)
 

@@ -3,105 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, LiteralString
+from pathlib import Path
+from typing import Final
 
 from psycopg import sql
 
 from lepinet.errors import RefusedError
 from lepinet.registry.calls import Connection
 
-_BY_HAND: Final[Mapping[str, Mapping[str, LiteralString]]] = {
-    "model_versions": {
-        "id": "uuid",
-        "version_name": "text",
-        "file_path": "text",
-        "training_image_count": "integer",
-        "accuracy_score": "double precision",
-        "is_active": "boolean",
-        "created_at": "timestamp with time zone",
-    },
-    "model_performance_logs": {
-        "id": "uuid",
-        "model_version_id": "uuid",
-        "test_date": "timestamp with time zone",
-        "test_accuracy": "double precision",
-        "test_sample_size": "integer",
-        "notes": "text",
-    },
-}
-"""The tables of the old guide, with the types of their columns."""
-_ADDED: Final[Mapping[str, Mapping[str, LiteralString]]] = {
-    "model_versions": {
-        "revision": "text",
-        "notes": "text",
-        "links": "jsonb",
-        "metrics": "jsonb",
-        "activated_at": "timestamp with time zone",
-    },
-    "model_performance_logs": {
-        "environment": "text",
-        "kind": "text",
-        "top3_accuracy": "double precision",
-        "details": "jsonb",
-        "commit_sha": "text",
-    },
-}
-"""The columns that the migrations add, unless they are there."""
-_ALWAYS_KNOWN: Final = frozenset(
-    {"id", "version_name", "file_path", "is_active", "created_at", "model_version_id", "test_date"}
+QUESTIONS: Final = Path(__file__).with_name("adopt.sql").read_text(encoding="utf-8")
+"""SQL functions for what the database is asked; they are there until the session ends."""
+STATE: Final = "pg_temp.lepinet_state()"
+"""`nothing`, `by hand` or `taken over`."""
+REHEARSAL: Final = "pg_temp.lepinet_rehearsal()"
+"""Conflicts that show only once the migrations were applied: what lets no version be logged and activated."""
+OPENINGS: Final = "pg_temp.lepinet_openings()"
+_CONFLICTS: Final = "pg_temp.lepinet_conflicts({}, {}, {})"
+_MADE: Final = (
+    re.compile(r"create or replace function public\.(\w+)"),
+    re.compile(r"create (?:unique )?index if not exists (\w+)"),
+    re.compile(r"create (?:table if not exists|or replace view) public\.(\w+)"),
 )
-"""Columns of which LepiNet has a value for every row."""
-_AS_GOOD: Final = {
-    "text": ("character varying",),
-    "integer": ("smallint", "bigint"),
-    "double precision": ("real", "numeric"),
-}
-_NEEDED: Final = {
-    "model_versions": ("id", "version_name", "file_path"),
-    "model_performance_logs": ("id", "model_version_id"),
-}
-"""Without these it is another table; the rest is added."""
-_NEW: Final = ("environments", "model_deployments", "deployment_events", "active_model")
+"""What a migration makes: functions, indexes, tables and views."""
+TABLES: Final = ("model_versions", "model_performance_logs")
+"""The old guide's."""
 _ROLES: Final = ("anon", "authenticated", "service_role")
-
-_COLUMNS: Final = """
-    select a.attname, format_type(a.atttypid, null), a.attnotnull,
-      a.atthasdef or a.attidentity <> '' or a.attgenerated <> ''
-    from pg_attribute a where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
-"""
-_KIND: Final = "select relkind from pg_class where relnamespace = 'public'::regnamespace and relname = %s"
-_OWNED: Final = """
-    select from pg_class c where c.relnamespace = 'public'::regnamespace and c.relname = %s
-      and pg_has_role(c.relowner, 'usage')
-"""
-_KEY: Final = """
-    select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-    where i.indrelid = %s::regclass and i.indisunique and i.indnkeyatts = 1 and i.indpred is null and a.attname = 'id'
-"""
-_MADE_FUNCTION: Final = re.compile(r"create or replace function public\.(\w+)")
-_MADE_INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
-_SAME_FUNCTIONS: Final = """
-    select format('%%I.%%I(%%s)', 'public', proname, pg_get_function_identity_arguments(oid)), proname
-    from pg_proc where pronamespace = 'public'::regnamespace and proname = any (%s) order by 1
-"""
-_SAME_INDEXES: Final = """
-    select relname from pg_class
-    where relnamespace = 'public'::regnamespace and relkind in ('i', 'I') and relname = any (%s) order by 1
-"""
-_WITHOUT: Final = "select count(*) from public.model_versions where {} is null"
-# As JSON: a column that is not there is null.
-_SEVERAL_ACTIVE: Final = """
-    select v.version_name, v.id::text from public.model_versions v, to_jsonb(v) as row
-    where row -> 'is_active' = 'true' order by row ->> 'created_at' desc nulls last, v.id
-"""
-_SAME_NAME: Final = """
-    select version_name, id::text from (
-      select v.version_name, v.id, row_number() over (
-        partition by v.version_name order by row -> 'is_active' desc nulls last, row ->> 'created_at', v.id) as n
-      from public.model_versions v, to_jsonb(v) as row where v.version_name is not null) v
-    where n > 1 order by version_name, n
+_GRANTED: Final = """
+    select distinct r.rolname::text
+    from pg_class c join pg_attribute n on n.attrelid = c.oid
+    cross join lateral (select grantee from aclexplode(c.relacl) union select grantee from aclexplode(n.attacl)) a
+    join pg_roles r on r.oid = a.grantee
+    where c.relnamespace = 'public'::regnamespace and c.relname = any (%s)
+      and a.grantee <> c.relowner and not r.rolsuper and r.rolname <> all (%s)
+    order by 1
 """
 _ACCESS: Final = """
     select r.rolname, c.relname,
@@ -110,18 +46,25 @@ _ACCESS: Final = """
         else array(select attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0
           and has_column_privilege(r.oid, c.oid, a.attnum, 'select') order by a.attnum) end,
       array_remove(array[
-        case when has_any_column_privilege(r.oid, c.oid, 'insert') then 'inserts' end,
-        case when has_any_column_privilege(r.oid, c.oid, 'update') and not exists (
+        case when has_any_column_privilege(r.oid, c.oid, 'insert') and p.insert is not false then 'inserts' end,
+        case when has_any_column_privilege(r.oid, c.oid, 'update') and p.update is not false and not exists (
           select from pg_trigger t where t.tgrelid = c.oid and t.tgname = 'lepinet_refuse_direct_activation')
           then 'updates' end,
-        case when has_table_privilege(r.oid, c.oid, 'delete') then 'deletes' end], null),
-      c.relrowsecurity and not r.rolbypassrls,
-      array(select policyname::text from pg_policies p where p.schemaname = 'public' and p.tablename = c.relname
-        and p.roles && array[r.rolname, 'public'::name] order by 1)
+        case when has_table_privilege(r.oid, c.oid, 'delete') and p.delete is not false then 'deletes' end], null),
+      case when c.relrowsecurity and not r.rolbypassrls then coalesce(p.reading, '{}') end
     from pg_class c cross join pg_roles r
+    left join lateral (
+      select array_agg(p.policyname::text order by 1) filter (where p.cmd in ('SELECT', 'ALL')) as reading,
+        coalesce(bool_or(p.cmd in ('INSERT', 'ALL')), false) as insert,
+        coalesce(bool_or(p.cmd in ('UPDATE', 'ALL')), false) as update,
+        coalesce(bool_or(p.cmd in ('DELETE', 'ALL')), false) as delete
+      from pg_policies p
+      where p.schemaname = 'public' and p.tablename = c.relname and p.permissive = 'PERMISSIVE'
+        and p.roles && array[r.rolname, 'public'::name]) p on c.relrowsecurity and not r.rolbypassrls
     where c.relnamespace = 'public'::regnamespace and c.relname = any (%s) and r.rolname = any (%s)
-    order by c.relname desc, r.rolname
 """
+"""By role and table: the columns that it reads, none for all, null where it reads nothing; what it writes; the policies
+that show it rows, null where all are open to it."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +73,7 @@ class Conflict:
 
     what: str
     settled_by: str
-    """SQL for the tables' owner; it deletes nothing."""
+    """SQL for the tables' owner; it deletes no row."""
 
 
 class ConflictsError(RefusedError):
@@ -146,28 +89,48 @@ class ConflictsError(RefusedError):
 
 
 @dataclass(frozen=True)
+class Opening:
+    """What lets others past the registry's rules once it is taken over, by the project's own doing."""
+
+    what: str
+    closed_by: str
+    """SQL for its owner."""
+
+
+@dataclass(frozen=True)
 class Adoption:
     """What taking over the hand-made registry changes, and for whom."""
 
     rows: Mapping[str, int]
     """How many rows each of its tables has; they stay as they are."""
     before: Mapping[tuple[str, str], str]
-    """By table and API role: what it may do, in words."""
+    """By table and role, the API's roles first: what it may do, in words."""
     after: Mapping[tuple[str, str], str]
+    openings: tuple[Opening, ...]
 
 
-def require_no_conflicts(connection: Connection, migrations: str) -> None:
-    """Look at everything in the database that the migrations would meet; nothing where they were applied already.
+def state(connection: Connection) -> str:
+    """STATE; to be called before the other questions of a session."""
+    connection.execute(QUESTIONS.encode())
+    (found,) = connection.execute(f"select {STATE}".encode()).fetchone() or ("",)
+    return str(found)
 
-    Args:
-        connection: the owner's.
-        migrations: their SQL.
+
+def conflicts(migrations: str) -> str:
+    """A query's source: all in the database that the migrations, given as their SQL, would meet."""
+    made = ([*dict.fromkeys(kind.findall(migrations))] for kind in _MADE)
+    return sql.SQL(_CONFLICTS).format(*map(sql.Literal, made)).as_string()
+
+
+def require_none(connection: Connection, source: str) -> None:
+    """`source` is REHEARSAL or what `conflicts` gives.
 
     Raises:
         ConflictsError: with all that is in the way.
     """
-    if not _is_taken_over(connection) and (conflicts := tuple(_conflicts(connection, migrations))):
-        raise ConflictsError(conflicts)
+    found = connection.execute(f"select what, settled_by from {source}".encode())  # noqa: S608 -- from this module
+    if in_the_way := tuple(Conflict(*row) for row in found):
+        raise ConflictsError(in_the_way)
 
 
 def adoption(connection: Connection, apply: Callable[[Connection], object]) -> Adoption | None:
@@ -176,127 +139,40 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
     Raises:
         ConflictsError: with all that is in the way.
     """
-    if _is_taken_over(connection) or not (tables := [table for table in _BY_HAND if _kind(connection, table)]):
+    if state(connection) != "by hand":
         return None
-    rows = {table: _count(connection, "select count(*) from public.{}", table) for table in tables}
-    before = access(connection)
+    roles = [*_ROLES, *(role for (role,) in connection.execute(_GRANTED, [list(TABLES), list(_ROLES)]))]
+    before = _access(connection, roles)
     with connection.transaction(force_rollback=True):
         apply(connection)
-        after = access(connection)
-    return Adoption(rows, before, {place: after[place] for place in before})
+        after = _access(connection, roles)
+        found = connection.execute(f"select what, closed_by from {OPENINGS}".encode())  # noqa: S608 -- as above
+        openings = tuple(Opening(*row) for row in found)
+    tables = [table for table in TABLES if (table, _ROLES[0]) in before]
+    rows = {table: _count(connection, table) for table in tables}
+    return Adoption(rows, before, {place: after[place] for place in before}, openings)
 
 
-def access(connection: Connection) -> dict[tuple[str, str], str]:
-    """By table and API role: what it may do, in words."""
-    rows = connection.execute(_ACCESS, [list(_BY_HAND), list(_ROLES)])
-    return {
-        (table, role): _in_words(columns, writes, policies if limited else None)
-        for role, table, columns, writes, limited, policies in rows
+def _access(connection: Connection, roles: list[str]) -> dict[tuple[str, str], str]:
+    found = {
+        (table, role): _in_words(columns, writes, policies)
+        for role, table, columns, writes, policies in connection.execute(_ACCESS, [list(TABLES), roles])
     }
+    return {place: found[place] for table in TABLES for role in roles if (place := (table, role)) in found}
 
 
 def _in_words(columns: list[str] | None, writes: list[str], policies: list[str] | None) -> str:
-    """`columns` None: reads none, empty: all; `policies` None: all rows are open to it."""
-    if policies == []:
-        return "nothing"
-    shown = f"what its policies show ({', '.join(policies)})" if policies else "all rows"
-    reads = [] if columns is None else [f"reads {shown}" + (f", of them {', '.join(columns)}" if columns else "")]
+    """A row of _ACCESS."""
+    shown = "all rows" if policies is None else f"what its policies show ({', '.join(policies)})"
+    reads = (
+        []
+        if columns is None or policies == []
+        else [f"reads {shown}" + (f", of them {', '.join(columns)}" if columns else "")]
+    )
     return "; ".join([*reads, *writes]) or "nothing"
 
 
-def _is_taken_over(connection: Connection) -> bool:
-    # Not by the schema alone: a project may have had one of that name for something else.
-    return bool(connection.execute("select where to_regproc('lepinet.refuse') is not null").rowcount)
-
-
-def _conflicts(connection: Connection, migrations: str) -> Iterator[Conflict]:
-    yield from _same_names(connection, migrations)
-    for name in (*_NEW, *_BY_HAND):
-        kind = _kind(connection, name)
-        if kind and (name in _NEW or kind not in {"r", "p"}):
-            is_type = "type" if kind == "c" else "table"
-            renamed = _statement(f"alter {is_type} public.{{}} rename to {{}};", name, f"{name}_by_hand")
-            yield Conflict(f"public.{name} is something of this project's own, and LepiNet needs the name", renamed)
-        elif kind and not connection.execute(_OWNED, [name]).rowcount:
-            owned = _statement("alter table public.{} owner to {};", name, connection.info.user)
-            yield Conflict(f"public.{name} belongs to another user, who alone can change it", owned)
-        elif kind:
-            yield from _in_table(connection, name)
-
-
-def _same_names(connection: Connection, migrations: str) -> Iterator[Conflict]:
-    """Functions, of other arguments or results too: a call by name would find two. Indexes: a name is one thing's."""
-    for function, name in connection.execute(_SAME_FUNCTIONS, [_MADE_FUNCTION.findall(migrations)]):
-        renamed = f"alter routine {function} {_statement('rename to {};', f'{name}_by_hand')}"
-        yield Conflict(f"{function} is a function of this project's own, and LepiNet needs the name", renamed)
-    for (name,) in connection.execute(_SAME_INDEXES, [_MADE_INDEX.findall(migrations)]):
-        renamed = _statement("alter index public.{} rename to {};", name, f"{name}_by_hand")
-        yield Conflict(f"public.{name} is an index of this project's own, and LepiNet needs the name", renamed)
-
-
-def _in_table(connection: Connection, table: str) -> Iterator[Conflict]:
-    away = _statement("alter table public.{} rename to {};", table, f"{table}_by_hand")
-    expected = _BY_HAND[table]
-    added = _ADDED[table]
-    found = {name: column for name, *column in connection.execute(_COLUMNS, [f"public.{table}"])}
-    if missing := [column for column in _NEEDED[table] if column not in found]:
-        yield Conflict(f"public.{table} has no {' and no '.join(missing)}: it is another table of that name", away)
-        return
-    for column, (kind, not_null, filled) in found.items():
-        right = expected.get(column)
-        # Where it has no value for a column of its own, it says so: a default does not come in then.
-        ours = column in expected or column in added
-        if not_null and not (column in _ALWAYS_KNOWN if ours else filled):
-            free = _statement("alter table public.{} alter column {} drop not null;", table, column)
-            yield Conflict(f"public.{table}.{column} needs a value, which LepiNet does not always know", free)
-        if column in added and kind != added[column]:
-            renamed = _statement("alter table public.{} rename column {} to {};", table, column, f"{column}_by_hand")
-            yield Conflict(
-                f"public.{table}.{column} is {kind}, and LepiNet needs the name for {added[column]}", renamed
-            )
-        elif right == "uuid" != kind:
-            yield Conflict(f"public.{table}.{column} is {kind}, and not uuid: it is another table of that name", away)
-        elif right and kind != right and kind not in _AS_GOOD.get(right, ()):
-            changed = f"alter table public.{{}} alter column {{}} type {right} using {{}}::{right};"
-            yield Conflict(
-                f"public.{table}.{column} is {kind}, and not {right}", _statement(changed, table, column, column)
-            )
-    if not connection.execute(_KEY, [f"public.{table}"]).rowcount:
-        yield Conflict(f"public.{table}.id is no key", _statement("alter table public.{} add primary key (id);", table))
-    if table == "model_versions":
-        yield from _in_versions(connection)
-
-
-def _in_versions(connection: Connection) -> Iterator[Conflict]:
-    for column in ("version_name", "file_path"):
-        if empty := _count(connection, _WITHOUT, column):
-            filled = "update public.model_versions set {} = 'unknown-' || id where {} is null;"
-            yield Conflict(f"versions without a {column}: {empty}", _statement(filled, column, column))
-    active = connection.execute(_SEVERAL_ACTIVE).fetchall()
-    if len(active) > 1:
-        kept = sql.SQL("update public.model_versions set is_active = false where is_active and id <> {};")
-        yield Conflict(
-            f"{len(active)} versions are active at once; this leaves the newest of them, {active[0][0]}",
-            kept.format(sql.Literal(active[0][1])).as_string(),
-        )
-    for name, identity in connection.execute(_SAME_NAME):
-        renamed = sql.SQL("update public.model_versions set version_name = {} where id = {};")
-        yield Conflict(
-            f"another version is called {name}, too; this gives it a name of its own",
-            renamed.format(sql.Literal(f"{name}-{identity[:8]}"), sql.Literal(identity)).as_string(),
-        )
-
-
-def _kind(connection: Connection, name: str) -> str | None:
-    """`pg_class.relkind` of what is called so in `public`."""
-    found = connection.execute(_KIND, [name]).fetchone()
-    return str(found[0]) if found else None
-
-
-def _count(connection: Connection, query: LiteralString, name: str) -> int:
-    (count,) = connection.execute(sql.SQL(query).format(sql.Identifier(name))).fetchone() or (0,)
+def _count(connection: Connection, table: str) -> int:
+    query = sql.SQL("select count(*) from public.{}").format(sql.Identifier(table))
+    (count,) = connection.execute(query).fetchone() or (0,)
     return int(count)
-
-
-def _statement(statement: str, *names: str) -> str:
-    return sql.SQL(statement).format(*map(sql.Identifier, names)).as_string()

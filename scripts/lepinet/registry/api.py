@@ -49,6 +49,8 @@ _RIGHT_USER: Final = (
     "are SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD those of a user of this project (in its dashboard: "
     "Authentication, Users)?"
 )
+_ENDED_KEYS: Final = "Legacy API keys are disabled"
+"""The gateway's words, where a project has switched the keys of the old kind off."""
 _SHOWN: Final = 200
 
 
@@ -104,9 +106,13 @@ class Refusal:
 
     def _about_the_key(self, project: Project, said: str) -> tuple[str, str]:
         kind = "publishable" if project.user else "secret"
-        copy = f"copy the project's {kind} key again (in its dashboard: Settings, API Keys) to {project.key_setting}"
+        place = f"(in its dashboard: Settings, API Keys) to {project.key_setting}"
+        copy = f"copy the project's {kind} key again {place}"
+        new = f"copy the project's {kind} key of the new kind, sb_{kind}_…, {place}"
         if ended := project.key_ended:
             return f"the project's key expired on {ended:%Y-%m-%d}", copy
+        if _ENDED_KEYS in self.said:
+            return f"the project takes no keys of the old kind any more: {self.said}", new
         if self.code == "PGRST303":
             return f"the project's key does not count now: {said}", f"is this machine's clock right? Else {copy}"
         return f"the project does not take the key: {said}", f"{copy}; is it another project's, or was it deleted?"
@@ -143,6 +149,11 @@ def read_refusal(response: httpx.Response, project: Project) -> Refusal:
     )
 
 
+def no_json(project: Project) -> OutsideError:
+    """Something answers that calls itself JSON."""
+    return OutsideError("what came is no answer of Supabase's API", where=project.host, todo=_NO_API)
+
+
 def unreachable(error: httpx.RequestError, project: Project) -> OutsideError:
     """Why there was no connection at all."""
     causes = list(_causes(error))
@@ -158,9 +169,18 @@ def unreachable(error: httpx.RequestError, project: Project) -> OutsideError:
             todo="does a proxy stand in between (SSL_CERT_FILE names its certificate), is this machine's clock right?",
         )
     if isinstance(error, httpx.TimeoutException):
-        said = "no answer in time"
+        return no_answer_in_time(project)
+    return _out_of_reach(project, said)
+
+
+def no_answer_in_time(project: Project) -> OutsideError:
+    """There was a connection, and no whole answer."""
+    return _out_of_reach(project, "no answer in time")
+
+
+def _out_of_reach(project: Project, why: str) -> OutsideError:
     return OutsideError(
-        f"the project cannot be reached: {said}", where=project.host, todo="may this machine reach it? Then try again"
+        f"the project cannot be reached: {why}", where=project.host, todo="may this machine reach it? Then try again"
     )
 
 

@@ -22,7 +22,13 @@ from lepinet.timings import Timings
 
 @contextmanager
 def open_registry(
-    kind: RegistrySettings, environment: str | None, folder: Callable[[], Path], settings: Settings, timings: Timings
+    kind: RegistrySettings,
+    environment: str | None,
+    folder: Callable[[], Path],
+    settings: Settings,
+    timings: Timings,
+    *,
+    repository: str | None = None,
 ) -> Iterator[Registry]:
     """The registry of one environment; nothing is asked or started before its first call.
 
@@ -32,25 +38,26 @@ def open_registry(
         folder: tells where this machine keeps the repository's data; kinds that live elsewhere do not ask.
         settings: where the database's address is found.
         timings: every call's limits.
+        repository: as for `Registry`.
 
     Raises:
         UsageError: the address is missing or no address, or this kind cannot be had on this machine.
     """
     match kind.kind:
         case "postgres":
-            yield Registry(PostgresTransport(_database_url(settings, environment), timings))
+            yield Registry(PostgresTransport(_database_url(settings, environment), timings), repository)
         case "embedded":
             # Imported here: what it is made of does not exist on Windows, where the other kinds work.
             from lepinet.registry.embedded import EmbeddedTransport  # noqa: PLC0415  # as said
 
             with closing(EmbeddedTransport(embedded_folder(folder()), timings)) as embedded:
-                yield Registry(embedded)
+                yield Registry(embedded, repository)
         case "supabase":
             # Imported here: its client takes longer to load than most commands take.
             from lepinet.registry.supabase import SupabaseTransport  # noqa: PLC0415  # as said
 
             with closing(SupabaseTransport(_project(kind, settings, environment), timings)) as supabase:
-                yield Registry(supabase)
+                yield Registry(supabase, repository)
         case _:
             assert_never(kind.kind)
 

@@ -45,7 +45,7 @@ class Address:
 
     def __init__(self, url: str) -> None:
         self._parameters = _parsed(url)
-        self._host = str(self._parameters.get("host", ""))
+        self._host = str(self._parameters.get("host", "")).lower()
         if _SUPABASE.search(self._host):
             # libpq would otherwise go on without TLS where somebody in between takes it out.
             self._parameters.setdefault("sslmode", "require")

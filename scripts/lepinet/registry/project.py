@@ -128,7 +128,7 @@ def _check_url(url: str) -> None:
         raise UsageError("SUPABASE_URL is not https: everybody on the way could read the key", todo=todo)
     if url.startswith(("postgresql://", "postgres://")):
         raise UsageError("SUPABASE_URL is a connection string, as DATABASE_URL is", todo=todo)
-    raise UsageError("SUPABASE_URL is no project's URL, which has no path, user or spaces", todo=todo)
+    raise UsageError("SUPABASE_URL is no project's URL, which has no path, user, quotes or spaces", todo=todo)
 
 
 def _check_key(key: str, project: str | None) -> None:
@@ -140,7 +140,7 @@ def _check_key(key: str, project: str | None) -> None:
     if claims.get("role") == "anon":
         raise UsageError(f"{_SERVICE_KEY} is the anon key, which {_READS_LITTLE}", todo=_RIGHT_KEY)
     if claims.get("role") != "service_role":
-        raise UsageError(f"{_SERVICE_KEY} is no key that opens a project", todo=_RIGHT_KEY)
+        raise UsageError(f"{_SERVICE_KEY} is no key that opens a project{_pasted(key)}", todo=_RIGHT_KEY)
     _check_project(claims, project, _SERVICE_KEY)
 
 
@@ -151,8 +151,15 @@ def _check_users_key(key: str, project: str | None) -> None:
     if key.startswith("sb_secret_") or claims.get("role") == "service_role":
         raise UsageError(f"{_USERS_KEY} is the secret key, which users do not need", todo=_RIGHT_USERS_KEY)
     if claims.get("role") != "anon":
-        raise UsageError(f"{_USERS_KEY} is no key of a project", todo=_RIGHT_USERS_KEY)
+        raise UsageError(f"{_USERS_KEY} is no key of a project{_pasted(key)}", todo=_RIGHT_USERS_KEY)
     _check_project(claims, project, _USERS_KEY)
+
+
+def _pasted(key: str) -> str:
+    """What came along with it, as the end of a sentence."""
+    if re.search(r"\s", key):
+        return ": it has a space or a line end within"
+    return ": it has quotes around it, which are not a part of it" if re.search(r"[\"'`]", key) else ""
 
 
 def _check_project(claims: Mapping[str, Any], project: str | None, setting: str) -> None:

@@ -126,7 +126,7 @@ class EnvironmentRow(Record):
     name: str
     repository: str
     active: str | None
-    """The version that readers are told. For the mirrored environment: the row with `is_active`."""
+    """The version that readers are told. For the mirrored environment: the row with `is_active`, whoever marked it."""
     recorded: str | None
     """The version that the last flip recorded; another than `active` means that a hand was at work."""
     generation: int | None
@@ -137,6 +137,8 @@ class EnvironmentRow(Record):
     """What is left of the lease by the database's clock; 0 when there is none."""
     pinned: str | None
     pin_reason: str | None
+    pinned_by: Text = None
+    pinned_at: Moment = None
     mirrors_is_active: bool
 
 
@@ -220,15 +222,15 @@ class MonitorRow(Record):
 
 
 class Essentials(Record):
-    """What an emergency has to know; no deployments, since nothing that stands in one may hold it up."""
+    """What an emergency has to know; nothing of deployments, other versions or the monitor may hold it up."""
 
     environment: EnvironmentRow
     versions: tuple[VersionRow, ...]
-    """Oldest first: those that were asked about or that the environment names, and the `NEWEST` of all others."""
+    """Oldest first: those that were asked about or that the environment names."""
 
 
 class Snapshot(Essentials):
-    """All that a plan needs of one environment, read in one transaction."""
+    """All that a plan needs of one environment, read in one transaction; with the `NEWEST` of all other versions."""
 
     deployments: tuple[DeploymentRow, ...]
     """Newest first: those begun since the last success but one, and every unfinished one."""
@@ -240,7 +242,12 @@ class Snapshot(Essentials):
 
     @property
     def proved(self) -> str | None:
-        """The active version; its predecessor, while a deployment has flipped to it before the proof."""
+        """The active version; its predecessor, while a deployment has flipped to it before the proof.
+
+        None as well where a hand marked it and nothing was ever deployed.
+        """
+        if not self.ever_deployed:
+            return None
         for row in self.deployments:
             if row.status is DeploymentStatus.STARTED and row.kind is DeploymentKind.MERGE and row.flipped_at:
                 return row.way_back.version if row.way_back else None

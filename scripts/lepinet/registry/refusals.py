@@ -13,7 +13,8 @@ READ_AGAIN: Final = "read again"
 _FOR_PROGRAMS: Final = frozenset({SUPERSEDED, TAKEN_OVER, READ_AGAIN})
 
 AGAIN: Final = "run the same command again; if it stays so, look at the database's own log"
-_NOT_MIGRATED: Final = frozenset({"42883", "42P01", "3F000"})
+NOT_MIGRATED: Final = frozenset({"42883", "42P01", "3F000"})
+"""States of a function, a table or a schema that is not there."""
 
 
 class RegistryRefusal(RefusedError):  # noqa: N818 - a refusal is an answer, not a fault
@@ -72,7 +73,7 @@ def explained(
     """
     if refusal := re.fullmatch(r"PT(\d{3})", state):
         return RegistryRefusal(int(refusal[1]), said, hint=hint or None, detail=detail or None)
-    if state in _NOT_MIGRATED or (state == "22023" and 'role "service_role"' in said):
+    if state in NOT_MIGRATED or (state == "22023" and 'role "service_role"' in said):
         return not_migrated(said, where)
     if state == "55P03":
         return OutsideError("another run kept the row locked for too long", where=where, todo=AGAIN)

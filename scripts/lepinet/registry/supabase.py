@@ -14,8 +14,9 @@ from typing import Any, Final, cast
 import httpx
 from postgrest import SyncPostgrestClient
 
+from lepinet.deadline import within
 from lepinet.errors import LepinetError, RefusedError
-from lepinet.registry.api import Refusal, connection_refused, read_refusal, unreachable
+from lepinet.registry.api import Refusal, connection_refused, no_answer_in_time, no_json, read_refusal, unreachable
 from lepinet.registry.project import Project
 from lepinet.registry.refusals import no_answer, unreadable
 from lepinet.registry.sign_in import SignedIn, is_sign_in, sign_in
@@ -73,11 +74,13 @@ class SupabaseTransport:
         repeats = self._timings.retries
         while True:
             try:
-                return ask(self._signed_in()).data
+                return self._asked(ask)
             except _RefusedError as error:
                 failure = _refused(error.refusal, self._project)
             except httpx.RequestError as error:
                 failure = _lost(error, self._project)
+            except TimeoutError:
+                failure = _Failure(no_answer_in_time(self._project), maybe_done=True, passing=False)
             except (ValueError, RecursionError):
                 raise unreadable(self._project.host) from None
             maybe_done = maybe_done or failure.maybe_done
@@ -92,15 +95,27 @@ class SupabaseTransport:
             raise no_answer(function, self._project.host)
         raise failure.said
 
+    def _asked(self, ask: Callable[[SyncPostgrestClient], Any]) -> Any:
+        self._sign_in()
+        try:
+            data = within(self._timings.request, lambda: ask(self._client)).data
+        except UnicodeDecodeError:
+            raise no_json(self._project) from None
+        if isinstance(data, str):  # the client hands on as text what is no JSON
+            raise no_json(self._project)
+        return data
+
     def close(self) -> None:
         self._http.close()
 
-    def _signed_in(self) -> SyncPostgrestClient:
+    def _sign_in(self) -> None:
         user = self._project.user
         if user and user.password and (self._session is None or self._session.over):
-            self._session = sign_in(self._http, self._project, user)
+            try:
+                self._session = within(self._timings.request, lambda: sign_in(self._http, self._project, user))
+            except TimeoutError:
+                raise no_answer_in_time(self._project) from None
             self._client.auth(self._session.token)
-        return self._client
 
     def _look(self, response: httpx.Response) -> None:
         """Before the client reads an answer: its status, which the client does not keep, and whether it is one."""
@@ -141,7 +156,7 @@ def _lost(error: httpx.RequestError, project: Project) -> _Failure:
 
 
 class _InTime(httpx.SyncByteStream):
-    """A body that must come to its end in time; httpx limits only each wait for the next piece."""
+    """A body that must come to its end in time, also where nobody waits for it any more."""
 
     def __init__(self, pieces: httpx.SyncByteStream, seconds: float) -> None:
         self._pieces = pieces

@@ -9,18 +9,30 @@ from lepinet.registry.adopt import Adoption
 _CALLERS = {"anon": "publishable key", "authenticated": "signed-in users", "service_role": "secret key"}
 
 
-def adoption_lines(adoption: Adoption) -> Iterator[str]:
-    """For a terminal: the tables, who may do what before and after, and what stops working."""
+def adoption_lines(adoption: Adoption, environment: str) -> Iterator[str]:
+    """For a terminal: the tables, who may do what before and after, what stops working, and what else lets others in.
+
+    `environment` is the one whose active version `is_active` goes on marking.
+    """
     tables = " and ".join(f"{table} ({rows} rows)" for table, rows in adoption.rows.items())
     yield f"{tables}: made by hand, and taken over as they are. No row is changed or deleted."
     for table in adoption.rows:
         yield f"Who may do what with {table}:"
-        for role, caller in _CALLERS.items():
-            before, after = adoption.before[table, role], adoption.after[table, role]
-            yield f"  {caller}: {before}" + ("" if before == after else f"  →  {after}")
+        for (of, role), before in adoption.before.items():
+            after = adoption.after[of, role]
+            if of == table and (role in _CALLERS or {before, after} != {"nothing"}):
+                yield f"  {_CALLERS.get(role, role)}: {before}" + ("" if before == after else f"  →  {after}")
     yield "Signed-in users whose app_metadata.role is admin read everything; the view active_model is for everybody."
+    if "reads" in adoption.before.get(("model_versions", "authenticated"), ""):
+        yield "Other signed-in users read no rows of model_versions then. Their app asks the view in its place:"
+        yield f"  supabase.from('active_model').select('file_path').eq('environment', '{environment}').single()"
     if any("updates" in adoption.before.get(("model_versions", role), "") for role in _CALLERS):
         yield (
             "What stops working: setting is_active with an API key, as the old admin page's Activate button does. "
             "The page will still say that it worked; models are switched in models.yaml."
         )
+    if adoption.openings:
+        yield "What of the project's own goes on letting others in, each with the SQL that ends it:"
+    for opening in adoption.openings:
+        yield f"- {opening.what}"
+        yield f"  {opening.closed_by}"

@@ -62,18 +62,18 @@ def templates() -> Environment:
     return made
 
 
-def _page(template: str, thumbnails: Thumbnails, **about: Any) -> str:
-    style = _style()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    page = templates().get_template(template)
-    return page.render(style=style, style_digest=digest, source=_source(thumbnails), **about)
-
-
-def _style() -> str:
-    """By day, and over it by night; on paper it is day."""
+def style() -> str:
+    """The style sheet: by day, and over it by night; on paper it is day."""
     static = files(__package__).joinpath("static")
     day, night = (static.joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "dark.css"))
     return f"{day}@media screen and (prefers-color-scheme: dark) {{\n{night}}}\n"
+
+
+def _page(template: str, thumbnails: Thumbnails, **about: Any) -> str:
+    looks = style()
+    digest = base64.b64encode(hashlib.sha256(looks.encode()).digest()).decode()
+    page = templates().get_template(template)
+    return page.render(style=looks, style_digest=digest, source=_source(thumbnails), **about)
 
 
 def _source(thumbnails: Thumbnails) -> Callable[[str], str | None]:

@@ -26,7 +26,7 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
 """By the command that writes them."""
 
 
-class _Generator(GenerateJsonSchema):
+class Generator(GenerateJsonSchema):
     """Of what is written: every key is there, and more may come with a later LepiNet; each with its docstring."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
@@ -51,8 +51,8 @@ def schema(name: str) -> dict[str, Any]:
     Args:
         name: one of `DOCUMENTS`.
     """
-    generated = DOCUMENTS[name].model_json_schema(mode="serialization", schema_generator=_Generator)
-    return {"$schema": _Generator.schema_dialect, **generated, "title": f"What lepinet {name} --json writes"}
+    generated = DOCUMENTS[name].model_json_schema(mode="serialization", schema_generator=Generator)
+    return {"$schema": Generator.schema_dialect, **generated, "title": f"What lepinet {name} --json writes"}
 
 
 def schema_text(name: str) -> str:

@@ -104,6 +104,15 @@ def evidence(row: PastDeployment, run_url: str) -> str:
     return "\n".join(lines)
 
 
+def needs_no_undoing(row: PastDeployment) -> str:
+    """Why the pull request that undoes it is closed."""
+    since = moment(row.ended_at or row.begun_at)
+    return (
+        f"Closed: **{text(row.version)} is live in {text(row.environment)} since {since}** after all,"
+        " so there is nothing to undo. To go back all the same, open it again: it then stays open."
+    )
+
+
 def _steps(row: PastDeployment) -> Iterator[str]:
     yield from (f"- {event.at:%H:%M:%S} {text(event.step)}: {text(event.text, 600)}" for event in row.events)
 

@@ -119,6 +119,14 @@ def conclusion(environments: Sequence[EnvironmentStatus]) -> str:
     return "Nothing needs you."
 
 
+def active_version(snapshot: Snapshot) -> str:
+    """An environment's active version, and whether a deployment ever made it so."""
+    active = snapshot.environment.active
+    if snapshot.ever_deployed:
+        return active or "nothing"
+    return f"{active}, as marked by hand; nothing deployed yet" if active else "nothing is live yet"
+
+
 def _block(one: EnvironmentStatus, width: int, now: datetime) -> str:
     head, *rest = map(shown, (headline(one, now), *agreement(one), *watched(one)))
     return "\n".join([f"{one.environment:<{width}}{head}", *(" " * width + line for line in rest)])
@@ -128,10 +136,10 @@ def headline(one: EnvironmentStatus, now: datetime) -> str:
     """What is live, since when, and by whom."""
     if one.snapshot is None:
         return f"{_name(one.declared)} is declared; the database cannot be asked"
-    active = one.snapshot.environment.active or "nothing"
-    live = one.live
-    if live is None and active == "nothing":
-        return f"nothing is live yet; git declares {_name(one.declared)}"
+    active, live = active_version(one.snapshot), one.live
+    if not one.snapshot.ever_deployed:
+        marked = one.snapshot.environment.active is not None
+        return f"{active}: lepinet reconcile" if marked else f"{active}; git declares {_name(one.declared)}"
     if live is None or live.ended_at is None or live.version != active:
         return f"{active}  not by a deployment"
     because = f' "{live.reason}"' if live.reason else ""

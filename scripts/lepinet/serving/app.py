@@ -1,140 +1,195 @@
-"""What the server answers over HTTP: `POST /predict`, `GET /health`, `GET /model`; errors are JSON too."""
+"""What the server answers over HTTP: each operation with its view; refusals are values too."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
+from prometheus_client import CONTENT_TYPE_PLAIN_1_0_0
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message, Receive
+from starlette.types import ASGIApp
 
-from lepinet.endpoints.local_folder import STATE
+from lepinet.serving.answers import (
+    SERVED_MODEL,
+    AnsweringVersion,
+    ErrorAnswer,
+    Health,
+    Prediction,
+    ServedModel,
+    SpeciesList,
+)
 from lepinet.serving.follower import Follower
 from lepinet.serving.live import BusyError, LiveModel, PhotoError
+from lepinet.serving.log import Log
+from lepinet.serving.metrics import Metrics
+from lepinet.serving.observed import Observed, handling
+from lepinet.serving.openapi import Operation, document
+from lepinet.serving.page import page, wanted
+from lepinet.serving.photo import Inbox
+from lepinet.serving.refusal import ErrorKind, Refusal
 from lepinet.timings import Timings
 
-LARGEST_PHOTO = 20 << 20
-"""Bytes of one photo. Phones make 3 to 12 MB of it; what it may have in pixels, its decoder says."""
-_FORM = 64 << 10
-"""Bytes that a form may have beside the photo."""
-_SOON = {"Retry-After": "1"}
+_HTML, _JSON = "text/html", "application/json"
+_NO_MODEL_FOR = 10
+"""Seconds after which it is worth asking again where no model answers: one may be on its way, or somebody is called."""
 
 
-def create_app(follower: Follower, timings: Timings) -> Starlette:
-    """The app of one environment; the follower says which model answers."""
-    views = _Views(follower, timings)
-    return Starlette(
-        routes=[
-            Route("/predict", views.predict, methods=["POST"]),
-            Route("/health", views.health),
-            Route("/model", views.model),
-        ],
-        exception_handlers={HTTPException: _as_json, ClientDisconnect: _to_nobody},
+def create_app(follower: Follower, timings: Timings, log: Log, stopping: asyncio.Event) -> ASGIApp:
+    """The app of one environment.
+
+    Args:
+        follower: says which model answers.
+        timings: limits.
+        log: gets a line for each request.
+        stopping: set when others should take over; photos are answered on.
+    """
+    metrics = Metrics(follower)
+    views = _Views(follower, timings, metrics, stopping)
+    views.described = document([operation for operation, _ in views.all()])
+    app = Starlette(
+        routes=[Route(one.path, view, methods=[one.method]) for one, view in views.all()],
+        exception_handlers={HTTPException: views.refused, ClientDisconnect: _to_nobody},
     )
+    return Observed(app, {one.path for one, _ in views.all()}, log, metrics)
 
 
 class _Views:
-    def __init__(self, follower: Follower, timings: Timings) -> None:
+    def __init__(self, follower: Follower, timings: Timings, metrics: Metrics, stopping: asyncio.Event) -> None:
         self._follower = follower
-        self._timings = timings
+        self._inbox = Inbox(timings.prediction)
+        self._metrics = metrics
+        self._stopping = stopping
+        self.described: dict[str, object] = {}
+
+    def all(self) -> list[tuple[Operation, Callable[[Request], Awaitable[Response]]]]:
+        no_model = (ErrorKind.NO_MODEL,)
+        photo = (ErrorKind.NO_FORM, ErrorKind.BROKEN_FORM, ErrorKind.BAD_PHOTO, ErrorKind.TOO_LARGE, ErrorKind.TOO_SLOW)
+        return [
+            (
+                Operation(
+                    "POST",
+                    "/predict",
+                    "Name the species on a photo",
+                    Prediction,
+                    _HTML,
+                    (*photo, ErrorKind.BUSY, *no_model),
+                    takes_photo=True,
+                ),
+                self.predict,
+            ),
+            (
+                Operation(
+                    "GET", "/model", "The model that answers, and what an app has to know", ServedModel, tagged=True
+                ),
+                self.model,
+            ),
+            (
+                Operation(
+                    "GET", "/species", "The species that the model can name", SpeciesList, errors=no_model, tagged=True
+                ),
+                self.species,
+            ),
+            (
+                Operation(
+                    "GET", "/health", "Whether photos are answered", Health, errors=(*no_model, ErrorKind.STOPPING)
+                ),
+                self.health,
+            ),
+            (Operation("GET", "/metrics", "For Prometheus", text="text/plain"), self.metrics),
+            (Operation("GET", "/openapi.json", "This document", text=_JSON), self.openapi),
+            (Operation("GET", "/", "Try a photo in a browser", text=_HTML), self.page),
+        ]
 
     async def predict(self, request: Request) -> Response:
-        try:
-            async with asyncio.timeout(self._timings.prediction):
-                photo = await _photo(request)
-        except TimeoutError:
-            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the photo did not arrive in time") from None
-        # Asked only now: what answers is the model of the moment in which the photo is there.
-        model = self._answering()
-        try:
-            top = await model.answer(photo)
-        except PhotoError as error:
-            raise HTTPException(HTTPStatus.BAD_REQUEST, f"photo: {error.what}") from None
-        except BusyError as error:
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, error.what, _SOON) from None
-        return JSONResponse(
-            {
-                "predicted_id": top[0].id,
-                "predicted_name": top[0].name,
-                "confidence": top[0].confidence,
-                "top": [score.model_dump() for score in top],
-                "model": {
-                    "version": model.target.version,
-                    "file_path": model.target.file_path,
-                    "revision": model.target.revision,
-                },
-            }
-        )
-
-    async def health(self, _: Request) -> Response:
-        model = self._answering()
-        return JSONResponse({"status": "ok", "model": str(model.target)})
+        prediction = await self._predicted(request)
+        if wanted(request):
+            return page(request, handling(request.scope).model, prediction=prediction)
+        return Response(prediction.model_dump_json(), media_type=_JSON, headers={"Vary": "Accept"})
 
     async def model(self, request: Request) -> Response:
         """What answers and what is on its way, for whoever moves this endpoint and for whoever asks it."""
         await self._follower.look()
-        body = STATE.dump_json(self._follower.state())
-        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        headers = {"ETag": tag, "Cache-Control": "no-cache"}
-        known = [one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")]
-        if tag in known or "*" in known:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return Response(body, media_type="application/json", headers=headers)
+        return _tagged(request, SERVED_MODEL.dump_json(ServedModel.of(self._follower.state())))
+
+    async def species(self, request: Request) -> Response:
+        model = self._answering()
+        listed = SpeciesList(model=AnsweringVersion.of(model.target), species=model.species)
+        return _tagged(request, listed.model_dump_json().encode())
+
+    async def health(self, _: Request) -> Response:
+        if self._stopping.is_set():
+            raise Refusal(ErrorKind.STOPPING, "it answers what is on its way, then ends")
+        return Response(Health(model=str(self._answering().target)).model_dump_json(), media_type=_JSON)
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_PLAIN_1_0_0})
+
+    async def openapi(self, _: Request) -> Response:
+        return Response(json.dumps(self.described), media_type=_JSON)
+
+    async def page(self, request: Request) -> Response:
+        model = self._follower.model
+        return page(request, model.target if model else None)
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """Every refusal in the same form; for a person as a page."""
+        if not isinstance(error, HTTPException):
+            raise error
+        refusal, handled = Refusal.of(error), handling(request.scope)
+        handled.error = refusal.kind
+        if wanted(request):
+            model = self._follower.model
+            return page(request, model.target if model else None, refusal=refusal)
+        answer = ErrorAnswer(error=refusal.detail, kind=refusal.kind, request_id=handled.id)
+        return Response(answer.model_dump_json(), refusal.status_code, refusal.headers, _JSON)
+
+    async def _predicted(self, request: Request) -> Prediction:
+        try:
+            self._answering().make_sure_it_can_answer()
+            async with self._inbox.photo(request) as photo:
+                # Asked only now: what answers is the model of the moment in which the photo is there.
+                model = self._answering()
+                top = await model.answer(photo)
+        except PhotoError as error:
+            raise Refusal(ErrorKind.BAD_PHOTO, f"photo: {error.what}") from None
+        except BusyError as error:
+            raise Refusal(ErrorKind.BUSY, error.what, retry_after=error.after) from None
+        handling(request.scope).model = model.target
+        self._metrics.photo(model.target, top[0])
+        return Prediction(
+            predicted_id=top[0].id,
+            predicted_name=top[0].name,
+            confidence=top[0].confidence,
+            top=top,
+            model=AnsweringVersion.of(model.target),
+        )
 
     def _answering(self) -> LiveModel:
         model = self._follower.model
         if model is None:
             why = self._follower.state().error or "no model answers yet"
-            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, why, _SOON)
+            raise Refusal(ErrorKind.NO_MODEL, why, retry_after=_NO_MODEL_FOR)
         return model
 
 
-async def _photo(request: Request) -> bytes:
-    """The bytes of the file in the form's field `image`."""
-    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "multipart/form-data":
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the photo as multipart/form-data, field image")
-    limited = Request(request.scope, _limited(request.receive, LARGEST_PHOTO + _FORM))
-    async with limited.form(max_files=1, max_fields=10) as form:
-        image = form.get("image")
-        if not isinstance(image, UploadFile):
-            raise HTTPException(HTTPStatus.BAD_REQUEST, "the form has no file in the field image")
-        if image.size is not None and image.size > LARGEST_PHOTO:
-            raise _too_large()
-        return await image.read()
+def _tagged(request: Request, body: bytes) -> Response:
+    """The body, unless who asks has it already."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")]
+    if tag in known or "*" in known:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(body, media_type=_JSON, headers=headers)
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """The same messages, until the body is larger than the limit: a header can lie about it, or be absent."""
-    read = 0
-
-    async def limited() -> Message:
-        nonlocal read
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > limit:
-            raise _too_large()
-        return message
-
-    return limited
-
-
-def _too_large() -> HTTPException:
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a photo may have {LARGEST_PHOTO >> 20} MiB")
-
-
-async def _as_json(_: Request, error: Exception) -> Response:
-    """Every refusal in the same form."""
-    if not isinstance(error, HTTPException):
-        raise error
-    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
-
-
-async def _to_nobody(_: Request, __: Exception) -> Response:
+async def _to_nobody(request: Request, _: Exception) -> Response:
     """A client that hangs up in the middle of its photo is no failure of ours."""
+    handling(request.scope).error = ErrorKind.HUNG_UP
     return Response(status_code=HTTPStatus.BAD_REQUEST)

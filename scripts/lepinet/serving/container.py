@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from lepinet.endpoints import Order, Progress
+from lepinet.endpoints import Order
 from lepinet.endpoints.local_folder import LocalFolder
 from lepinet.errors import UsageError
 from lepinet.evaluation.cases import read_species
 from lepinet.hub import Fetching, Hub
 from lepinet.model_files import wanted_files
+from lepinet.serving.log import Log
 from lepinet.serving.server import serve
 from lepinet.settings import Settings
 from lepinet.target import Target
@@ -26,7 +27,7 @@ def serve_model(
     settings: Settings,
     timings: Timings,
     fetching: Fetching,
-    say: Progress,
+    log: Log,
 ) -> None:
     """Answer photos with one model until SIGTERM or SIGINT.
 
@@ -39,7 +40,7 @@ def serve_model(
         settings: HF_TOKEN, where the model is not public, and LEPINET_HOME.
         timings: limits.
         fetching: told of the model that is fetched.
-        say: told a line whenever something changes.
+        log: gets a line for each request, and whenever something changes.
 
     Raises:
         UsageError: it is no model's name.
@@ -60,8 +61,8 @@ def serve_model(
         host=host,
         port=port,
         timings=timings,
-        on_ready=lambda url: say(f"listens on {url}"),
-        say=say,
+        on_ready=lambda url: log.say(f"listens on {url}"),
+        log=log,
     )
 
 

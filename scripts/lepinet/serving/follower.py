@@ -53,6 +53,8 @@ class Follower:
         self._timings = timings
         self._say = say
         self._model: LiveModel | None = None
+        self.swaps = 0
+        """How often one model took another's place."""
         self._coming: dict[Target, asyncio.Task[None]] = {}
         self._going: set[asyncio.Task[None]] = set()
         self._failures: dict[Target, Failure] = {}
@@ -201,6 +203,7 @@ class Follower:
         self._failures.pop(model.target, None)
         self._say(f"{model.target}: answers")
         if before:
+            self.swaps += 1
             self._send_away(before)
         await self._remember()
 

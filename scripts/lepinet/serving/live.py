@@ -12,7 +12,7 @@ from threading import Thread
 from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.evaluation.answers import Score
 from lepinet.evaluation.confined import ConfinedError
-from lepinet.evaluation.labels import ModelLabels, SpeciesNames
+from lepinet.evaluation.labels import ModelLabels, Species, SpeciesNames
 from lepinet.evaluation.predictors import RawAnswer
 from lepinet.evaluation.predictors.process import ModelProcess
 from lepinet.target import Target
@@ -27,8 +27,17 @@ IDLE = 0.2
 Waiting = tuple[bytes, "asyncio.Future[RawAnswer]"]
 
 
+_STEADY = 0.2
+"""Share of the newest batch in the time that a photo is said to take: a single slow one does not decide."""
+
+
 class BusyError(OutsideError):
     """No answer now, but one soon: too many photos wait, or the model has just ended."""
+
+    def __init__(self, what: str, *, after: float) -> None:
+        super().__init__(what)
+        self.after = after
+        """Seconds until it can be expected, by what the model has needed so far."""
 
 
 class PhotoError(RefusedError):
@@ -47,9 +56,23 @@ class LiveModel:
         self._loop = asyncio.get_running_loop()
         self._loaded: asyncio.Future[ModelLabels] = self._loop.create_future()
         self._gone = asyncio.Event()
+        self._loading = 0.0
+        """Seconds it took to load."""
+        self._photo = 0.0
+        """Seconds for one photo, when several are answered together."""
         self._waiting: SimpleQueue[Waiting | None] = SimpleQueue()
         # A daemon: a model that hangs while it is loaded does not hold up the end of the server.
         Thread(target=self._live, args=(start,), name=f"model {target}", daemon=True).start()
+
+    @property
+    def waiting(self) -> int:
+        """Photos that nobody looks at yet."""
+        return self._waiting.qsize()
+
+    @property
+    def species(self) -> tuple[Species, ...]:
+        """What it can name, in the order of its outputs; only once it has loaded."""
+        return self._loaded.result().species
 
     async def load(self) -> None:
         """Wait until the model can answer.
@@ -58,6 +81,18 @@ class LiveModel:
             LepinetError: it cannot be loaded.
         """
         await self._loaded
+        self._loading = time.monotonic() - self.begun
+
+    def make_sure_it_can_answer(self) -> None:
+        """Before a photo is fetched over a slow line in vain.
+
+        Raises:
+            BusyError: the model has ended, or too many photos wait for it.
+        """
+        if self.ended is not None:
+            raise BusyError(self.ended, after=self._loading)
+        if self.waiting >= AT_MOST:
+            raise BusyError(f"{AT_MOST} photos wait already", after=self.waiting * self._photo)
 
     async def answer(self, photo: bytes) -> tuple[Score, ...]:
         """The likeliest species on one photo, best first.
@@ -66,10 +101,7 @@ class LiveModel:
             PhotoError: it is no photo that can be read, or the model fails on it.
             BusyError: the model has ended, or too many photos wait for it.
         """
-        if self.ended is not None:
-            raise BusyError(self.ended)
-        if self._waiting.qsize() >= AT_MOST:
-            raise BusyError(f"{AT_MOST} photos wait already")
+        self.make_sure_it_can_answer()
         waiting: asyncio.Future[RawAnswer] = self._loop.create_future()
         self._waiting.put((photo, waiting))
         answer = await waiting
@@ -98,12 +130,14 @@ class LiveModel:
     def _answer_all(self, process: ModelProcess) -> None:
         """In the thread, until told to finish."""
         while batch := self._batch(process):
+            begun = time.monotonic()
             try:
                 answers = process.answer([photo for photo, _ in batch])
             except ConfinedError as error:
                 self._tell(self._hand_out, batch, error.answered)
                 raise
             self._tell(self._hand_out, batch, answers)
+            self._tell(self._measure, (time.monotonic() - begun) / len(batch))
 
     def _batch(self, process: ModelProcess) -> list[Waiting]:
         """In the thread: what waits, as soon as something does; nothing when it is time to finish."""
@@ -121,7 +155,9 @@ class LiveModel:
                 if batch:
                     self._waiting.put(None)
                 break
-            batch.append(one)
+            # At the end of the server nobody waits any more for what is not answered in time.
+            if not one[1].done():
+                batch.append(one)
         return batch
 
     def _tell(self, what: Callable[..., object], *arguments: object) -> None:
@@ -135,7 +171,10 @@ class LiveModel:
                 waiting.set_result(answer)
         for _, waiting in batch[len(answers) :]:
             if not waiting.done():
-                waiting.set_exception(BusyError("the model ended before it answered"))
+                waiting.set_exception(BusyError("the model ended before it answered", after=self._loading))
+
+    def _measure(self, seconds: float) -> None:
+        self._photo = self._photo + _STEADY * (seconds - self._photo) if self._photo else seconds
 
     def _end(self, ended: LepinetError) -> None:
         self.ended = ended.what

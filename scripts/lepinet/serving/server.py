@@ -8,12 +8,12 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import uvicorn
 
-from lepinet.endpoints import Progress
 from lepinet.endpoints.local_folder import LocalFolder
 from lepinet.errors import OutsideError
 from lepinet.evaluation.labels import Species, SpeciesNames
@@ -21,6 +21,7 @@ from lepinet.serving.app import create_app
 from lepinet.serving.follower import Follower
 from lepinet.serving.live import LiveModel
 from lepinet.serving.loading import Files, start_process
+from lepinet.serving.log import Log
 from lepinet.target import Target
 from lepinet.timings import Timings
 
@@ -39,7 +40,7 @@ def serve(
     host: str = HERE,
     timings: Timings,
     on_ready: Callable[[str], None],
-    say: Progress,
+    log: Log,
 ) -> None:
     """Answer photos for one environment until SIGTERM or SIGINT. Must run in the main thread.
 
@@ -51,7 +52,7 @@ def serve(
         host: on which address; in a container on all of them.
         timings: limits for photos and models.
         on_ready: told the URL as soon as it can be asked.
-        say: told a line whenever something changes.
+        log: gets a line for each request, and whenever something changes.
 
     Raises:
         OutsideError: another server lives, or the port is taken.
@@ -64,10 +65,12 @@ def serve(
         return LiveModel(target, partial(start_process, target, files, timings), names)
 
     with local.serving(_STARTING), _listener(host, port) as listener:
-        follower = Follower(local, start, timings, say)
+        log.take_over()
+        follower = Follower(local, start, timings, log.say)
+        stopping = asyncio.Event()
         server = _Server(
             uvicorn.Config(
-                create_app(follower, timings),
+                create_app(follower, timings, log, stopping),
                 access_log=False,
                 lifespan="off",
                 log_config=None,
@@ -78,25 +81,44 @@ def serve(
             )
         )
         url = f"http://{host}:{listener.getsockname()[1]}"
-        asyncio.run(_run(server, listener, follower, local.announced(url), partial(on_ready, url)))
+        # Where only this machine asks, nobody spreads photos over several servers.
+        ending = _Ending(server, stopping, drain=0 if host == HERE else timings.drain)
+        asyncio.run(_run(ending, listener, follower, local.announced(url), partial(on_ready, url)))
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """The server, and how it is told to end."""
+
+    server: uvicorn.Server
+    stopping: asyncio.Event
+    drain: float
+    """Seconds between the news and the end."""
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """SIGTERM comes from whoever runs containers, and leaves time to be noticed; Ctrl-C ends at once."""
+        loop.add_signal_handler(signal.SIGINT, self._end, signal.SIGINT, 0)
+        loop.add_signal_handler(signal.SIGTERM, self._end, signal.SIGTERM, self.drain)
+
+    def _end(self, number: int, after: float) -> None:
+        self.stopping.set()
+        asyncio.get_running_loop().call_later(after, self.server.handle_exit, number, None)
 
 
 async def _run(
-    server: uvicorn.Server,
+    ending: _Ending,
     listener: socket.socket,
     follower: Follower,
     announced: AbstractContextManager[None],
     on_ready: Callable[[], None],
 ) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.handle_exit, number, None)
+    ending.listen(asyncio.get_running_loop())
     # Announced only now: who knows of this process may also tell it to stop.
     with announced:
         on_ready()
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(follower.run())
-            await server.serve([listener])
+            await ending.server.serve([listener])
             following.cancel()
         await follower.close()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lepinet.errors import UsageError
+from lepinet.errors import LepinetError, UsageError
 from lepinet.git import Repository
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest, RegistrySettings
@@ -36,11 +36,11 @@ def registry_here(environment: str | None = None) -> Iterator[Registry]:
     if here:
         name: str | None = environment or list(here.manifest.environments)[-1]
         kind = here.registry_of(str(name))
-        folder = partial(here.data, settings)
+        folder, repository = partial(here.data, settings), here.first_commit
     else:
         name, kind = environment, _kind_elsewhere(settings, environment)
-        folder = partial(_only_repository, settings)
-    with open_registry(kind, name, folder, settings, Timings()) as registry:
+        folder, repository = partial(_only_repository, settings), None
+    with open_registry(kind, name, folder, settings, Timings(), repository=repository) as registry:
         yield registry
 
 
@@ -61,6 +61,13 @@ class Here:
     def data(self, settings: Settings) -> Path:
         """Where this machine keeps the repository's data."""
         return settings.home / Repository(self.root).first_commit()
+
+    @property
+    def first_commit(self) -> str | None:
+        """Of main; None where nobody can tell, as in a shallow clone, which is no reason to lose a training."""
+        with suppress(LepinetError):
+            return Repository(self.root).first_commit()
+        return None
 
 
 def manifest_here() -> Here | None:

@@ -108,6 +108,8 @@ class _Announcing:
             line = shipped.became_of(row, commit.at)
             if row.status is DeploymentStatus.FAILED:
                 line = f"{line} {self._undone(activation, row)}"
+            elif row.status is DeploymentStatus.SUCCEEDED:
+                self._needs_no_undoing(activation, row)
         elif self.ending and self.ending.ending == "refused":
             line = shipped.stopped(activation.target.version or "", activation.environment, self.ending.sentence)
         else:
@@ -132,9 +134,11 @@ class _Announcing:
         latest = standing(git, git.fetch_main()).activations.get(activation.environment)
         if latest is None or latest.state.commit.id != commit:
             return "main declares another version by now."
-        branch = branch_name(f"revert-{activation.environment}-{row.version}-{commit[:7]}")
+        branch = _revert_branch(activation, row)
         if before := self.github.proposed(branch):
-            return f"[This undoes it]({before.html_url})."
+            if before.is_open:
+                return f"[This undoes it]({before.html_url})."
+            return f"[What undoes it]({before.html_url}) was closed: open it again, or declare another version."
         try:
             url = propose_revert(self.workspace, self.github, commit, branch, shipped.evidence(row, self.run_url))
         except LepinetError as error:
@@ -142,6 +146,16 @@ class _Announcing:
         if url is None:
             return "What was merged after it stands in the way of undoing it: declare in models.yaml what is right."
         return f"[This undoes it]({url})."
+
+    def _needs_no_undoing(self, activation: Activation, row: PastDeployment) -> None:
+        """The pull request that an earlier failure has opened is closed, for the version is live after all."""
+        if before := self.github.proposed(_revert_branch(activation, row)):
+            self.github.close_once(before, f"live-{activation.environment}", shipped.needs_no_undoing(row))
+
+
+def _revert_branch(activation: Activation, row: PastDeployment) -> str:
+    """Of the pull request that reverts the commit which set the active version."""
+    return branch_name(f"revert-{activation.environment}-{row.version}-{activation.state.commit.id[:7]}")
 
 
 def _read(file: Path, kind: TypeAdapter[_Read]) -> _Read:

@@ -144,5 +144,5 @@ def _begun(workspace: Workspace, manifest: Manifest) -> Begun:
         secrets=(*settings_of(environment), *(["DATABASE_URL"] if environment.registry.kind == "supabase" else [])),
         serves_here=environment.endpoint.kind == "local",
         on_github=repository_at(workspace.git.origin() or "") is not None,
-        here_alone=environment.registry.kind == "embedded" or environment.endpoint.kind == "local",
+        here_alone=bool(environment.on_one_machine),
     )

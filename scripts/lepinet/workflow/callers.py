@@ -19,12 +19,13 @@ from lepinet.timings import Timings
 from lepinet.workflow.propose import repository_at
 
 MONITOR: Final = "monitor.yml"
+ROLLBACK: Final = "rollback.yml"
 CALLED: Final = {
     "pr.yml": "The check of every pull request: is models.yaml right, and should the change ship?",
     "comment.yml": "What the check found, as one comment on the pull request.",
     "reconcile.yml": "After the merge: endpoint and database are made what models.yaml declares.",
-    "rollback.yml": "An emergency: back to an earlier version at once, and the pull request that makes git agree.",
-    "register.yml": "By the clock: a pull request for each version that a trainer has logged.",
+    ROLLBACK: "An emergency: back to an earlier version at once, and the pull request that makes git agree.",
+    "register.yml": "By the clock, once LEPINET_MONITOR is on: a pull request for each version that was logged.",
     MONITOR: "By the clock: does the live endpoint still answer as when it was activated?",
 }
 """The workflows that others call, each with what its caller says of itself. To call one more is a line here."""

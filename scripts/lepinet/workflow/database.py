@@ -9,15 +9,17 @@ from lepinet.errors import RefusedError
 from lepinet.registry.adopt import Adoption, adoption
 from lepinet.registry.calls import Connection
 from lepinet.registry.kinds import open_database
-from lepinet.registry.migrate import apply, bind, script
+from lepinet.registry.migrate import apply, bind, identity, script
 from lepinet.workflow.workspace import Workspace
 
 
-def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adoption], bool]) -> Iterator[str]:
+def migrate(
+    workspace: Workspace, environment: str | None, agree: Callable[[Adoption, str], bool], *, again: bool = False
+) -> Iterator[str]:
     """Bring the databases of all environments, or of one, up to date; a line about each.
 
     Environments that share a database are bound together, in promotion order. A registry that was made by hand is taken
-    over when `agree` says so.
+    over when `agree` says so; it is told the last of the environments, too. `again`: apply what was applied, too.
 
     Raises:
         RefusedError: such a registry was not to be taken over, or cannot be; nothing was changed.
@@ -25,20 +27,20 @@ def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adop
     wanted = workspace.environments(environment)
     repository = workspace.git.first_commit()
     with ExitStack() as stack:
-        shared: dict[str, tuple[Connection, list[str]]] = {}
+        shared: dict[object, tuple[Connection, str, list[str]]] = {}
         for name, settings in workspace.manifest.environments.items():
             opened = open_database(
                 settings.registry, name, lambda: workspace.data, workspace.settings, workspace.timings
             )
             connection, where = stack.enter_context(opened)
-            shared.setdefault(where, (connection, []))[1].append(name)
-        for where, (connection, names) in shared.items():
+            shared.setdefault(identity(connection), (connection, where, []))[-1].append(name)
+        for connection, where, names in shared.values():
             if not set(names) & set(wanted):
                 continue
             by_hand = adoption(connection, apply)
-            if by_hand and not agree(by_hand):
+            if by_hand and not agree(by_hand, names[-1]):
                 raise RefusedError("what was made by hand was not taken over; nothing was changed", where=where)
-            applied = apply(connection)
+            applied = apply(connection, again=again)
             bind(connection, repository, names)
             done = f"{len(applied)} migrations applied" if applied else "migrations current"
             yield f"{', '.join(names)}: {done} ({where})"
@@ -46,4 +48,5 @@ def migrate(workspace: Workspace, environment: str | None, agree: Callable[[Adop
 
 def migration_script(workspace: Workspace, environment: str | None) -> str:
     """What `migrate` does in one database, as SQL for its owner: that of all environments, or of one."""
-    return script(workspace.git.first_commit(), workspace.environments(environment))
+    ours = workspace.environments(environment)
+    return script(workspace.git.first_commit(), tuple(workspace.manifest.environments), ours)

@@ -88,12 +88,9 @@ def must_outlive_the_job(workspace: Workspace, environment: str) -> None:
     """
     if workspace.settings.environ.get("RUNNER_ENVIRONMENT") != "github-hosted":
         return
-    wanted = workspace.manifest.environments[environment]
-    of_one_machine = ["registry: embedded"] if wanted.registry.kind == "embedded" else []
-    of_one_machine += ["endpoint: local"] if wanted.endpoint.kind == "local" else []
-    if of_one_machine:
+    if here := workspace.manifest.environments[environment].on_one_machine:
         raise RefusedError(
-            f"{environment} has {' and '.join(of_one_machine)}: that lives on one machine, and GitHub's runner is gone "
+            f"{environment} has {' and '.join(here)}: that lives on one machine, and GitHub's runner is gone "
             "after the job",
             where=FILE,
             todo="take kinds that others can reach, or run this on a runner of your own",
@@ -120,7 +117,7 @@ def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
     """Lift an emergency's pin; the version that it held, None where there was none."""
     with workspace.registry(environment) as registry:
         pinned = registry.essentials(environment).environment.pinned
-        registry.unpin(environment, reason, repository=workspace.git.first_commit())
+        registry.unpin(environment, reason)
     return pinned
 
 

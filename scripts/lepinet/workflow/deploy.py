@@ -215,7 +215,6 @@ def _run(
             prove=partial(ask, registry),
             actor=actor(workspace),
             reason=options.reason,
-            repository=git.first_commit(),
             commit=commit,
             generation=git.generation(commit),
             place=lambda recorded: _place(git, recorded, commit),

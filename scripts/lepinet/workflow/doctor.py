@@ -11,13 +11,17 @@ from lepinet.files import inside
 from lepinet.model_files import file_names, needs_torch, read_model_files
 from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
-from lepinet.registry.migrate import migrations
+from lepinet.registry.migrate import in_few_words, made, migrations
 from lepinet.report.needs import Need
+from lepinet.report.status import active_version
 from lepinet.workflow import github_setup as there
 from lepinet.workflow.callers import missing
 from lepinet.workflow.extras import absent
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
+
+_ROLES = {"service_role", "trainer", "monitor", "admin"}
+"""Callers of a registry who may do something there."""
 
 
 def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
@@ -28,6 +32,7 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
         yield Need("models.yaml", error.what, "lepinet validate")
         return
     yield Need("models.yaml", f"{_many(manifest.environments, 'environment')}, {_many(manifest.versions, 'version')}")
+    yield from _dotenv(workspace)
     yield _photos(workspace)
     yield _species(workspace)
     for version in sorted({active for name in names if (active := manifest.environments[name].active)}):
@@ -52,6 +57,19 @@ def packages(workspace: Workspace) -> Iterator[Need]:
             f"{gone} is not installed" if gone else "installed",
             f"pip install 'lepinet[{extra}]'" if gone else None,
         )
+
+
+def _dotenv(workspace: Workspace) -> Iterator[Need]:
+    """Nothing where there is none."""
+    if not (workspace.root / ".env").is_file():
+        return
+    if workspace.git.tracks(".env"):
+        mend = "git rm --cached .env && echo .env >> .gitignore, and new keys: whoever has a clone has the old ones"
+        yield Need(".env", "git has it, and the keys in it", mend)
+    elif not workspace.git.ignores(".env"):
+        yield Need(".env", "git does not ignore it, and would take it along", "echo .env >> .gitignore")
+    else:
+        yield Need(".env", "ignored by git")
 
 
 def _photos(workspace: Workspace) -> Need:
@@ -97,25 +115,27 @@ def _registry(workspace: Workspace, name: str) -> Iterator[Need]:
     kind = workspace.manifest.environments[name].registry.kind
     try:
         with workspace.registry(name) as registry:
-            yield _bound(workspace, registry, name, kind)
-            yield _migrated(registry, name)
+            role = registry.caller_role()
+            yield _opened(workspace, registry, name, role)
+            if role in _ROLES:
+                yield _migrated(registry, name)
     except LepinetError as error:
         where = f"{error.where}: " if error.where else ""
         yield Need(f"{name}, registry ({kind})", f"{where}{error.what}", error.todo or "lepinet db migrate")
 
 
-def _bound(workspace: Workspace, registry: Registry, name: str, kind: str) -> Need:
-    what = f"{name}, registry ({kind})"
+def _opened(workspace: Workspace, registry: Registry, name: str, role: str) -> Need:
+    """What the caller may do there, and what is live as far as it may know."""
+    settings = workspace.manifest.environments[name].registry
+    what, by = f"{name}, registry ({settings.kind})", opened_by(settings, name, workspace.settings)
+    if role not in _ROLES:
+        state = f"opened by {by}, whose app_metadata.role allows nothing here: {role or 'there is none'}"
+        mend = "the project's owner sets it in the SQL editor (docs/supabase.md, Who may do what); then sign in again"
+        return Need(what, state, mend)
+    if role == "trainer":
+        return Need(what, f"opened by {by}: a trainer, who may log versions")
     snapshot = registry.snapshot(name)
-    first = snapshot.environment.repository
-    if first != workspace.git.first_commit():
-        return Need(
-            what,
-            f"it belongs to another repository (first commit {first[:7]})",
-            "check which database this environment's settings are for",
-        )
-    by = opened_by(workspace.manifest.environments[name].registry, name, workspace.settings)
-    return Need(what, f"opened by {by}; active is {snapshot.environment.active or 'no version yet'}")
+    return Need(what, f"opened by {by}; active: {active_version(snapshot)}")
 
 
 def _migrated(registry: Registry, name: str) -> Need:
@@ -123,6 +143,10 @@ def _migrated(registry: Registry, name: str) -> Need:
     missing = [migration for migration in migrations() if migration.version not in seen]
     if missing:
         return Need(f"{name}, migrations", f"{len(missing)} of them are to come", "lepinet db migrate")
+    all_of_it = made()
+    if gone := registry.missing_objects(all_of_it.relations, all_of_it.functions, all_of_it.triggers):
+        said = f"recorded as applied, and not there: {in_few_words(gone)}"
+        return Need(f"{name}, migrations", said, "lepinet db migrate --again (docs/supabase.md)")
     return Need(f"{name}, migrations", "current")
 
 
@@ -139,11 +163,14 @@ def _github(workspace: Workspace) -> Iterator[Need]:
     )
     try:
         with open_github(workspace, repository) as github:
-            made = github.environments()
+            made, variables = github.environments(), github.variables()
+            wanted = there.needed(workspace, variables)
             yield Need("GitHub", f"{repository} answers")
-            for name, settings in there.environments(workspace).items():
+            for name, settings in wanted.environments.items():
                 lacking = there.of_environment(workspace, github, name, settings, made)
                 yield _on_github(f"environment {name}", [*lacking])
+            if wanted.variables:
+                yield _on_github("the clock", [*there.of_variables(github, wanted, variables)])
             yield _on_github("rules of main", [*there.of_rules(workspace, github)])
             yield _on_github("rights of workflows", [*there.of_rights(github)])
     except LepinetError as error:

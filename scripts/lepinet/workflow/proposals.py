@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,7 +70,7 @@ class Registration:
 _ROWS = TypeAdapter(Annotated[tuple[LoggedRow, ...], Field(max_length=_MOST_ROWS)])
 
 
-def register_logged(workspace: Workspace, versions: Path) -> Iterator[Registration]:
+def register_logged(workspace: Workspace, versions: Sequence[Path]) -> Iterator[Registration]:
     """Propose every row that no models.yaml of main ever knew; what cannot be resolved is reported once.
 
     Args:
@@ -78,14 +78,14 @@ def register_logged(workspace: Workspace, versions: Path) -> Iterator[Registrati
         versions: what `versions --json` wrote.
 
     Raises:
-        UsageError: this is no job of GitHub Actions, or the file is another one.
+        UsageError: this is no job of GitHub Actions, or a file is another one.
     """
     try:
         repository = workspace.settings.environ["GITHUB_REPOSITORY"]
     except KeyError:
         raise UsageError("no GITHUB_REPOSITORY here", todo="this is for a job of GitHub Actions") from None
     with open_github(workspace, repository) as github:
-        for row, name in waiting(workspace, _read(versions)):
+        for row, name in waiting(workspace, (row for file in versions for row in _read(file))):
             yield _register(workspace, github, row, name)
 
 

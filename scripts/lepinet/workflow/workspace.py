@@ -90,6 +90,11 @@ class Workspace:
         return ever_declared(history(self.git, "HEAD").states)
 
     @cached_property
+    def first_commit(self) -> str:
+        """Of main: what tells this repository from others."""
+        return self.git.first_commit()
+
+    @cached_property
     def standing(self) -> Standing:
         """What HEAD declares, and how each environment came to it.
 
@@ -100,10 +105,10 @@ class Workspace:
 
         return standing(self.git, "HEAD")
 
-    @cached_property
+    @property
     def data(self) -> Path:
         """Where this machine keeps what belongs to the repository."""
-        return self.settings.home / self.git.first_commit()
+        return self.settings.home / self.first_commit
 
     @property
     def cache(self) -> Path:
@@ -141,7 +146,9 @@ class Workspace:
         from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- see above
 
         kind = self.manifest.environments[environment].registry
-        with open_registry(kind, environment, lambda: self.data, self.settings, self.timings) as registry:
+        with open_registry(
+            kind, environment, lambda: self.data, self.settings, self.timings, repository=self.first_commit
+        ) as registry:
             yield registry
 
     def endpoint(self, environment: str) -> Endpoint | None:

@@ -8,6 +8,10 @@ FINGERPRINT_VERSION = 1
 """Counts up when the bits of a photo may change; fingerprints of different versions are not compared."""
 MAX_BYTES = 256 << 20
 """No larger file is taken for a photo."""
+MAX_PIXELS = 128_000_000
+"""Larger than any phone's picture; decoding takes 4 bytes for each pixel, twice that for a rotated photo."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""What cameras, browsers and scanners write, each decoded by code that reads nothing but its own input."""
 
 
 @dataclass(frozen=True, slots=True)

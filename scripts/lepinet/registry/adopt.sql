@@ -1,0 +1,390 @@
+-- Whether a registry that was made by hand can be taken over as it is, and what of it stays open to others then: the same
+-- for `lepinet db migrate` and for the script that an SQL editor runs. What is tried here is undone, and the functions end
+-- with the session.
+
+-- What the old guide's tables have, and what the migrations add to them.
+create or replace function pg_temp.lepinet_columns() returns table (
+    of_table text, named text, typed text,
+    as_good text[],  -- types that hold the same
+    needed boolean,  -- without it, it is another table of that name
+    always_known boolean,  -- LepiNet has a value for every row
+    added boolean)
+  language sql immutable set search_path = '' as $$
+  values
+    ('model_versions', 'id', 'uuid', '{}'::text[], true, true, false),
+    ('model_versions', 'version_name', 'text', '{character varying}', true, true, false),
+    ('model_versions', 'file_path', 'text', '{character varying}', true, true, false),
+    ('model_versions', 'training_image_count', 'integer', '{bigint}', false, false, false),
+    ('model_versions', 'accuracy_score', 'double precision', '{real,numeric}', false, false, false),
+    ('model_versions', 'is_active', 'boolean', '{}', false, true, false),
+    ('model_versions', 'created_at', 'timestamp with time zone', '{}', false, true, false),
+    ('model_versions', 'revision', 'text', '{}', false, false, true),
+    ('model_versions', 'notes', 'text', '{}', false, false, true),
+    ('model_versions', 'links', 'jsonb', '{}', false, false, true),
+    ('model_versions', 'metrics', 'jsonb', '{}', false, false, true),
+    ('model_versions', 'activated_at', 'timestamp with time zone', '{}', false, false, true),
+    ('model_performance_logs', 'id', 'uuid', '{}', true, true, false),
+    ('model_performance_logs', 'model_version_id', 'uuid', '{}', true, true, false),
+    ('model_performance_logs', 'test_date', 'timestamp with time zone', '{}', false, true, false),
+    ('model_performance_logs', 'test_accuracy', 'double precision', '{real,numeric}', false, false, false),
+    ('model_performance_logs', 'test_sample_size', 'integer', '{bigint}', false, false, false),
+    ('model_performance_logs', 'notes', 'text', '{character varying}', false, false, false),
+    ('model_performance_logs', 'environment', 'text', '{}', false, false, true),
+    ('model_performance_logs', 'kind', 'text', '{}', false, false, true),
+    ('model_performance_logs', 'top3_accuracy', 'double precision', '{}', false, false, true),
+    ('model_performance_logs', 'details', 'jsonb', '{}', false, false, true),
+    ('model_performance_logs', 'commit_sha', 'text', '{}', false, false, true)
+$$;
+
+-- Whose the registry is: `taken over`, also where somebody has dropped what the list of applied migrations has; `by hand`,
+-- or `nothing`.
+create or replace function pg_temp.lepinet_state() returns text
+  language plpgsql stable set search_path = '' as $$
+begin
+  if to_regproc('lepinet.refuse') is not null then
+    return 'taken over';
+  elsif to_regclass('supabase_migrations.schema_migrations') is not null then
+    if exists (select from supabase_migrations.schema_migrations m where m.version = '20261124000100') then
+      return 'taken over';
+    end if;
+  end if;
+  return case when to_regclass('public.model_versions') is null and to_regclass('public.model_performance_logs') is null
+    then 'nothing' else 'by hand' end;
+end
+$$;
+
+create or replace function pg_temp.lepinet_conflicts_of_rows() returns table (what text, settled_by text)
+  language plpgsql set search_path = '' as $$
+begin
+  return query
+    select format('versions without a version_name: %s', count(*)),
+      $sql$update public.model_versions set version_name = 'unknown-' || id where coalesce(version_name, '') !~ '\S';$sql$
+    from public.model_versions v where coalesce(v.version_name::text, '') !~ '\S' having count(*) > 0
+    union all
+    select format('versions without a file_path: %s', count(*)),
+      $sql$update public.model_versions set file_path = 'unknown-' || id where coalesce(file_path, '') !~ '\S';$sql$
+    from public.model_versions v where coalesce(v.file_path::text, '') !~ '\S' having count(*) > 0;
+  return query
+    with versions as (  -- as JSON: a column that is not there is null
+      select v.id, v.version_name::text as named, shown -> 'is_active' = 'true' as active, shown ->> 'created_at' as created
+      from public.model_versions v, to_jsonb(v) shown
+    ), newest_active as (
+      select v.id, v.named from versions v where v.active order by v.created desc nulls last, v.id limit 1
+    ), alike as (  -- the one that stays active keeps its name, else the oldest does
+      select v.id, v.named, row_number() over (partition by v.named order by v.id = n.id desc nulls last, v.created, v.id) as place
+      from versions v left join newest_active n on true
+      where v.named ~ '\S'
+    )
+    select format('%s versions are active at once; this leaves the newest of them, %s', count(*), min(n.named)),
+      format('update public.model_versions set is_active = false where is_active and id <> %L;', min(n.id::text))
+    from versions v, newest_active n where v.active having count(*) > 1
+    union all
+    (select format('another version is called %s, too; this gives it a name of its own', a.named),
+      format('update public.model_versions set version_name = %L where id = %L;', format('%s-%s', a.named, left(a.id::text, 8)), a.id)
+    from alike a where a.place > 1 order by a.named, a.place);
+end
+$$;
+
+-- Gives a column another type; views of it do not let that happen, and are made again with their grants.
+create or replace function pg_temp.lepinet_retyped(relation regclass, named text, typed text) returns text
+  language sql stable set search_path = '' as $$
+  with views as (
+    select distinct v.oid::regclass as view, case v.relkind when 'm' then 'materialized view' else 'view' end as kind,
+      coalesce(' with (' || array_to_string(v.reloptions, ', ') || ')', '') as options, v.relacl, v.relowner
+    from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
+    join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+    where d.classid = 'pg_rewrite'::regclass and d.refobjid = relation and a.attname = named and v.relkind in ('v', 'm')
+  ), grants as (
+    select v.view, string_agg(distinct
+      format(' grant %s on %s to %s;', a.privilege_type, v.view, coalesce(quote_ident(g.rolname), 'public')), '') as granted
+    from views v cross join aclexplode(v.relacl) a left join pg_roles g on g.oid = a.grantee
+    where a.grantee <> v.relowner group by v.view
+  )
+  select concat(
+    string_agg(format('drop %s %s; ', v.kind, v.view), ''),
+    format('alter table %s alter column %I type %s using %2$I::%3$s;', relation, named, typed),
+    string_agg(format(' create %s %s%s as %s%s', v.kind, v.view, v.options, pg_get_viewdef(v.view), g.granted), ''))
+  from views v left join grants g using (view)
+$$;
+
+create or replace function pg_temp.lepinet_conflicts_of_table(looked_at text) returns table (what text, settled_by text)
+  language plpgsql set search_path = '' as $$
+declare
+  away constant text := format('alter table public.%I rename to %I;', looked_at, looked_at || '_by_hand');
+  missing text;
+begin
+  select string_agg(e.named, ' and no ') into missing from pg_temp.lepinet_columns() e
+    where e.of_table = looked_at and e.needed and not exists (
+      select from pg_attribute a where a.attrelid = ('public.' || e.of_table)::regclass and a.attname = e.named);
+  if missing is not null then
+    return query select format('public.%s has no %s: it is another table of that name', looked_at, missing), away;
+    return;
+  end if;
+  return query
+    with found as (
+      select a.attname::text as named, format_type(a.atttypid, a.atttypmod) as typed, a.attnotnull as not_null,
+        a.atthasdef or a.attidentity <> '' as filled, a.attnum
+      from pg_attribute a
+      where a.attrelid = ('public.' || looked_at)::regclass and a.attnum > 0 and not a.attisdropped
+    )
+    -- Where LepiNet has no value for a column of its own, it says so: a default does not come in then.
+    select format('public.%s.%s needs a value, which LepiNet does not always know', looked_at, f.named),
+      format('alter table public.%I alter column %I drop not null;', looked_at, f.named)
+    from found f left join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
+    where f.not_null and not coalesce(e.always_known, f.filled)
+    union all
+    select format('public.%s.%s is %s, and LepiNet needs the name for %s', looked_at, f.named, f.typed, e.typed),
+      format('alter table public.%I rename column %I to %I;', looked_at, f.named, f.named || '_by_hand')
+    from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
+    where e.added and f.typed <> e.typed
+    union all
+    select format('public.%s.%s is %s, and not uuid: it is another table of that name', looked_at, f.named, f.typed), away
+    from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
+    where e.typed = 'uuid' and f.typed <> 'uuid'
+    union all
+    -- A length or a number of digits is a part of the type here: varchar(20) has no room for every version.
+    select format('public.%s.%s is %s, and not %s', looked_at, f.named, f.typed, e.typed),
+      pg_temp.lepinet_retyped(('public.' || looked_at)::regclass, f.named, e.typed)
+    from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
+    where not e.added and e.typed <> 'uuid' and f.typed <> all (e.as_good || e.typed);
+  -- PostgreSQL lets nobody insert with `on conflict` then.
+  return query
+    select format('the rule %s of public.%s stands before every row that is logged', r.rulename, looked_at),
+      format('drop rule %I on public.%I;', r.rulename, looked_at)
+    from pg_rewrite r where r.ev_class = ('public.' || looked_at)::regclass and r.ev_type in ('2', '3');
+  if not exists (
+    select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = ('public.' || looked_at)::regclass and i.indisunique and i.indnkeyatts = 1 and i.indpred is null
+      and a.attname = 'id')
+  then
+    return query select format('public.%s.id is no key', looked_at), format('alter table public.%I add primary key (id);', looked_at);
+  end if;
+  if looked_at = 'model_versions' then
+    return query select * from pg_temp.lepinet_conflicts_of_rows();
+  end if;
+end
+$$;
+
+-- All that the migrations would meet. `functions`, `indexes` and `relations` are the names of what they make.
+create or replace function pg_temp.lepinet_conflicts(functions text[], indexes text[], relations text[])
+  returns table (what text, settled_by text)
+  language plpgsql set search_path = '' as $$
+declare
+  by_hand constant text[] := array['model_versions', 'model_performance_logs'];
+  c record;
+begin
+  -- Of other arguments or results too: a call by name would find two.
+  return query
+    select format('%s is a function of this project''s own, and LepiNet needs the name', f.signature),
+      format('alter routine %s rename to %I;', f.signature, f.named || '_by_hand')
+    from (
+      select p.proname as named, format('public.%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)) as signature
+      from pg_proc p where p.pronamespace = 'public'::regnamespace and p.proname = any (functions)) f
+    order by 1;
+  return query
+    select format('public.%s is an index of this project''s own, and LepiNet needs the name', i.relname),
+      format('alter index public.%I rename to %I;', i.relname, i.relname || '_by_hand')
+    from pg_class i
+    where i.relnamespace = 'public'::regnamespace and i.relkind in ('i', 'I') and i.relname = any (indexes) order by 1;
+  for c in
+    select r.relname as named, r.relkind as kind, pg_has_role(r.relowner, 'usage') as is_ours from pg_class r
+    where r.relnamespace = 'public'::regnamespace and r.relname = any (relations || by_hand)
+    order by r.relname <> all (by_hand), 1  -- what mends the old tables' columns may name the others
+  loop
+    if c.named <> all (by_hand) or c.kind <> 'r' then
+      return query select format('public.%s is something of this project''s own, and LepiNet needs the name', c.named),
+        format('alter %s public.%I rename to %I;', case c.kind when 'c' then 'type' else 'table' end, c.named, c.named || '_by_hand');
+    elsif not c.is_ours then
+      return query select format('public.%s belongs to another user, who alone can change it', c.named),
+        format('alter table public.%I owner to %I;', c.named, current_user);
+    else
+      return query select * from pg_temp.lepinet_conflicts_of_table(c.named);
+    end if;
+  end loop;
+end
+$$;
+
+-- What may stand in the way of a row: its name, what takes it away, and what would mend it where that is known.
+create or replace function pg_temp.lepinet_obstacles() returns table (what text, removed_by text, mended_by text)
+  language sql stable set search_path = '' as $$
+  with old as (
+    select c.oid, c.relname, c.relforcerowsecurity from pg_class c
+    where c.oid in (to_regclass('public.model_versions'), to_regclass('public.model_performance_logs'))
+  )
+  select format('the trigger %s of public.%s', t.tgname, o.relname),
+    format('alter table public.%I disable trigger %I;', o.relname, t.tgname),
+    -- The registry's functions see no schema but those they name, and a trigger runs as they do.
+    case when p.proconfig is null then format('alter function %s set search_path = public, extensions;', p.oid::regprocedure) end
+  from old o join pg_trigger t on t.tgrelid = o.oid join pg_proc p on p.oid = t.tgfoid
+  where not t.tgisinternal and t.tgenabled <> 'D' and t.tgname not like 'lepinet\_%'
+  union all
+  select format('the forced row-level security of public.%s', o.relname),
+    format('alter table public.%I no force row level security;', o.relname), null
+  from old o where o.relforcerowsecurity
+  union all
+  select format('the constraint %s of public.%s, %s', k.conname, o.relname, pg_get_constraintdef(k.oid)),
+    format('alter table public.%I drop constraint %I;', o.relname, k.conname), null
+  from old o join pg_constraint k on k.conrelid = o.oid
+  where k.contype in ('c', 'f', 'p', 'u', 'x') and not exists (
+    select from pg_attribute a where a.attrelid = o.oid and a.attname = 'id' and k.contype in ('p', 'u') and k.conkey = array[a.attnum])
+  union all
+  select format('the index %s of public.%s', i.indexrelid::regclass, o.relname), format('drop index %s;', i.indexrelid::regclass), null
+  from old o join pg_index i on i.indrelid = o.oid
+  where (i.indisunique or i.indexprs is not null)
+    and i.indexrelid::regclass::text not in ('public.model_versions_name', 'public.model_versions_one_active')
+    and not exists (select from pg_constraint k where k.conindid = i.indexrelid)
+    and not exists (select from pg_attribute a where a.attrelid = o.oid and a.attname = 'id' and i.indkey::text = a.attnum::text)
+  union all
+  select format('the generated column %s of public.%s', a.attname, o.relname),
+    format('alter table public.%I alter column %I drop expression;', o.relname, a.attname), null
+  from old o join pg_attribute a on a.attrelid = o.oid
+  where a.attgenerated <> '' and a.attname in (select c.named from pg_temp.lepinet_columns() c)
+$$;
+
+-- Log two versions of the same files, and activate one after the other, as runs do; null when all of it works, else what
+-- stops it. Nothing of it stays. `changes` are statements to be tried before.
+create or replace function pg_temp.lepinet_rehearse(changes text[]) returns text
+  language plpgsql set search_path = '' as $$
+declare
+  change text;
+  named text;
+  seen text[];
+begin
+  begin
+    set constraints all immediate;
+    foreach change in array changes loop
+      execute change;
+    end loop;
+    insert into public.environments (name, repository, place) values ('lepinet-rehearsal', '', 2147483647);
+    foreach named in array array['v0.0.0-lepinet.rehearsal.1', 'v0.0.0-lepinet.rehearsal.2'] loop
+      perform public.log_model_version(named, 'lepinet/rehearsal');
+      perform public.log_model_version(named, 'lepinet/rehearsal', 100000, 0.98765, repeat('0', 40), 'a rehearsal');
+      perform public.log_model_performance(gen_random_uuid(), named, 'proof', 0.98765, 100000);
+      perform public.emergency_activate(named, 'a rehearsal', 'lepinet-rehearsal');
+      perform public.log_model_performance(gen_random_uuid(), named, 'proof', 0.98765, 100000);
+    end loop;
+    seen := array(select v.version_name from public.model_versions v where v.is_active);
+    if seen is distinct from array[named] then
+      raise exception 'active is % then, and not the version that was activated', coalesce(nullif(array_to_string(seen, ', '), ''), 'none');
+    end if;
+    seen := array(
+      select v.version_name from public.model_versions v
+      where v.version_name like 'v0.0.0-lepinet.rehearsal._' and v.file_path = 'lepinet/rehearsal'
+        and v.revision = repeat('0', 40) and v.training_image_count = 100000
+        and abs(v.accuracy_score - 0.98765) < 0.000005 and v.notes = 'a rehearsal');
+    if cardinality(seen) <> 2 then
+      raise exception 'a version is not stored as it is logged';
+    end if;
+    if 4 <> (select count(*) from public.model_performance_logs p join public.model_versions v on v.id = p.model_version_id
+             where v.version_name = any (seen) and p.kind = 'proof' and abs(p.test_accuracy - 0.98765) < 0.000005) then
+      raise exception 'a test is not stored as it is logged';
+    end if;
+    raise exception using errcode = 'LP000';
+  exception
+    when sqlstate 'LP000' then
+      return null;
+    when lock_not_available or deadlock_detected or serialization_failure then
+      raise;
+    when others then
+      return sqlerrm;
+  end;
+end
+$$;
+
+-- What of the tables lets no version be logged or activated, once the migrations were applied: each obstacle by itself.
+create or replace function pg_temp.lepinet_rehearsal() returns table (what text, settled_by text)
+  language plpgsql set search_path = '' as $$
+declare
+  stopped text := pg_temp.lepinet_rehearse('{}');
+  left_over text;
+  removals text[];
+  others text[];
+  o record;
+begin
+  if stopped is null then
+    return;
+  end if;
+  removals := array(select s.removed_by from pg_temp.lepinet_obstacles() s);
+  left_over := pg_temp.lepinet_rehearse(removals);
+  if left_over is not null then
+    return query select format('no version can be logged and activated here: %s', left_over),
+      '-- no trigger, index or constraint of these tables explains it'::text;
+    return;
+  end if;
+  for o in select * from pg_temp.lepinet_obstacles() loop
+    others := array_remove(removals, o.removed_by);
+    stopped := pg_temp.lepinet_rehearse(others);
+    continue when stopped is null;
+    what := format('%s lets no version be logged and activated: %s', o.what, stopped);
+    settled_by := o.removed_by;
+    if o.mended_by is not null and pg_temp.lepinet_rehearse(others || o.mended_by) is null then
+      settled_by := o.mended_by;
+    end if;
+    return next;
+  end loop;
+  if what is null then
+    -- Only several of them together.
+    return query select format('%s lets no version be logged and activated, with others: %s', s.what, pg_temp.lepinet_rehearse('{}')),
+      s.removed_by from pg_temp.lepinet_obstacles() s;
+  end if;
+end
+$$;
+
+-- What lets others past the registry's own rules once it is taken over: grants and policies of the project's own, and what
+-- runs with its owner's rights. The secret key's role, which may read all of it, is not meant.
+create or replace function pg_temp.lepinet_openings() returns table (what text, closed_by text)
+  language sql stable set search_path = '' as $$
+  with recursive tables as (
+    select c.oid, c.relname, c.relowner, c.relacl from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relname in (
+      'model_versions', 'model_performance_logs', 'environments', 'model_deployments', 'deployment_events', 'active_model')
+  ), reading as (
+    select t.oid from tables t
+    union
+    select r.ev_class from reading s
+    join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = s.oid and d.classid = 'pg_rewrite'::regclass
+    join pg_rewrite r on r.oid = d.objid
+  ), views as (
+    select v.oid, v.relkind, string_agg(distinct coalesce(quote_ident(g.rolname), 'public'), ', ') as others
+    from reading s join pg_class v on v.oid = s.oid
+    cross join aclexplode(v.relacl) a left join pg_roles g on g.oid = a.grantee
+    where v.relkind in ('v', 'm') and a.grantee <> v.relowner and g.rolsuper is not true and g.rolname is distinct from 'service_role'
+      and not exists (
+        select from pg_options_to_table(v.reloptions) o where o.option_name = 'security_invoker' and o.option_value::boolean)
+    group by v.oid, v.relkind
+  ), held as (
+    select t.relname, a.grantee, a.privilege_type from tables t, aclexplode(t.relacl) a where a.grantor = t.relowner
+    union
+    select t.relname, a.grantee, a.privilege_type
+    from tables t join pg_attribute c on c.attrelid = t.oid, aclexplode(c.attacl) a where a.grantor = t.relowner
+  )
+  select format('%I has a grant of its own on public.%s: %s', r.rolname, h.relname, string_agg(lower(h.privilege_type), ', ' order by h.privilege_type)),
+    format('revoke all on public.%I from %I cascade;', h.relname, r.rolname)
+  from held h join pg_roles r on r.oid = h.grantee
+  where not r.rolsuper and r.rolname not in ('anon', 'authenticated', 'service_role', current_user)
+  group by r.rolname, h.relname
+  union all
+  select format('the policy %I shows rows of public.%s to %s: %s', p.policyname, p.tablename,
+      replace(array_to_string(p.roles, ', '), 'public', 'everybody'), coalesce(p.qual, 'true')),
+    format('drop policy %I on public.%I;', p.policyname, p.tablename)
+  from pg_policies p
+  where p.schemaname = 'public' and p.tablename in (select t.relname from tables t) and p.permissive = 'PERMISSIVE'
+    and p.cmd in ('SELECT', 'ALL') and p.policyname not in ('lepinet_active', 'lepinet_admin')
+  union all
+  select format('the view %s shows the registry to %s with its owner''s rights', v.oid::regclass, replace(v.others, 'public', 'everybody')),
+    case v.relkind
+      when 'v' then format('alter view %s set (security_invoker = on);', v.oid::regclass)
+      else format('revoke all on %s from %s;', v.oid::regclass, v.others) end
+  from views v
+  union all
+  select format('the function %s uses the registry with its owner''s rights, whoever calls it', p.oid::regprocedure),
+    format('revoke execute on routine %s from public, anon, authenticated;', p.oid::regprocedure)
+  from pg_proc p
+  where p.prosecdef and p.prorettype <> 'trigger'::regtype
+    and p.pronamespace not in (select n.oid from pg_namespace n where n.nspname in ('pg_catalog', 'information_schema', 'lepinet'))
+    and concat(p.prosrc, pg_get_function_sqlbody(p.oid)) ~ '\m(model_versions|model_performance_logs)\M'
+    and exists (
+      select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a left join pg_roles g on g.oid = a.grantee
+      where a.grantee = 0 or g.rolname in ('anon', 'authenticated'))
+  order by 1
+$$;

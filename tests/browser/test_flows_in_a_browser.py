@@ -1,0 +1,139 @@
+"""What people do on the dashboard, in a real browser, with JavaScript and without; every page that links lead to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.conftest import PageAt
+from browser.looking import Scheme, fits, keyboard_reaches, no_violations, unfold
+from dashboard.world import World
+
+pytestmark = pytest.mark.slow
+
+PHOTO = Path(__file__).parents[1] / "known_images" / "common_jezebel_03.jpg"
+EACH = 2
+"""So many pages of one kind are looked at."""
+with_and_without_javascript = pytest.mark.parametrize("javascript", [True, False])
+
+
+@pytest.fixture(autouse=True)
+def _no_branches_left(world: World) -> Iterator[None]:
+    yield
+    for name in world.workspace.git.branches():
+        if name != "main":
+            world.desk.git("branch", "--quiet", "-D", name)
+
+
+def kind(address: str) -> tuple[str, ...]:
+    """Pages of one kind differ in what is asked for alone."""
+    parts = urlsplit(address)
+    asked = parse_qs(parts.query)
+    return (parts.path, *sorted(asked), *asked.get("kind", ()))
+
+
+def looked_at(page: Page) -> None:
+    unfold(page)
+    fits(page)
+    no_violations(page)
+    keyboard_reaches(page)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
+def test_every_page_that_links_lead_to_is_there_for_everybody(
+    page_at: PageAt, here: str, width: int, scheme: Scheme
+) -> None:
+    page = page_at(width, scheme=scheme)
+    found, seen = ["/"], Counter[tuple[str, ...]]()
+    known = {"/"}
+    while found:
+        path = found.pop(0)
+        page.goto(here + path)
+        looked_at(page)
+        for link in page.eval_on_selector_all("a[href^='/']", "all => all.map(one => one.getAttribute('href'))"):
+            address = link.partition("#")[0]
+            if address not in known and seen[kind(address)] < EACH:
+                known.add(address)
+                seen[kind(address)] += 1
+                found.append(address)
+    assert {"/version", "/compare", "/known-images/photo", "/changes/new"} <= {path for path, *_ in seen}
+
+
+@with_and_without_javascript
+def test_a_change_is_asked_for_and_followed(page_at: PageAt, here: str, *, javascript: bool) -> None:
+    page = page_at(360, javascript=javascript)
+    page.goto(here)
+    production = page.get_by_role("region", name="production")
+    production.get_by_role("link", name="Activate another version").click()
+    expect(page.get_by_label("Environment")).to_have_value("production")
+    page.get_by_label("Version").fill("v1.1.0")
+    page.get_by_label("Why").fill("Right more often at dusk")
+    page.get_by_role("button", name="Propose it").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Activate v1.1.0 in production")
+    expect(page.get_by_text("git merge --no-ff activate-production-v1.1.0")).to_be_visible()
+    if javascript:
+        looked_at(page)
+    page.get_by_role("navigation").get_by_role("link", name="Changes").click()
+    expect(page.get_by_role("main").get_by_role("link", name="Activate v1.1.0 in production")).to_be_visible()
+
+
+@with_and_without_javascript
+def test_a_form_that_is_refused_says_why_and_keeps_what_was_said(
+    page_at: PageAt, here: str, *, javascript: bool
+) -> None:
+    page = page_at(360, javascript=javascript)
+    page.goto(f"{here}/changes/new?kind=activate&environment=production")
+    page.get_by_label("Version").fill("v7.0.0")
+    page.get_by_label("Why").fill("It has wings")
+    page.get_by_role("button", name="Propose it").click()
+    expect(page.get_by_role("alert")).to_contain_text("v7.0.0")
+    expect(page.get_by_label("Why")).to_have_value("It has wings")
+    if javascript:
+        looked_at(page)
+
+
+@with_and_without_javascript
+def test_versions_are_searched_and_sorted(page_at: PageAt, here: str, *, javascript: bool) -> None:
+    page = page_at(768, javascript=javascript)
+    page.goto(f"{here}/versions")
+    page.get_by_label("Search").fill("v1.0")
+    if javascript:
+        expect(page).to_have_url(f"{here}/versions?search=v1.0&status=&sort=created&order=down")
+    else:
+        page.get_by_label("Search").press("Enter")
+    rows = page.get_by_role("rowheader")
+    expect(rows).to_have_text(["v1.0.0"])
+    page.get_by_label("Search").fill("")
+    page.get_by_label("Search").press("Enter")
+    expect(rows).to_have_count(3)
+    page.get_by_role("link", name="version", exact=True).click()
+    expect(rows).to_have_text(["v1.0.0", "v1.1.0", "v1.2.0"])
+    expect(page.get_by_role("columnheader", name="version")).to_have_attribute("aria-sort", "ascending")
+
+
+@with_and_without_javascript
+def test_a_photo_is_shown_to_two_models(page_at: PageAt, here: str, *, javascript: bool) -> None:
+    page = page_at(360, javascript=javascript)
+    page.goto(f"{here}/check-photo")
+    page.get_by_label("Photo").set_input_files(PHOTO)
+    page.get_by_label("Compare with").fill("v1.1.0")
+    page.get_by_role("button", name="Look at it").click()
+    expect(page.get_by_role("heading", level=2)).to_have_text(["v1.0.0 active", "v1.1.0"])
+    if javascript:
+        looked_at(page)
+
+
+@with_and_without_javascript
+def test_a_wrong_label_becomes_a_change(page_at: PageAt, here: str, *, javascript: bool) -> None:
+    page = page_at(360, javascript=javascript)
+    page.goto(f"{here}/known-images")
+    page.get_by_role("main").get_by_role("listitem").get_by_role("link").nth(1).click()
+    page.get_by_label("Nobody can tell").check()
+    page.get_by_label("Why").fill("The wings are folded")
+    page.get_by_role("button", name="Propose it").click()
+    expect(page.get_by_text("git merge --no-ff")).to_be_visible()

@@ -1,0 +1,218 @@
+"""What people added to their tables, and lets no version be logged or activated: found before anything is changed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+import psycopg
+import pytest
+
+from lepinet.registry import adopt, migrate
+from lepinet.registry.adopt import Conflict, ConflictsError
+from lepinet.registry.embedded import EmbeddedServer
+
+Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
+
+TABLES = """
+    create table public.model_versions (
+      id uuid primary key default gen_random_uuid(), version_name text, file_path text, training_image_count integer,
+      accuracy_score double precision, is_active boolean default false, created_at timestamptz default now());
+    create table public.model_performance_logs (
+      id uuid primary key default gen_random_uuid(), model_version_id uuid references public.model_versions (id),
+      test_date timestamptz default now(), test_accuracy double precision, test_sample_size integer, notes text);
+    insert into public.model_versions (version_name, file_path, is_active, created_at) values
+      ('v1.0.0', 'm/1', false, '2025-01-01'), ('v1.1.0', 'm/2', true, '2025-02-01');
+"""
+OBSTACLES = {
+    "a check": (
+        "alter table public.model_versions add constraint percent check (accuracy_score > 1)",
+        r"the constraint percent of public\.model_versions, CHECK \(.*\) lets no version be logged and activated: .*",
+        "alter table public.model_versions drop constraint percent;",
+    ),
+    "a path once, at the end of the transaction": (
+        "alter table public.model_versions add constraint once unique (file_path) deferrable initially deferred",
+        "the constraint once of",
+        "alter table public.model_versions drop constraint once;",
+    ),
+    "a path once, by an index": (
+        "create unique index once on public.model_versions (lower(file_path))",
+        r"the index public\.once of",
+        "drop index public.once;",
+    ),
+    "one test for each version": (
+        "create unique index one_test on public.model_performance_logs (model_version_id)",
+        r"the index public\.one_test of public\.model_performance_logs",
+        "drop index public.one_test;",
+    ),
+    "another table's rows": (
+        """
+        create table public.datasets (size integer primary key);
+        alter table public.model_versions add foreign key (training_image_count) references public.datasets
+        """,
+        "the constraint model_versions_training_image_count_fkey of",
+        "alter table public.model_versions drop constraint model_versions_training_image_count_fkey;",
+    ),
+    "a column that counts itself": (
+        """
+        alter table public.model_versions drop column accuracy_score,
+          add column accuracy_score double precision generated always as (0.5) stored
+        """,
+        r"the generated column accuracy_score of public\.model_versions",
+        "alter table public.model_versions alter column accuracy_score drop expression;",
+    ),
+    "a rule that swallows": (
+        "create rule closed as on insert to public.model_performance_logs do instead nothing",
+        r"the rule closed of public\.model_performance_logs stands before every row that is logged",
+        "drop rule closed on public.model_performance_logs;",
+    ),
+    "a trigger that swallows": (
+        """
+        create function public.no() returns trigger language plpgsql as $$ begin return null; end $$;
+        create trigger no before insert on public.model_performance_logs for each row execute function public.no()
+        """,
+        "the trigger no of .*: a test is not stored as it is logged",
+        "alter table public.model_performance_logs disable trigger no;",
+    ),
+    "a trigger that changes": (
+        """
+        create function public.neat() returns trigger language plpgsql as $$
+          begin new.file_path := upper(new.file_path); return new; end $$;
+        create trigger neat before insert on public.model_versions for each row execute function public.neat()
+        """,
+        "the trigger neat of",
+        "alter table public.model_versions disable trigger neat;",
+    ),
+    "row-level security for the owner too": (
+        "alter table public.model_performance_logs force row level security",
+        r"the forced row-level security of public\.model_performance_logs",
+        "alter table public.model_performance_logs no force row level security;",
+    ),
+    "a short name": (
+        "alter table public.model_versions alter column version_name type varchar(20)",
+        r"public\.model_versions\.version_name is character varying\(20\), and not text",
+        "alter table public.model_versions alter column version_name type text using version_name::text;",
+    ),
+    "few images": (
+        "alter table public.model_versions alter column training_image_count type smallint",
+        r"public\.model_versions\.training_image_count is smallint, and not integer",
+        (
+            "alter table public.model_versions alter column training_image_count type integer"
+            " using training_image_count::integer;"
+        ),
+    ),
+    "a blank name": (
+        "update public.model_versions set version_name = ' ' where not is_active",
+        "versions without a version_name: 1",
+        r"update public.model_versions set version_name = 'unknown-' || id where coalesce(version_name, '') !~ '\S';",
+    ),
+    "no path": (
+        "update public.model_versions set file_path = '' where not is_active",
+        "versions without a file_path: 1",
+        r"update public.model_versions set file_path = 'unknown-' || id where coalesce(file_path, '') !~ '\S';",
+    ),
+}
+NOTE_CHANGES = """
+    create table public.changes (what text);
+    create function public.note_change() returns trigger language plpgsql as $$
+      begin insert into changes values (new.version_name); return new; end $$;
+    create trigger note_change after insert on public.model_versions for each row execute function public.note_change();
+"""
+
+
+@pytest.fixture
+def owner_here(server: EmbeddedServer, empty_database: str) -> Any:
+    """The owner of the old guide's tables with two versions, v1.1.0 the active one."""
+    with server.connect(empty_database) as connection:
+        connection.execute(TABLES)
+        yield connection
+
+
+def conflicts(owner: Rows) -> tuple[Conflict, ...]:
+    with pytest.raises(ConflictsError) as refused:
+        migrate.apply(owner)
+    assert owner.execute("select to_regclass('public.environments')").fetchone() == (None,), "nothing is half done"
+    return refused.value.conflicts
+
+
+def settle(owner: Rows) -> None:
+    for conflict in conflicts(owner):
+        owner.execute(conflict.settled_by.encode())
+    migrate.apply(owner)
+    assert adopt.state(owner) == "taken over"
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_an_obstacle_is_named_with_what_takes_it_away(owner_here: Rows, obstacle: str) -> None:
+    made_by, what, settled_by = OBSTACLES[obstacle]
+    owner_here.execute(made_by.encode())
+    (found,) = conflicts(owner_here)
+    assert re.match(what, found.what), found.what
+    assert found.settled_by == settled_by
+    settle(owner_here)
+
+
+def test_a_trigger_that_names_its_table_plainly_goes_on_working(owner_here: Rows) -> None:
+    """The registry's functions see no schema but those they name."""
+    owner_here.execute(NOTE_CHANGES.encode())
+    (found,) = conflicts(owner_here)
+    assert found.what.startswith("the trigger note_change of public.model_versions lets no version be logged")
+    assert found.settled_by == "alter function public.note_change() set search_path = public, extensions;"
+    settle(owner_here)
+    owner_here.execute("select public.log_model_version('v2.0.0', 'm/3')")
+    assert owner_here.execute("select what from public.changes").fetchall() == [("v2.0.0",)], "and not the rehearsal"
+
+
+def test_each_of_several_obstacles_is_named_and_what_does_no_harm_is_not(owner_here: Rows) -> None:
+    for obstacle in ("a path once, by an index", "a trigger that changes", "another table's rows"):
+        owner_here.execute(OBSTACLES[obstacle][0].encode())
+    owner_here.execute("alter table public.model_versions add constraint counted check (training_image_count >= 0)")
+    owner_here.execute("""
+        create function public.watch() returns trigger language plpgsql as $$ begin return new; end $$;
+        create trigger watch before update on public.model_versions for each row execute function public.watch();
+    """)
+    settled_by = {found.settled_by for found in conflicts(owner_here)}
+    assert settled_by == {
+        OBSTACLES[obstacle][2]
+        for obstacle in ("a path once, by an index", "a trigger that changes", "another table's rows")
+    }
+
+
+def test_what_nothing_of_the_tables_explains_is_refused_too(owner_here: Rows) -> None:
+    owner_here.execute("""
+        create table public.words (word text);
+        create function public.word() returns text language plpgsql as $$ begin return (select word from words); end $$;
+        alter table public.model_versions add column word text default public.word();
+    """)
+    (found,) = conflicts(owner_here)
+    assert found.what == 'no version can be logged and activated here: relation "words" does not exist'
+    assert found.settled_by.startswith("-- ")
+
+
+def test_of_versions_alike_the_one_that_stays_active_keeps_its_name(owner_here: Rows) -> None:
+    owner_here.execute("update public.model_versions set version_name = 'v1.0.0', is_active = true")
+    owner_here.execute(
+        "insert into public.model_versions (version_name, file_path, created_at) values"
+        " ('v0.9.0', 'm/3', '2024-01-01'), ('v0.9.0', 'm/4', '2024-02-01')"
+    )
+    settle(owner_here)
+    named = owner_here.execute(
+        "select file_path, version_name, is_active from public.model_versions order by 1"
+    ).fetchall()
+    assert named[1] == ("m/2", "v1.0.0", True), "the newer of the two that were active"
+    assert named[0][1].startswith("v1.0.0-")
+    assert named[2] == ("m/3", "v0.9.0", False), "else the oldest"
+    assert named[3][1].startswith("v0.9.0-")
+
+
+def test_a_view_of_a_narrow_column_is_made_again_as_it_was(owner_here: Rows) -> None:
+    owner_here.execute(OBSTACLES["a short name"][0].encode())
+    owner_here.execute("""
+        create view public.names with (security_invoker = on) as select version_name from public.model_versions;
+        grant select on public.names to anon;
+    """)
+    described = "select reloptions, relacl::text from pg_class where oid = 'public.names'::regclass"
+    before = owner_here.execute(described.encode()).fetchone()
+    settle(owner_here)
+    assert owner_here.execute(described.encode()).fetchone() == before
+    assert len(owner_here.execute("select version_name from public.names").fetchall()) == 2
