@@ -118,14 +118,10 @@ def one(request: Request) -> Response:
 def correct(request: Request, form: FormData) -> Response:
     """The label is wrong: another species, or no known image at all."""
     workspace, name = place_of(request).workspace, str(form.get("name", ""))
-
-    def wanted() -> Proposal:
-        if form.get("answer") == "remove":
-            return removal(workspace, name)
-        return correction(workspace, name, for_terminal(str(form.get("species", ""))))
-
     try:
-        return _asked(request, form, wanted())
+        if form.get("answer") == "remove":
+            return _asked(request, form, removal(workspace, name))
+        return _asked(request, form, correction(workspace, name, for_terminal(str(form.get("species", "")))))
     except LepinetError as error:
         return _photo(request, name, error, str(form.get("reason", "")))
 
