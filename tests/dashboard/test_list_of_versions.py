@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from dashboard.world import Browser
+from dashboard.world import Browser, World
 
 
 def names(page: str) -> list[str]:
@@ -54,3 +54,22 @@ def test_an_address_says_what_is_listed(browser: Browser, query: str, found: lis
 
 def test_an_admin_sees_the_same_list(admin: Browser) -> None:
     assert names(admin.get("/versions").text) == ["v1.2.0", "v1.1.0", "v1.0.0"]
+
+
+@pytest.mark.parametrize("query", ["", "?sort=accuracy&order=up", "?search=v7&status=proposal"])
+def test_a_long_list_goes_on_by_its_links_and_leaves_none_out(world: World, browser: Browser, query: str) -> None:
+    with world.database() as owner:
+        owner.execute(
+            "insert into public.model_versions (version_name, file_path)"
+            " select 'v7.' || n || '.0', 'models/many' from generate_series(1, 120) n"
+        )
+        seen, page = [], browser.get(f"/versions{query}").text
+        while True:
+            seen += names(page)
+            if 'rel="next"' not in page:
+                break
+            page = browser.get(link(page, "Next")).text
+        owner.execute("delete from public.model_versions where file_path = 'models/many'")
+    assert len([name for name in seen if name.startswith("v7.")]) == 120
+    assert len(set(seen)) == len(seen)
+    assert 'rel="prev"' in page

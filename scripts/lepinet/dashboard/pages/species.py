@@ -44,7 +44,7 @@ def species(request: Request) -> Response:
         same_photos=len({test.known_images_sha256 for test in found.tests}) == 1,
         pager=asked.pager(
             PATH,
-            {**kept, "search": search, "sort": sort.value},
+            {**kept, "search": search, "sort": None if sort is SpeciesSort.RECALL else sort.value},
             page=number,
             size=_SIZE,
             shown=len(found.species),

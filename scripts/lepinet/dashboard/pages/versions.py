@@ -45,6 +45,7 @@ def versions(request: Request) -> Response:
         )
     kept = {"environment": query.get("environment") and environment, "search": search, "status": status}
     order = {"sort": sort.value, "order": "down" if descending else "up"}
+    unasked = order == {"sort": VersionSort.CREATED, "order": "down"}
     return page(
         request,
         "versions.html",
@@ -57,7 +58,12 @@ def versions(request: Request) -> Response:
         order=order,
         columns=tuple(_column(column, kept, sort, descending=descending) for column in _COLUMNS),
         pager=asked.pager(
-            PATH, {**kept, **order}, page=number, size=_SIZE, shown=len(found.versions), total=found.total
+            PATH,
+            kept if unasked else {**kept, **order},
+            page=number,
+            size=_SIZE,
+            shown=len(found.versions),
+            total=found.total,
         ),
         address=lambda name: asked.address(version.PATH, name=name, environment=kept["environment"]),
     )
