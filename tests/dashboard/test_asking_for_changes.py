@@ -74,6 +74,15 @@ def test_a_link_fills_the_form_in(browser: Browser) -> None:
     assert 'name="version" list="version-list" value="v1.1.0"' in shown
 
 
+def test_a_versions_page_leads_to_the_forms_that_name_it(browser: Browser) -> None:
+    shown = unescape(browser.get("/version?name=v1.1.0").text)
+    activate_it, photo = "/changes/new?kind=activate&version=v1.1.0", "/check-photo?version=v1.1.0"
+    assert f'href="{activate_it}"' in shown
+    assert f'href="{photo}"' in shown
+    assert 'value="v1.1.0"' in browser.get(activate_it).text
+    assert 'href="/changes/new?kind=register&logged=v1.2.0"' in unescape(browser.get("/version?name=v1.2.0").text)
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "says"),
     [
