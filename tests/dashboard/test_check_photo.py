@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def test_both_versions_say_what_they_see_and_the_photo_is_gone(browser: Browser,
 def test_without_another_version_the_active_one_answers_alone(browser: Browser) -> None:
     answer = browser.give([("mine.jpg", saved(drawing("blue_tiger_02")))], PATH, PATH, version="")
     assert re.findall(r"<h2>(v[\d.]+)", answer.text) == ["v1.0.0"]
+
+
+def test_who_comes_second_waits_and_is_answered(here: str) -> None:
+    def ask(name: str) -> str:
+        with Browser(here) as browser:
+            return browser.give([("mine.jpg", saved(drawing(name)))], PATH, PATH, version="").text
+
+    with ThreadPoolExecutor() as pool:
+        crow, tiger = pool.map(ask, ("common_crow_02", "blue_tiger_02"))
+    assert '<p class="lead">Common Crow, ' in crow
+    assert '<p class="lead">Blue Tiger, ' in tiger
 
 
 def test_a_link_names_the_version_to_compare_with(browser: Browser) -> None:

@@ -295,7 +295,7 @@ class Browser:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.client = httpx.Client(base_url=url)
+        self.client = httpx.Client(base_url=url, timeout=60)
 
     def __enter__(self) -> Self:
         return self

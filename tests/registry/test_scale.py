@@ -46,6 +46,7 @@ READS = (
     "performance_history('v1.77.0', (select id from tested))",
     "monitored_accuracy('production')",
     "species_recall()",
+    "registry_pulse()",
 )
 PAGES = tuple(
     f"model_version_page(sort => '{sort}', descending => {descending})"
@@ -74,6 +75,8 @@ OWNERS = (
     "emergency_activate('v1.78.0', 'why', 'staging')",
     f"bind_environments('{'a' * 40}', '{{production,staging}}')",
 )
+OF_THE_CATALOG = {"missing_objects"}
+"""What asks PostgreSQL about itself, which does not grow with the years."""
 SMALL_TABLES = {"environments", "schema_migrations"}
 MOST = 1_500
 """Rows that a call may look at in one table: of a page of 500 deployments, each has three steps."""
@@ -202,7 +205,7 @@ def test_a_name_that_is_taken_finds_the_next_one_by_an_index(explaining: Rows) -
 def test_no_function_is_left_out(explaining: Rows) -> None:
     asked = {call.partition("(")[0] for call in (*READS, *PAGES, *WRITES, *OWNERS)}
     there = explaining.execute("select proname from pg_proc where pronamespace = 'public'::regnamespace")
-    assert {name for (name,) in there} == asked
+    assert {name for (name,) in there} == asked | OF_THE_CATALOG
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated", "service_role"])

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from lepinet.dashboard.place import site_of, visitor_of
+from lepinet.errors import LepinetError, OutsideError, RefusedError
 
 Handled: TypeAlias = Callable[[Request, FormData], Response]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -38,6 +39,15 @@ def posted(handle: Handled, *, at_most: int = _SMALL) -> Endpoint:
             return await run_in_threadpool(handle, request, form)
 
     return endpoint
+
+
+def status_of(why: LepinetError | None) -> HTTPStatus:
+    """Of a form that is shown again, with why it was not taken; None: it is shown for the first time."""
+    if why is None:
+        return HTTPStatus.OK
+    if isinstance(why, OutsideError):
+        return HTTPStatus.BAD_GATEWAY
+    return HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _require_own(request: Request) -> None:

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from lepinet.dashboard.forms import posted
-from lepinet.dashboard.place import place_of, site_of
+from lepinet.dashboard.forms import posted, status_of
+from lepinet.dashboard.place import Site, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.report.escape import for_terminal
@@ -42,7 +42,7 @@ class Kind:
 
     title: str
     explained: str
-    choices: Callable[[Workspace], Choices]
+    choices: Callable[[Site, Workspace], Choices]
     """What the form offers, by field."""
     wanted: Callable[[Workspace, Mapping[str, str]], Proposal]
     """The change, from what was chosen."""
@@ -78,7 +78,7 @@ def ask(request: Request, form: FormData) -> Response:
     try:
         wanted = KINDS[kind].wanted(place.workspace, one_line)
         made = requested.ask(place.workspace, wanted, requested.Request.of(place.person, said.get("reason", "")))
-    except (UsageError, RefusedError) as error:
+    except LepinetError as error:
         return _form(request, kind, said, error)
     return RedirectResponse(f"/changes/{made.key}", HTTPStatus.SEE_OTHER)
 
@@ -121,14 +121,13 @@ def _kind(name: str) -> str:
 
 def _form(request: Request, kind: str, said: Mapping[str, str], why: LepinetError | None = None) -> Response:
     workspace = place_of(request).workspace
-    status = HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
     return page(
         request,
         "change_form.html",
-        status if why else HTTPStatus.OK,
+        status_of(why),
         name=kind,
         kind=KINDS[kind],
-        choices=KINDS[kind].choices(workspace),
+        choices=KINDS[kind].choices(site_of(request), workspace),
         active={name: one.active for name, one in workspace.manifest.environments.items()},
         said=said,
         why=why,
@@ -136,7 +135,7 @@ def _form(request: Request, kind: str, said: Mapping[str, str], why: LepinetErro
     )
 
 
-def _environments_and_versions(workspace: Workspace) -> Choices:
+def _environments_and_versions(_: Site, workspace: Workspace) -> Choices:
     manifest = workspace.manifest
     return {"environment": tuple(manifest.environments), "version": tuple(manifest.versions)[: -_OFFERED - 1 : -1]}
 
@@ -159,8 +158,11 @@ def _retirement(workspace: Workspace, _: Mapping[str, str]) -> Proposal:
     return found.proposal
 
 
-def _retirable(workspace: Workspace) -> Choices:
-    return {"versions": retirement(workspace, datetime.now(UTC), "HEAD").versions}
+def _retirable(site: Site, workspace: Workspace) -> Choices:
+    """The same for everybody all day long, and read from all of main's history."""
+    commit, now = workspace.git.head(), datetime.now(UTC)
+    key = ("retirable", commit, now.date())
+    return {"versions": site.remembered.get(key, lambda: retirement(workspace, now, commit).versions) or ()}
 
 
 def _registration(workspace: Workspace, said: Mapping[str, str]) -> Proposal:
@@ -171,7 +173,7 @@ def _registration(workspace: Workspace, said: Mapping[str, str]) -> Proposal:
     return registration(workspace, *found)
 
 
-def _waiting(workspace: Workspace) -> Choices:
+def _waiting(_: Site, workspace: Workspace) -> Choices:
     return {"logged": tuple(row.name for row, _ in waiting(workspace, logged_rows(workspace)))[-_OFFERED:]}
 
 

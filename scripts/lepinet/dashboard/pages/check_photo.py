@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lepinet.dashboard import asked
-from lepinet.dashboard.forms import posted
+from lepinet.dashboard.forms import posted, status_of
 from lepinet.dashboard.place import place_of
 from lepinet.dashboard.rendering import page
 from lepinet.dashboard.thumbnails import EDGE
@@ -52,10 +51,8 @@ def ask(request: Request, form: FormData) -> Response:
     try:
         with photos_of(request, form, 1) as ((_, photo),), _alone():
             picture, said = _looked_at(place_of(request).workspace, photo, candidate)
-    except UsageError as error:
-        return _shown(request, candidate=candidate, why=error, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    except OutsideError as error:
-        return _shown(request, candidate=candidate, why=error, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    except LepinetError as error:
+        return _shown(request, candidate=candidate, why=error)
     return _shown(request, candidate=candidate, said=said, picture=picture)
 
 
@@ -87,12 +84,11 @@ def _shown(
     said: tuple[Opinion, ...] = (),
     picture: str | None = None,
     why: LepinetError | None = None,
-    status: HTTPStatus = HTTPStatus.OK,
 ) -> Response:
     workspace = place_of(request).workspace
     newest = tuple(workspace.manifest.versions)[: -_OFFERED - 1 : -1]
     about = {"active": _active(workspace), "candidate": candidate, "offered": newest}
-    return page(request, "check_photo.html", status, **about, said=said, picture=picture, why=why)
+    return page(request, "check_photo.html", status_of(why), **about, said=said, picture=picture, why=why)
 
 
 def _active(workspace: Workspace) -> str | None:

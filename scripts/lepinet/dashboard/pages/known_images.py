@@ -16,12 +16,12 @@ from starlette.routing import Route
 
 from lepinet.changes import standing
 from lepinet.dashboard import asked
-from lepinet.dashboard.forms import posted
+from lepinet.dashboard.forms import posted, status_of
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.dashboard.uploads import photos_of
-from lepinet.errors import LepinetError, RefusedError, UsageError
+from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.answers import Answer, Answers
 from lepinet.evaluation.cases import KnownImage
 from lepinet.evaluation.labels import Species
@@ -118,15 +118,11 @@ def one(request: Request) -> Response:
 def correct(request: Request, form: FormData) -> Response:
     """The label is wrong: another species, or no known image at all."""
     workspace, name = place_of(request).workspace, str(form.get("name", ""))
-
-    def wanted() -> Proposal:
-        if form.get("answer") == "remove":
-            return removal(workspace, name)
-        return correction(workspace, name, for_terminal(str(form.get("species", ""))))
-
     try:
-        return _asked(request, form, wanted())
-    except (UsageError, RefusedError) as error:
+        if form.get("answer") == "remove":
+            return _asked(request, form, removal(workspace, name))
+        return _asked(request, form, correction(workspace, name, for_terminal(str(form.get("species", "")))))
+    except LepinetError as error:
         return _photo(request, name, error, str(form.get("reason", "")))
 
 
@@ -142,7 +138,7 @@ def add(request: Request, form: FormData) -> Response:
         with photos_of(request, form, _PHOTOS) as sent:
             wanted = addition(place_of(request).workspace, sent, for_terminal(said.get("species", "")))
         return _asked(request, form, wanted)
-    except (UsageError, RefusedError) as error:
+    except LepinetError as error:
         return _adding(request, said, error)
 
 
@@ -168,7 +164,7 @@ def _photo(request: Request, name: str, why: LepinetError | None = None, reason:
     return page(
         request,
         "known_image.html",
-        _status(why),
+        status_of(why),
         image=image,
         said=said,
         findings=[finding for finding in _survey(request, place).findings if name in finding.file_names],
@@ -184,14 +180,8 @@ def _adding(request: Request, said: Mapping[str, str], why: LepinetError | None 
     choices = _species(place_of(request))
     most, longest = _PHOTOS, requested.LONGEST
     return page(
-        request, "add_photos.html", _status(why), choices=choices, said=said, why=why, most=most, longest=longest
+        request, "add_photos.html", status_of(why), choices=choices, said=said, why=why, most=most, longest=longest
     )
-
-
-def _status(why: LepinetError | None) -> HTTPStatus:
-    if why is None:
-        return HTTPStatus.OK
-    return HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def _survey(request: Request, place: Place) -> Survey:

@@ -13,7 +13,7 @@ import pytest
 
 from dashboard.world import Browser, World, on_github
 from evaluation.photo_files import drawing, saved
-from github_stand_in.server import StandIn
+from github_stand_in.server import TOKEN, Failure, StandIn
 from hf_stand_in.server import hub_online
 from lepinet.dashboard.pages import PAGES
 from lepinet.registry.keeper import SUPERUSER
@@ -72,6 +72,15 @@ def test_a_link_fills_the_form_in(browser: Browser) -> None:
     shown = browser.get("/changes/new?kind=activate&environment=production&version=v1.1.0").text
     assert '<option value="production" selected>production, which has v1.0.0</option>' in shown
     assert 'name="version" list="version-list" value="v1.1.0"' in shown
+
+
+def test_a_versions_page_leads_to_the_forms_that_name_it(browser: Browser) -> None:
+    shown = unescape(browser.get("/version?name=v1.1.0").text)
+    activate_it, photo = "/changes/new?kind=activate&version=v1.1.0", "/check-photo?version=v1.1.0"
+    assert f'href="{activate_it}"' in shown
+    assert f'href="{photo}"' in shown
+    assert 'value="v1.1.0"' in browser.get(activate_it).text
+    assert 'href="/changes/new?kind=register&logged=v1.2.0"' in unescape(browser.get("/version?name=v1.2.0").text)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +193,16 @@ def test_however_many_follow_a_change_github_is_asked_once(github: tuple[Browser
     for _ in range(5):
         assert browser.get(place).status_code == 200
     assert there.requests.count("GET /repos/acme/butterflies/pulls/1") == 1
+
+
+def test_what_github_does_not_take_is_said_on_the_form_and_nothing_is_lost(github: tuple[Browser, StandIn]) -> None:
+    browser, there = github
+    there.failures = [Failure(403, message="Resource not accessible by personal access token")]
+    said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
+    answer = browser.fill("/changes/new?kind=activate", "/changes/activate", **said)
+    assert (answer.status_code, "Resource not accessible" in answer.text) == (502, True)
+    assert f">{REASON}</textarea>" in answer.text
+    assert TOKEN not in answer.text
 
 
 def test_without_a_token_for_github_the_page_says_what_is_missing(world: World, tmp_path: Path) -> None:
