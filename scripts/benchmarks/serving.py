@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TextIO, cast
@@ -18,7 +20,7 @@ from typing import TextIO, cast
 from pydantic import TypeAdapter
 
 from benchmarks.load import Reply, Senders
-from benchmarks.race import Cost
+from benchmarks.race import Cost, in_turn
 from lepinet.evaluation.cases import read_species
 from lepinet.evaluation.labels import ModelLabels, SpeciesNames
 from lepinet.evaluation.predictors.process import ModelProcess
@@ -33,9 +35,17 @@ _VERSIONS = ("v1.0.0", "v1.1.0")
 _PREDICTION = TypeAdapter(Prediction)
 
 
+@dataclass(frozen=True)
+class Server:
+    """One that answers photos."""
+
+    url: str
+    pids: Sequence[int]
+
+
 @contextmanager
-def serving(folder: Path, model: Path) -> Iterator[tuple[LocalEnvironment, str]]:
-    """One environment that answers with v1.1.0, and the URL of a plain handler with the same model."""
+def serving(folder: Path, model: Path) -> Iterator[tuple[LocalEnvironment, Server]]:
+    """One environment that answers with a model, and a plain handler with the same one."""
     with ExitStack() as stack:
         command = [sys.executable, str(Path(__file__).with_name("plain.py")), str(model)]
         plain = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
@@ -43,22 +53,29 @@ def serving(folder: Path, model: Path) -> Iterator[tuple[LocalEnvironment, str]]
         ours = stack.enter_context(closing(make_environment(folder)))
         ours.start()
         ours.serve(model.name, 1)
-        yield ours, cast("TextIO", plain.stdout).readline().strip()
+        yield ours, Server(cast("TextIO", plain.stdout).readline().strip(), [plain.pid])
 
 
-def answering(url: str, photos: Path, count: int) -> Callable[[], Cost]:
-    """So many photos over all connections."""
+def beside(ours: LocalEnvironment, plain: Server, photos: Path, count: int) -> list[list[Cost]]:
+    """What so many photos over all connections cost each of the two, in turn."""
     sent = _read(photos)
+    servers = (Server(ours.url, [ours.process.pid, *ours.model_pids()]), plain)
+    return in_turn(*(partial(_answered, server, sent, count) for server in servers))
 
-    def once() -> Cost:
-        begun = time.perf_counter()
-        replies = asyncio.run(_in_turn(url, sent, count))
-        wall = time.perf_counter() - begun
-        if any(reply.status != HTTPStatus.OK for reply in replies):
-            raise RuntimeError(f"{url} does not answer each photo")
-        return Cost(wall, 0, 0)
 
-    return once
+def _answered(server: Server, photos: Sequence[bytes], count: int) -> Cost:
+    begun, cpu = time.perf_counter(), sum(map(_cpu, server.pids))
+    replies = asyncio.run(_in_turn(server.url, photos, count))
+    wall, cpu = time.perf_counter() - begun, sum(map(_cpu, server.pids)) - cpu
+    if any(reply.status != HTTPStatus.OK for reply in replies):
+        raise RuntimeError(f"{server.url} does not answer each photo")
+    return Cost(wall, cpu, 0)
+
+
+def _cpu(pid: int) -> float:
+    """Seconds, user and system, of all its threads."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)

@@ -227,6 +227,15 @@ def test_what_is_tested_without_known_images_asks_for_them(tmp_path: Path) -> No
         )
 
 
+def test_a_version_s_name_where_no_models_yaml_could_know_it_says_what_would(tmp_path: Path) -> None:
+    done = lepinet("test", "v1.0.0", "--known-images", str(FEW), folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"v1.0.0 is neither a folder nor a model on the Hub, and no models.yaml around {tmp_path} names it\n"
+        "run this where models.yaml is, or name a folder or org/name@revision\n"
+    )
+
+
 def test_compare_needs_no_configuration(tmp_path: Path) -> None:
     arguments = ["compare", "--old", str(MODELS / "v1.0.0"), "--new", str(MODELS / "v1.0.0")]
     done = lepinet(*arguments, "--known-images", str(FEW), "--json", folder=tmp_path)

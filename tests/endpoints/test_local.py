@@ -109,6 +109,8 @@ def test_what_a_killed_server_left_behind_is_no_server(endpoint: LocalEndpoint, 
     assert folder.listening() is None
     with pytest.raises(OutsideError, match="it does not run"):
         endpoint.observe()
+    with folder.serving(0):  # another one, which is only starting
+        assert folder.listening() is None
 
 
 def test_a_full_disk_is_no_matter_of_rights() -> None:

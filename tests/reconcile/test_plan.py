@@ -391,7 +391,8 @@ def test_proposals_and_changed_figures_are_shown() -> None:
         {"id": uuid4(), "version_name": "v0.9.0", "file_path": "org/retired", "activated_at": LONG_AGO},
     ]
     plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST, rows=rows), serves("v1.0.0"))
-    assert plan.notes == ("waiting: v2.0.0, logged and not in models.yaml",)
+    register = "lepinet register v2.0.0 --file-path org/model"
+    assert plan.notes == (f"waiting: v2.0.0, logged and not in models.yaml: {register}",)
 
 
 def test_more_proposals_than_a_snapshot_has_are_told_of() -> None:

@@ -91,7 +91,7 @@ def test_the_inner_schema_is_closed(owner: Rows) -> None:
     """All but what the view and the API's functions call there, which nobody can call by its name."""
     users = [
         *("active_models", "applied_migrations", "caller_role", "deployment_history", "list_model_versions"),
-        *("log_model_performance", "log_model_version", "registry_snapshot", "tested_answers"),
+        *("log_model_performance", "log_model_version", "missing_objects", "registry_snapshot", "tested_answers"),
     ]
     for role, open_to in {"anon": ["active_models"], "authenticated": users, "service_role": users}.items():
         assert owner.execute("select has_schema_privilege(%s, 'lepinet', 'usage, create')", [role]).fetchone() == (

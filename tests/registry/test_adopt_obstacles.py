@@ -216,3 +216,17 @@ def test_a_view_of_a_narrow_column_is_made_again_as_it_was(owner_here: Rows) -> 
     settle(owner_here)
     assert owner_here.execute(described.encode()).fetchone() == before
     assert len(owner_here.execute("select version_name from public.names").fetchall()) == 2
+
+
+def test_every_column_that_the_registry_has_is_looked_at(server: EmbeddedServer, migrated: str) -> None:
+    """One that a later migration adds may be there by hand, of another type."""
+    with server.connect(migrated) as owner:
+        adopt.state(owner)
+        known = owner.execute("select of_table, named, typed from pg_temp.lepinet_columns()").fetchall()
+        there = owner.execute("""
+            select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+            from pg_attribute a join pg_class c on c.oid = a.attrelid
+            where c.oid in ('public.model_versions'::regclass, 'public.model_performance_logs'::regclass)
+              and a.attnum > 0 and not a.attisdropped
+        """).fetchall()
+    assert sorted(known) == sorted(there)

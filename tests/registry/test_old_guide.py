@@ -80,8 +80,9 @@ def project(server: EmbeddedServer, migrated: str) -> Project:
 def url(project: Project, owner: Rows) -> Iterator[str]:
     """A project where v1.0.0 is active and v1.1.0 is not."""
     owner.execute(
-        "insert into public.model_versions (version_name, file_path, accuracy_score) values"
-        " ('v1.0.0', 'Bhanura/lepinet-model', 0.9), ('v1.1.0', 'Bhanura/lepinet-model-v1', 0.91)"
+        "insert into public.model_versions (version_name, file_path, accuracy_score, created_at) values"
+        " ('v1.0.0', 'Bhanura/lepinet-model', 0.9, '2026-11-01'),"
+        " ('v1.1.0', 'Bhanura/lepinet-model-v1', 0.91, '2026-11-02')"
     )
     owner.execute("select public.emergency_activate('v1.0.0', 'a test', 'production')")
     with project_online(project) as url:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -10,9 +11,20 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from lepinet.endpoints.local_folder import LocalFolder
+from lepinet.serving.app import failed
+from lepinet.serving.follower import Follower
+from lepinet.serving.live import LiveModel
 from lepinet.serving.log import Handling, Log
+from lepinet.serving.metrics import Metrics
+from lepinet.serving.observed import Observed
 from lepinet.target import Target
+from lepinet.timings import Timings
 from serving.local_environment import DEADLINE, LocalEnvironment
 
 
@@ -84,6 +96,38 @@ def test_on_a_terminal_a_person_reads_the_lines() -> None:
     said, asked = stream.getvalue().splitlines()
     assert re.fullmatch(r"\d\d:\d\d:\d\d v1\.1\.0: answers", said)
     assert re.fullmatch(r"\d\d:\d\d:\d\d 200 POST /predict\ufffd\[2J 41\.2 ms v1\.1\.0 \(abc\)", asked)
+
+
+def test_what_nobody_foresaw_is_answered_and_written_down(running: LocalEnvironment) -> None:
+    """The sender hears no more of it than where to look."""
+
+    async def fails(_: Request) -> Response:
+        raise RuntimeError("a secret of the server")
+
+    async def asked() -> httpx.Response:
+        app = Starlette(routes=[Route("/", fails)], exception_handlers={Exception: failed})
+        model = LocalFolder(running.folder)
+        metrics = Metrics(Follower(model, refused, Timings(), log.say))
+        transport = httpx.ASGITransport(Observed(app, {"/"}, log, metrics))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.get("/")
+
+    def refused(_: Target) -> LiveModel:
+        raise AssertionError("nobody orders a model")
+
+    stream = io.StringIO()
+    log = Log(stream, as_json=True)
+    answer = asyncio.run(asked())
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "error": "the server failed; its log says why",
+        "kind": "internal",
+        "request_id": answer.headers["X-Request-ID"],
+    }
+    why, line = map(json.loads, stream.getvalue().splitlines())
+    assert why["request_id"] == line["request_id"] == answer.headers["X-Request-ID"]
+    assert "RuntimeError: a secret of the server" in why["traceback"]
+    assert (line["status"], line["error"]) == (500, "internal")
 
 
 def test_prometheus_sees_requests_errors_times_and_confidences(

@@ -146,7 +146,14 @@ def test_a_form_that_is_broken_is_the_senders_mistake(running: LocalEnvironment)
             f"{running.url}/predict", content=body, headers=headers, timeout=DEADLINE, trust_env=False
         )
         assert response.status_code == 400
-        assert response.json()["error"]
+        assert response.json()["kind"] == "broken_form"
+
+
+def test_a_charset_that_decodes_nothing_is_the_senders_mistake(running: LocalEnvironment) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b; charset=undefined"}
+    form = START + b"x\r\n--b--\r\n"
+    response = httpx.post(f"{running.url}/predict", content=form, headers=headers, timeout=DEADLINE, trust_env=False)
+    assert (response.status_code, response.json()["kind"]) == (400, "broken_form")
 
 
 def test_a_sender_who_hangs_up_disturbs_nobody(running: LocalEnvironment, photos: list[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,7 +127,11 @@ def test_in_step(desk: Desk) -> None:
     assert f"git = database  {desk.workspace.manifest.target('v1.1.0')}  in step" in ended.out
     assert "way back: v1.0.0 · lepinet rollback v1.0.0 -e production --reason …" in ended.out
     assert '· asha "Roll staging back to v1.0.0: wrong names"' in ended.out
-    assert ended.out.splitlines()[-2:] == ["waiting     v1.2.0, logged and not in models.yaml", "Nothing needs you."]
+    register = f"lepinet register v1.2.0 --file-path Bhanura/lepinet-model --revision {'1' * 40} --images 1500"
+    assert ended.out.splitlines()[-2:] == [
+        f"waiting     v1.2.0, logged and not in models.yaml: {register} --accuracy 0.93",
+        "Nothing needs you.",
+    ]
     for one in desk.lepinet("status", "--json").json:
         assert (one["in_step"], one["needs_a_person"], one["why"]) == (True, False, None)
         assert one["declared"] == one["active"]
@@ -256,6 +261,7 @@ def test_versions_have_their_figures_from_the_registry_where_the_file_has_none(d
     table = [line.split() for line in desk.lepinet("versions").out.splitlines()]
     assert table[2][:5] == ["v1.1.0", "production", "92.65%", "1,248", "2026-11-20"]
     assert table[3][:4] == ["v1.2.0", "waiting", "93.00%", "1,500"]
+    assert table[4][:5] == ["v1.2.0", "waits:", "lepinet", "register", "v1.2.0"]
 
 
 def test_the_file_wins_over_the_registry(desk: Desk) -> None:
@@ -352,7 +358,8 @@ def test_an_emergency_says_why_and_moves_no_cursor(tmp_path: Path) -> None:
         assert ended.code == code, ended.err
         quiet(ended)
     status = alone.lepinet("status").out
-    assert "pinned to v1.1.0: at once" in status
+    assert re.search(r"pinned to v1\.1\.0 by asha since .* UTC: at once", status)
+    assert "no endpoint  PINNED" in status
     assert "· EMERGENCY" in status
     assert status.endswith("production: a person is needed.\n")
     assert "production  v1.1.0  succeeded EMERGENCY · asha · " in alone.lepinet("history").out

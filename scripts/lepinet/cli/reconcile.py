@@ -124,7 +124,9 @@ def unpin(*, environment: str | None, reason: str | None) -> int:
     if lifted is None:
         click.echo(f"{name} was not pinned; nothing was changed.")
     else:
-        click.echo(f"The pin of {name} to {lifted} is lifted. Next: lepinet reconcile -e {name}")
+        declared_now = workspace.manifest.environments[name].active or "no version"
+        click.echo(f"The pin of {name} to {lifted} is lifted; models.yaml declares {declared_now}.")
+        click.echo(f"Next: lepinet reconcile -e {name}")
     return 0
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from enum import StrEnum
 
 from lepinet.endpoints import EndpointState
+from lepinet.manifest.command import register_command
 from lepinet.manifest.history import EverDeclared
 from lepinet.manifest.model import ModelVersion
 from lepinet.registry.records import (
@@ -304,10 +306,21 @@ class _Seen:
                 continue
             unknown += 1
             if row.activated_at is None and row.version_name != self.snapshot.environment.active:  # else it was retired
-                notes.append(f"waiting: {row.version_name}, logged and not in models.yaml")
+                notes.append(f"waiting: {row.version_name}, logged and not in models.yaml: {_takes_in(row)}")
         if unknown >= NEWEST:
             notes.append("waiting: … and perhaps more: lepinet versions lists them all")
         return tuple(notes)
+
+
+def _takes_in(row: VersionRow) -> str:
+    """The command, with what fits a line."""
+    return register_command(
+        row.version_name,
+        row.file_path,
+        revision=row.revision,
+        training_image_count=row.training_image_count,
+        accuracy_score=row.accuracy_score,
+    )
 
 
 def _deploy(seen: _Seen, aim: Target, way_back: Target | None) -> Plan:
@@ -381,8 +394,10 @@ def _pinned(seen: _Seen) -> Plan:
     git = f"Make git agree: lepinet rollback {pinned} -e {name} --reason …"
     if pinned == seen.declared.version:
         git = "Git declares it: the pin ends with the next reconcile"
+    by = f" by {environment.pinned_by}" if environment.pinned_by else ""
+    since = f" since {environment.pinned_at.astimezone(UTC):%d %b %Y %H:%M} UTC" if environment.pinned_at else ""
     ways = (
-        f"pinned to {pinned}: {environment.pin_reason or 'nobody said why'}. "
+        f"pinned to {pinned}{by}{since}: {environment.pin_reason or 'nobody said why'}. "
         f"{git} · or lift the pin: lepinet unpin -e {name} --reason …"
     )
     emergency = unfinished_deployment(seen.snapshot)

@@ -8,27 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psycopg
 from psycopg import sql
 
 from lepinet.errors import RefusedError
-from lepinet.registry.calls import Connection
+from lepinet.registry.calls import Connection, explained
 
 QUESTIONS: Final = Path(__file__).with_name("adopt.sql").read_text(encoding="utf-8")
 """SQL functions for what the database is asked; they are there until the session ends."""
 STATE: Final = "pg_temp.lepinet_state()"
 """`nothing`, `by hand` or `taken over`."""
-REHEARSAL: Final = "pg_temp.lepinet_rehearsal()"
-"""Conflicts that show only once the migrations were applied: what lets no version be logged and activated."""
 OPENINGS: Final = "pg_temp.lepinet_openings()"
-_CONFLICTS: Final = "pg_temp.lepinet_conflicts({}, {}, {})"
-_MADE: Final = (
-    re.compile(r"create or replace function public\.(\w+)"),
-    re.compile(r"create (?:unique )?index if not exists (\w+)"),
-    re.compile(r"create (?:table if not exists|or replace view) public\.(\w+)"),
-)
-"""What a migration makes: functions, indexes, tables and views."""
+_FUNCTION: Final = re.compile(r"create or replace function public\.(\w+)")
+_INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
+_RELATION: Final = re.compile(r"create (?:table if not exists|or replace view) public\.(\w+)")
 TABLES: Final = ("model_versions", "model_performance_logs")
 """The old guide's."""
+_THERE: Final = "select t from unnest(%s::text[]) t where to_regclass('public.' || t) is not null"
 _ROLES: Final = ("anon", "authenticated", "service_role")
 _GRANTED: Final = """
     select distinct r.rolname::text
@@ -110,7 +106,7 @@ class Adoption:
 
 
 def state(connection: Connection) -> str:
-    """STATE; to be called before the other questions of a session."""
+    """STATE; to be asked before the other questions of a transaction."""
     connection.execute(QUESTIONS.encode())
     (found,) = connection.execute(f"select {STATE}".encode()).fetchone() or ("",)
     return str(found)
@@ -118,12 +114,21 @@ def state(connection: Connection) -> str:
 
 def conflicts(migrations: str) -> str:
     """A query's source: all in the database that the migrations, given as their SQL, would meet."""
-    made = ([*dict.fromkeys(kind.findall(migrations))] for kind in _MADE)
-    return sql.SQL(_CONFLICTS).format(*map(sql.Literal, made)).as_string()
+    names = (_made(kind, migrations) for kind in (_FUNCTION, _INDEX, _RELATION))
+    return sql.SQL("pg_temp.lepinet_conflicts({}, {}, {})").format(*names).as_string()
+
+
+def rehearsal(migrations: str) -> str:
+    """A query's source: what lets no version be logged and activated, seen once the migrations were applied."""
+    return sql.SQL("pg_temp.lepinet_rehearsal({})").format(_made(_INDEX, migrations)).as_string()
+
+
+def _made(kind: re.Pattern[str], migrations: str) -> sql.Literal:
+    return sql.Literal([*dict.fromkeys(kind.findall(migrations))])
 
 
 def require_none(connection: Connection, source: str) -> None:
-    """`source` is REHEARSAL or what `conflicts` gives.
+    """`source` is what `conflicts` or `rehearsal` gives.
 
     Raises:
         ConflictsError: with all that is in the way.
@@ -138,18 +143,22 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
 
     Raises:
         ConflictsError: with all that is in the way.
+        OutsideError: the database cannot be asked, or cannot be changed.
     """
-    if state(connection) != "by hand":
-        return None
-    roles = [*_ROLES, *(role for (role,) in connection.execute(_GRANTED, [list(TABLES), list(_ROLES)]))]
-    before = _access(connection, roles)
-    with connection.transaction(force_rollback=True):
-        apply(connection)
-        after = _access(connection, roles)
-        found = connection.execute(f"select what, closed_by from {OPENINGS}".encode())  # noqa: S608 -- as above
-        openings = tuple(Opening(*row) for row in found)
-    tables = [table for table in TABLES if (table, _ROLES[0]) in before]
-    rows = {table: _count(connection, table) for table in tables}
+    try:
+        # One transaction: behind a pooler, the next one may be another session's.
+        with connection.transaction(force_rollback=True):
+            if state(connection) != "by hand":
+                return None
+            roles = [*_ROLES, *(role for (role,) in connection.execute(_GRANTED, [list(TABLES), list(_ROLES)]))]
+            rows = {table: _count(connection, table) for (table,) in connection.execute(_THERE, [list(TABLES)])}
+            before = _access(connection, roles)
+            apply(connection)
+            after = _access(connection, roles)
+            found = connection.execute(f"select what, closed_by from {OPENINGS}".encode())  # noqa: S608 -- as above
+            openings = tuple(Opening(*row) for row in found)
+    except psycopg.Error as error:
+        raise explained(error, connection.info.dbname) from error
     return Adoption(rows, before, {place: after[place] for place in before}, openings)
 
 
@@ -163,13 +172,11 @@ def _access(connection: Connection, roles: list[str]) -> dict[tuple[str, str], s
 
 def _in_words(columns: list[str] | None, writes: list[str], policies: list[str] | None) -> str:
     """A row of _ACCESS."""
-    shown = "all rows" if policies is None else f"what its policies show ({', '.join(policies)})"
-    reads = (
-        []
-        if columns is None or policies == []
-        else [f"reads {shown}" + (f", of them {', '.join(columns)}" if columns else "")]
-    )
-    return "; ".join([*reads, *writes]) or "nothing"
+    does = [*writes]
+    if columns is not None and policies != []:
+        shown = "all rows" if policies is None else f"what its policies show ({', '.join(policies)})"
+        does.insert(0, f"reads {shown}" + (f", of them {', '.join(columns)}" if columns else ""))
+    return "; ".join(does) or "nothing"
 
 
 def _count(connection: Connection, table: str) -> int:

@@ -23,6 +23,7 @@ create or replace function pg_temp.lepinet_columns() returns table (
     ('model_versions', 'links', 'jsonb', '{}', false, false, true),
     ('model_versions', 'metrics', 'jsonb', '{}', false, false, true),
     ('model_versions', 'activated_at', 'timestamp with time zone', '{}', false, false, true),
+    ('model_versions', 'deployed', 'boolean', '{}', false, true, true),
     ('model_performance_logs', 'id', 'uuid', '{}', true, true, false),
     ('model_performance_logs', 'model_version_id', 'uuid', '{}', true, true, false),
     ('model_performance_logs', 'test_date', 'timestamp with time zone', '{}', false, true, false),
@@ -33,7 +34,9 @@ create or replace function pg_temp.lepinet_columns() returns table (
     ('model_performance_logs', 'kind', 'text', '{}', false, false, true),
     ('model_performance_logs', 'top3_accuracy', 'double precision', '{}', false, false, true),
     ('model_performance_logs', 'details', 'jsonb', '{}', false, false, true),
-    ('model_performance_logs', 'commit_sha', 'text', '{}', false, false, true)
+    ('model_performance_logs', 'commit_sha', 'text', '{}', false, false, true),
+    ('model_performance_logs', 'known_images_sha256', 'text', '{}', false, false, true),
+    ('model_performance_logs', 'species', 'jsonb', '{}', false, false, true)
 $$;
 
 -- Whose the registry is: `taken over`, also where somebody has dropped what the list of applied migrations has; `by hand`,
@@ -204,8 +207,8 @@ begin
 end
 $$;
 
--- What may stand in the way of a row: its name, what takes it away, and what would mend it where that is known.
-create or replace function pg_temp.lepinet_obstacles() returns table (what text, removed_by text, mended_by text)
+-- What may stand in the way of a row, `indexes` aside: its name, what takes it away, and what mends it where that is known.
+create or replace function pg_temp.lepinet_obstacles(indexes text[]) returns table (what text, removed_by text, mended_by text)
   language sql stable set search_path = '' as $$
   with old as (
     select c.oid, c.relname, c.relforcerowsecurity from pg_class c
@@ -229,9 +232,8 @@ create or replace function pg_temp.lepinet_obstacles() returns table (what text,
     select from pg_attribute a where a.attrelid = o.oid and a.attname = 'id' and k.contype in ('p', 'u') and k.conkey = array[a.attnum])
   union all
   select format('the index %s of public.%s', i.indexrelid::regclass, o.relname), format('drop index %s;', i.indexrelid::regclass), null
-  from old o join pg_index i on i.indrelid = o.oid
-  where (i.indisunique or i.indexprs is not null)
-    and i.indexrelid::regclass::text not in ('public.model_versions_name', 'public.model_versions_one_active')
+  from old o join pg_index i on i.indrelid = o.oid join pg_class n on n.oid = i.indexrelid
+  where (i.indisunique or i.indexprs is not null) and n.relname <> all (indexes)
     and not exists (select from pg_constraint k where k.conindid = i.indexrelid)
     and not exists (select from pg_attribute a where a.attrelid = o.oid and a.attname = 'id' and i.indkey::text = a.attnum::text)
   union all
@@ -292,7 +294,8 @@ end
 $$;
 
 -- What of the tables lets no version be logged or activated, once the migrations were applied: each obstacle by itself.
-create or replace function pg_temp.lepinet_rehearsal() returns table (what text, settled_by text)
+-- `indexes` are the names of those that the migrations make.
+create or replace function pg_temp.lepinet_rehearsal(indexes text[]) returns table (what text, settled_by text)
   language plpgsql set search_path = '' as $$
 declare
   stopped text := pg_temp.lepinet_rehearse('{}');
@@ -304,14 +307,14 @@ begin
   if stopped is null then
     return;
   end if;
-  removals := array(select s.removed_by from pg_temp.lepinet_obstacles() s);
+  removals := array(select s.removed_by from pg_temp.lepinet_obstacles(indexes) s);
   left_over := pg_temp.lepinet_rehearse(removals);
   if left_over is not null then
     return query select format('no version can be logged and activated here: %s', left_over),
       '-- no trigger, index or constraint of these tables explains it'::text;
     return;
   end if;
-  for o in select * from pg_temp.lepinet_obstacles() loop
+  for o in select * from pg_temp.lepinet_obstacles(indexes) loop
     others := array_remove(removals, o.removed_by);
     stopped := pg_temp.lepinet_rehearse(others);
     continue when stopped is null;
@@ -325,7 +328,7 @@ begin
   if what is null then
     -- Only several of them together.
     return query select format('%s lets no version be logged and activated, with others: %s', s.what, pg_temp.lepinet_rehearse('{}')),
-      s.removed_by from pg_temp.lepinet_obstacles() s;
+      s.removed_by from pg_temp.lepinet_obstacles(indexes) s;
   end if;
 end
 $$;

@@ -112,7 +112,7 @@ def made() -> Made:
     text = _all_sql()
     tables = re.findall(r"create table if not exists (public\.\w+)", text)
     views = re.findall(r"create or replace view (public\.\w+)", text)
-    indexes = re.findall(r"create (?:unique )?index (?:if not exists )?(\w+) on", text)
+    indexes = re.findall(r"create (?:unique )?index (?:if not exists )?(\w+)\s+on", text)
     # Tables that were made by hand call their keys as they like.
     keys = [f"{table}_pkey" for table in tables if table.removeprefix("public.") not in adopt.TABLES]
     return Made(
@@ -153,7 +153,7 @@ def apply(connection: Connection, *, again: bool = False) -> list[Migration]:
             place = connection.info.dbname
             _require_all(connection, again=again)
             if state == "by hand":
-                adopt.require_none(connection, adopt.REHEARSAL)
+                adopt.require_none(connection, adopt.rehearsal(_all_sql()))
     except psycopg.Error as error:
         if state == "taken over" and error.sqlstate in NOT_MIGRATED:
             raise GoneError([str(error.diag.message_primary)], place, again=again) from error
@@ -162,6 +162,11 @@ def apply(connection: Connection, *, again: bool = False) -> list[Migration]:
 
 
 def _require_all(connection: Connection, *, again: bool) -> None:
+    told_by = (
+        "select where to_regproc('lepinet.missing_objects') is null or to_regproc('public.missing_objects') is null"
+    )
+    if connection.execute(told_by).rowcount:
+        raise GoneError(["schema lepinet, or a part of it"], connection.info.dbname, again=again)
     query = "select public.missing_objects(%s, %s, %s)"
     all_of_it = made()
     lists = [list(names) for names in (all_of_it.relations, all_of_it.functions, all_of_it.triggers)]
@@ -217,7 +222,7 @@ def script(repository: str, environments: Sequence[str], ours: Collection[str]) 
     names = {"all": sql.Literal(list(environments)), "ours": sql.Literal(list(ours))}
     bind = sql.SQL(_BIND).format(repository=sql.Literal(repository), **names).as_string()
     parts += [
-        _REFUSE.format(state="= 'by hand'", conflicts=adopt.REHEARSAL),
+        _REFUSE.format(state="= 'by hand'", conflicts=adopt.rehearsal(_all_sql())),
         f"-- Which repository this database belongs to, by its first commit, and its environments.\n{bind}",
         f"-- What lets others past the registry's rules, and what ends that.\nselect * from {adopt.OPENINGS};\n",
         "commit;\n",

@@ -79,7 +79,7 @@ class KnownVersion:
 
     name: str
     in_manifest: bool
-    """False: logged by a trainer, and waiting for its pull request."""
+    """False: logged by a trainer, or taken out of models.yaml."""
     file_path: str
     revision: str | None
     training_image_count: int | None
@@ -89,6 +89,8 @@ class KnownVersion:
     active_in: tuple[str, ...]
     differences: tuple[str, ...] = ()
     """Figures that models.yaml and a registry say differently, a sentence each."""
+    register: str | None = None
+    """The command that takes it into models.yaml; None unless it waits for that."""
 
 
 def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
@@ -181,6 +183,8 @@ def _compared(one: EnvironmentStatus, active: str) -> str:
     if one.in_step:
         same = "git = database" + (" = endpoint" if endpoint else "")
         return f"{same}  {one.declared}  in step"
+    if one.snapshot and one.snapshot.environment.pinned:
+        return f"git {_name(one.declared)} · database {active} · {served}  PINNED"
     state = "DRIFT" if one.plan and one.plan.stop and "by hand" in one.plan.stop else "not in step"
     return f"git {_name(one.declared)} · database {active} · {served}  {state}"
 
@@ -202,7 +206,7 @@ def versions(known: Sequence[KnownVersion]) -> str:
     rows += [
         (
             one.name,
-            ", ".join(one.active_in) or ("" if one.in_manifest else "waiting"),
+            ", ".join(one.active_in) or ("waiting" if one.register else ""),
             "" if one.accuracy_score is None else f"{one.accuracy_score:.2%}",
             "" if one.training_image_count is None else f"{one.training_image_count:,}",
             f"{one.created_at:%Y-%m-%d}" if one.created_at else "",
@@ -211,7 +215,8 @@ def versions(known: Sequence[KnownVersion]) -> str:
         for one in known
     ]
     differences = (shown(f"{one.name}: {difference}") for one in known for difference in one.differences)
-    return "\n".join((table(rows), *differences))
+    waits = (shown(f"{one.name} waits: {one.register}") for one in known if one.register)
+    return "\n".join((table(rows), *differences, *waits))
 
 
 def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from functools import cache
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_PLAIN_1_0_0
@@ -41,6 +41,35 @@ _NO_MODEL_FOR = 10
 """Seconds after which it is worth asking again where no model answers: one may be on its way, or somebody is called."""
 
 
+_PREDICT = Operation(
+    "POST",
+    "/predict",
+    "Name the species on a photo",
+    answer=Prediction,
+    text=_HTML,
+    errors=(
+        ErrorKind.NO_FORM,
+        ErrorKind.BROKEN_FORM,
+        ErrorKind.BAD_PHOTO,
+        ErrorKind.TOO_LARGE,
+        ErrorKind.TOO_SLOW,
+        ErrorKind.BUSY,
+        ErrorKind.NO_MODEL,
+    ),
+    takes_photo=True,
+)
+_MODEL = Operation("GET", "/model", "What answers, and what an app has to know", answer=ServedModel, tagged=True)
+_SPECIES = Operation(
+    "GET", "/species", "What the model can name", answer=SpeciesList, errors=(ErrorKind.NO_MODEL,), tagged=True
+)
+_HEALTH = Operation(
+    "GET", "/health", "Whether photos are answered", answer=Health, errors=(ErrorKind.NO_MODEL, ErrorKind.STOPPING)
+)
+_METRICS = Operation("GET", "/metrics", "For Prometheus", text="text/plain")
+_OPENAPI = Operation("GET", "/openapi.json", "This document", text=_JSON)
+_PAGE = Operation("GET", "/", "Try a photo in a browser", text=_HTML)
+
+
 def create_app(follower: Follower, timings: Timings, log: Log, stopping: asyncio.Event) -> ASGIApp:
     """The app of one environment.
 
@@ -52,12 +81,20 @@ def create_app(follower: Follower, timings: Timings, log: Log, stopping: asyncio
     """
     metrics = Metrics(follower)
     views = _Views(follower, timings, metrics, stopping)
-    views.described = document([operation for operation, _ in views.all()])
+    answered_by = {
+        _PREDICT: views.predict,
+        _MODEL: views.model,
+        _SPECIES: views.species,
+        _HEALTH: views.health,
+        _METRICS: views.metrics,
+        _OPENAPI: _described,
+        _PAGE: views.page,
+    }
     app = Starlette(
-        routes=[Route(one.path, view, methods=[one.method]) for one, view in views.all()],
-        exception_handlers={HTTPException: views.refused, ClientDisconnect: _to_nobody},
+        routes=[Route(one.path, view, methods=[one.method]) for one, view in answered_by.items()],
+        exception_handlers={HTTPException: views.refused, ClientDisconnect: _to_nobody, Exception: failed},
     )
-    return Observed(app, {one.path for one, _ in views.all()}, log, metrics)
+    return Observed(app, {one.path for one in answered_by}, log, metrics)
 
 
 class _Views:
@@ -66,46 +103,6 @@ class _Views:
         self._inbox = Inbox(timings.prediction)
         self._metrics = metrics
         self._stopping = stopping
-        self.described: dict[str, object] = {}
-
-    def all(self) -> list[tuple[Operation, Callable[[Request], Awaitable[Response]]]]:
-        no_model = (ErrorKind.NO_MODEL,)
-        photo = (ErrorKind.NO_FORM, ErrorKind.BROKEN_FORM, ErrorKind.BAD_PHOTO, ErrorKind.TOO_LARGE, ErrorKind.TOO_SLOW)
-        return [
-            (
-                Operation(
-                    "POST",
-                    "/predict",
-                    "Name the species on a photo",
-                    Prediction,
-                    _HTML,
-                    (*photo, ErrorKind.BUSY, *no_model),
-                    takes_photo=True,
-                ),
-                self.predict,
-            ),
-            (
-                Operation(
-                    "GET", "/model", "The model that answers, and what an app has to know", ServedModel, tagged=True
-                ),
-                self.model,
-            ),
-            (
-                Operation(
-                    "GET", "/species", "The species that the model can name", SpeciesList, errors=no_model, tagged=True
-                ),
-                self.species,
-            ),
-            (
-                Operation(
-                    "GET", "/health", "Whether photos are answered", Health, errors=(*no_model, ErrorKind.STOPPING)
-                ),
-                self.health,
-            ),
-            (Operation("GET", "/metrics", "For Prometheus", text="text/plain"), self.metrics),
-            (Operation("GET", "/openapi.json", "This document", text=_JSON), self.openapi),
-            (Operation("GET", "/", "Try a photo in a browser", text=_HTML), self.page),
-        ]
 
     async def predict(self, request: Request) -> Response:
         prediction = await self._predicted(request)
@@ -131,9 +128,6 @@ class _Views:
     async def metrics(self, _: Request) -> Response:
         return Response(self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_PLAIN_1_0_0})
 
-    async def openapi(self, _: Request) -> Response:
-        return Response(json.dumps(self.described), media_type=_JSON)
-
     async def page(self, request: Request) -> Response:
         model = self._follower.model
         return page(request, model.target if model else None)
@@ -142,13 +136,12 @@ class _Views:
         """Every refusal in the same form; for a person as a page."""
         if not isinstance(error, HTTPException):
             raise error
-        refusal, handled = Refusal.of(error), handling(request.scope)
-        handled.error = refusal.kind
+        refusal = Refusal.of(error)
+        handling(request.scope).error = refusal.kind
         if wanted(request):
             model = self._follower.model
             return page(request, model.target if model else None, refusal=refusal)
-        answer = ErrorAnswer(error=refusal.detail, kind=refusal.kind, request_id=handled.id)
-        return Response(answer.model_dump_json(), refusal.status_code, refusal.headers, _JSON)
+        return _error(request, refusal)
 
     async def _predicted(self, request: Request) -> Prediction:
         try:
@@ -179,6 +172,15 @@ class _Views:
         return model
 
 
+@cache
+def _document() -> str:
+    return json.dumps(document([_PREDICT, _MODEL, _SPECIES, _HEALTH, _METRICS, _OPENAPI, _PAGE]))
+
+
+async def _described(_: Request) -> Response:
+    return Response(_document(), media_type=_JSON)
+
+
 def _tagged(request: Request, body: bytes) -> Response:
     """The body, unless who asks has it already."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
@@ -187,6 +189,16 @@ def _tagged(request: Request, body: bytes) -> Response:
     if tag in known or "*" in known:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body, media_type=_JSON, headers=headers)
+
+
+async def failed(request: Request, _: Exception) -> Response:
+    """A mistake of ours: whoever sent the request is told where it is written down."""
+    return _error(request, Refusal(ErrorKind.INTERNAL, "the server failed; its log says why"))
+
+
+def _error(request: Request, refusal: Refusal) -> Response:
+    answer = ErrorAnswer(error=refusal.detail, kind=refusal.kind, request_id=handling(request.scope).id)
+    return Response(answer.model_dump_json(), refusal.status_code, refusal.headers, _JSON)
 
 
 async def _to_nobody(request: Request, _: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Around the app: each request gets an id, is measured, and leaves a line in the log; what fails is answered too."""
+"""Around the app: each request gets an id, is measured, and leaves a line in the log, with what nobody foresaw."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import re
 import secrets
 import time
 from collections.abc import Set as AbstractSet
-from http import HTTPStatus
 from typing import cast
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lepinet.serving.answers import ErrorAnswer
 from lepinet.serving.log import Handling, Log
 from lepinet.serving.metrics import Metrics
 from lepinet.serving.refusal import ErrorKind
@@ -51,11 +48,9 @@ class Observed:
 
         try:
             await self._app(scope, receive, answering)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on and the sender is told
+        except Exception as error:  # noqa: BLE001 - answered by the app already; whatever it is, the server goes on
             handled.error = ErrorKind.INTERNAL
             self._log.failure(handled, error)
-            if not handled.status:
-                await _failed(handled)(scope, receive, answering)
         finally:
             handled.seconds = time.perf_counter() - begun
             self._metrics.request(handled.path if handled.path in self._routes else _OTHER, handled)
@@ -71,8 +66,3 @@ def _id(headers: Headers) -> str:
     """The sender's own, where it can stand in a log and in a header as it is; else one of ours."""
     given = headers.get(REQUEST_ID, "")
     return given if _SANE.fullmatch(given) else secrets.token_hex(16)
-
-
-def _failed(handled: Handling) -> Response:
-    answer = ErrorAnswer(error="the server failed; its log says why", kind=ErrorKind.INTERNAL, request_id=handled.id)
-    return Response(answer.model_dump_json(), HTTPStatus.INTERNAL_SERVER_ERROR, media_type="application/json")

@@ -86,9 +86,10 @@ def _responses(one: Operation) -> Iterable[tuple[HTTPStatus, dict[str, Any]]]:
         yield HTTPStatus.NOT_MODIFIED, {"description": "It is there already", "headers": _headers("ETag")}
     by_status = sorted(one.errors, key=lambda kind: STATUS[kind])
     for status, kinds in groupby(by_status, lambda kind: STATUS[kind]):
-        content = {_JSON: {"schema": {"$ref": _REFERENCE.format(model=ErrorAnswer.__name__)}}}
-        if one.text:
-            content["text/html"] = {"schema": {"type": "string"}}
+        content = {
+            _JSON: {"schema": {"$ref": _REFERENCE.format(model=ErrorAnswer.__name__)}},
+            "text/html": {"schema": {"type": "string"}},
+        }
         headers = _headers("Retry-After" if status in ASK_AGAIN else None)
         yield status, {"description": ", ".join(kinds), "headers": headers, "content": content}
 

@@ -90,6 +90,8 @@ async def _image(request: Request) -> bytes:
         form = await _InMemory(request.headers, request.stream(), max_files=1, max_fields=10).parse()
     except MultiPartException as error:
         raise Refusal(ErrorKind.BROKEN_FORM, error.message) from None
+    except UnicodeError:  # of a charset that decodes nothing, which the parser does not foresee
+        raise Refusal(ErrorKind.BROKEN_FORM, "the form's charset cannot be read") from None
     image = form.get(FIELD)
     if not isinstance(image, UploadFile):
         raise Refusal(ErrorKind.BROKEN_FORM, f"the form has no file in the field {FIELD}")

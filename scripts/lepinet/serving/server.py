@@ -75,6 +75,8 @@ def serve(
                 lifespan="off",
                 log_config=None,
                 server_header=False,
+                proxy_headers=False,
+                ws="none",
                 # Longer than a client keeps an idle connection, so that the client is the one who closes it.
                 timeout_keep_alive=60,
                 timeout_graceful_shutdown=int(timings.prediction),

@@ -7,7 +7,6 @@ import math
 import operator
 import os
 import re
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from lepinet.manifest.command import register_command
 from lepinet.manifest.fields import Link, RelativePath, Revision, Text, VersionName
 
 _NEEDED = ("version_name", "file_path")
@@ -97,24 +97,16 @@ class TrainedVersion(BaseModel):
         return None
 
     def register_command(self) -> str:
-        """The whole `lepinet register …` that puts the version into models.yaml, quoted for a shell.
-
-        What the command needs and this version cannot tell stands in capitals.
-        """
-        name = self.version_name if _takes(VersionName, self.version_name) else "vX.Y.Z"
-        words = ["lepinet", "register", name, "--file-path", self.file_path or "ORG/NAME"]
-        options = {
-            "--revision": self.revision,
-            "--images": self.training_image_count,
-            "--accuracy": self.accuracy_score,
-            "--notes": self.notes,
-        }
-        for option, value in options.items():
-            if value is not None:
-                words += [option, str(value)]
-        for title, url in (self.links or {}).items():
-            words += ["--link", f"{title}={url}"]
-        return shlex.join(words)
+        """The whole `lepinet register …` that puts the version into models.yaml, quoted for a shell."""
+        return register_command(
+            self.version_name,
+            self.file_path,
+            revision=self.revision,
+            training_image_count=self.training_image_count,
+            accuracy_score=self.accuracy_score,
+            notes=self.notes,
+            links=self.links,
+        )
 
     def __str__(self) -> str:
         revision = (self.revision or "").removeprefix("sha256:")[:7]

@@ -19,6 +19,7 @@ from lepinet.evaluation.photos.looking import look_at
 from lepinet.evaluation.results import Results, results_of
 from lepinet.evaluation.run import answers_of_endpoint, answers_of_folder
 from lepinet.hub import Fetching, Hub
+from lepinet.manifest.load import FILE
 from lepinet.manifest.model import Gates
 from lepinet.model_files import folder_revision, wanted_files
 from lepinet.settings import Settings, read_settings
@@ -191,12 +192,19 @@ def model_named(what: str, bench: Bench) -> Asked:
         return Asked(what, Target(what, folder_revision(model.path)), model)
     repository, _, revision = what.partition("@")
     if not revision:
-        what = f"{what} is neither a version of models.yaml nor a folder, nor a model on the Hub (org/name@revision)"
-        raise UsageError(what, todo=_known_names(bench))
+        raise _unknown(what, bench.workspace)
     hub = bench.hub
     target = Target(repository, hub.commit(repository, revision))
     kept = hub.fetch(repository, target.revision, partial(wanted_files, where=what))
     return Asked(what, target, judged_repository(kept, where=what, allow_code=allow_code))
+
+
+def _unknown(what: str, workspace: Workspace | None) -> UsageError:
+    if workspace is None:
+        said = f"{what} is neither a folder nor a model on the Hub, and no {FILE} around {Path.cwd()} names it"
+        return UsageError(said, todo=f"run this where {FILE} is, or name a folder or org/name@revision")
+    said = f"{what} is neither a version of {FILE} nor a folder, nor a model on the Hub (org/name@revision)"
+    return UsageError(said, todo=f"versions: {', '.join(workspace.manifest.versions)}")
 
 
 def _of_folder(asked: Asked, known: KnownImages, bench: Bench, counted: Counted | None, *, judged: bool) -> Answers:
@@ -216,10 +224,6 @@ def _of_folder(asked: Asked, known: KnownImages, bench: Bench, counted: Counted 
         progress=counted,
         looks=bench.looks if judged else None,
     )
-
-
-def _known_names(bench: Bench) -> str | None:
-    return f"versions: {', '.join(bench.workspace.manifest.versions)}" if bench.workspace else None
 
 
 def _species_beside(known_images: Path | None) -> tuple[Species, ...]:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from lepinet.errors import LepinetError
+from lepinet.manifest.command import register_command
 from lepinet.manifest.model import Manifest
 from lepinet.registry import Registry
 from lepinet.registry.records import PastDeployment, VersionRow
@@ -52,7 +53,7 @@ def versions(workspace: Workspace, environment: str | None) -> tuple[KnownVersio
         with workspace.registry(name) as registry:
             rows = sorted(registry.versions(), key=_age)
         for row in rows:
-            logged = _logged(row)
+            logged = _logged(workspace, row)
             found[row.version_name] = _completed(found.get(row.version_name, logged), logged)
     return tuple(found.values())
 
@@ -62,7 +63,7 @@ def version(workspace: Workspace, name: str, row: VersionRow | None) -> KnownVer
     known = _declared(workspace.manifest, name) if name in workspace.manifest.versions else None
     if row is None:
         return known
-    logged = _logged(row)
+    logged = _logged(workspace, row)
     return _completed(known or logged, logged)
 
 
@@ -101,6 +102,18 @@ def _deployments(
         before = page[-1].id
 
 
+def _register_command(row: VersionRow) -> str:
+    return register_command(
+        row.version_name,
+        row.file_path,
+        revision=row.revision,
+        training_image_count=row.training_image_count,
+        accuracy_score=row.accuracy_score,
+        notes=row.notes,
+        links=row.links,
+    )
+
+
 def _declared(manifest: Manifest, name: str) -> KnownVersion:
     declared = manifest.versions[name]
     return KnownVersion(
@@ -116,7 +129,8 @@ def _declared(manifest: Manifest, name: str) -> KnownVersion:
     )
 
 
-def _logged(row: VersionRow) -> KnownVersion:
+def _logged(workspace: Workspace, row: VersionRow) -> KnownVersion:
+    waits = not workspace.ever_declared.has(row.version_name, row.file_path, row.revision)
     return KnownVersion(
         row.version_name,
         in_manifest=False,
@@ -127,6 +141,7 @@ def _logged(row: VersionRow) -> KnownVersion:
         created_at=row.created_at,
         notes=row.notes,
         active_in=(),
+        register=_register_command(row) if waits else None,
     )
 
 
