@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help docs space demo test test-slow test-all lint bench calibration reference lock clean
+.PHONY: help docs pictures space demo test test-slow test-all lint bench calibration reference lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make calibration  how often the verdict is right, in docs/calibration.md"
 	@echo "make reference  our answers beside the transformers pipeline's, and the tests that need torch"
 	@echo "make docs      the pages of docs/ that are made from the code"
+	@echo "make pictures  the pictures of docs/dashboard.md, with Chromium"
 	@echo "make space     build/space, the files of a Space that serves photos"
 	@echo "make lock      resolve the dependencies again"
 
@@ -91,6 +92,10 @@ $(REFERENCE)/.ready: requirements-transformers.lock | $(READY)
 reference: $(REFERENCE)/.ready
 	$(REFERENCE)/bin/python -m fixtures.reference --check
 	$(REFERENCE)/bin/python -m pytest -m torch tests
+
+# Chromium has to be there; some minutes.
+pictures: $(READY)
+	$(BIN)/python -m fixtures.screenshots
 
 docs: $(READY)
 	$(BIN)/python -m references
