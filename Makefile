@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help docs pictures space demo test test-slow test-all lint bench calibration reference lock clean
+.PHONY: help docs pictures space dashboard demo test test-slow test-all lint bench calibration reference lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make docs      the pages of docs/ that are made from the code"
 	@echo "make pictures  the pictures of docs/dashboard.md, with Chromium"
 	@echo "make space     build/space, the files of a Space that serves photos"
+	@echo "make dashboard build/dashboard, the files of a Space or a container that shows the dashboard"
 	@echo "make lock      resolve the dependencies again"
 
 # Made again when the lock file or the project file is newer. The project itself is installed editable, without
@@ -72,6 +73,7 @@ lock:
 	$(COMPILE) --extra all --group dev -o requirements.lock
 	$(COMPILE) --extra evaluate --group build --constraints requirements.lock -o requirements-evaluate.lock
 	$(COMPILE) --extra serve --constraints requirements.lock -o requirements-serve.lock
+	$(COMPILE) --extra dashboard --constraints requirements.lock -o requirements-dashboard.lock
 	$(COMPILE) $(WITHOUT_TORCH) --extra transformers --constraints requirements.lock -o requirements-transformers.lock
 	sed -i.bak '1i # The extra `transformers` without torch, which is installed after it:\n#   pip install --no-deps --index-url https://download.pytorch.org/whl/cpu torch==2.13.0' requirements-transformers.lock
 	rm requirements-transformers.lock.bak
@@ -104,8 +106,14 @@ docs: $(READY)
 space: $(READY)
 	rm -rf build/space
 	mkdir -p build/space
-	cp spaces/* species.csv requirements-serve.lock build/space
+	cp spaces/Dockerfile spaces/README.md species.csv requirements-serve.lock build/space
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/space .
+
+dashboard: $(READY)
+	rm -rf build/dashboard
+	mkdir -p build/dashboard
+	cp spaces/dashboard/* requirements-dashboard.lock build/dashboard
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir build/dashboard .
 
 clean:
 	rm -rf $(VENV) .venv-transformers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

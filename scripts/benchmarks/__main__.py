@@ -200,6 +200,11 @@ def dashboard(scratch: Scratch) -> Iterator[Row]:
             yield Row(title, ratio(walls(many), walls(few)), photos_grew, at_least=False, note=told)
         largest = max(old.size(path) for path in old.pages().values())
         yield Row("largest page, kB without photos", largest / 1000, 300, at_least=False)
+        few, many = in_turn(young.cold, old.cold)
+        told = f"{statistics.median(walls(many)):.1f} s"
+        name = "from the command to the first page: times a young one's"
+        yield Row(name, ratio(walls(many), walls(few)), 3, at_least=False, note=told)
+        yield Row("memory with 10,000 versions, MB", old.megabytes(), 200, at_least=False)
 
 
 def serve(scratch: Scratch) -> Iterator[Row]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO, cast
 
 import httpx
 
@@ -52,6 +55,7 @@ class Filled:
 
     site: Site
     client: httpx.Client
+    folder: Path
     newest: tuple[str, ...]
     """Versions with answers to every known image."""
 
@@ -81,6 +85,36 @@ class Filled:
             return self._timed(path, calls=1)
 
         return forgetful
+
+    def cold(self) -> Cost:
+        """From the command to the first page."""
+        begun = time.perf_counter()
+        with self._process() as (_, client):
+            client.get("/").raise_for_status()
+            return Cost(time.perf_counter() - begun, 0, 0)
+
+    def megabytes(self) -> float:
+        """The most that the process ever had, having shown each page a few times."""
+        with self._process() as (process, client):
+            for path in 3 * list(self.pages().values()):
+                client.get(path).raise_for_status()
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1000
+
+    @contextmanager
+    def _process(self) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+        """The command itself, from its first line on, which says where it is."""
+        command = (sys.executable, "-c", "from lepinet.cli import main; main()", "dashboard", "--port", "0")
+        environment = {**os.environ, "LEPINET_HOME": str(self.folder / "home")}
+        with subprocess.Popen(
+            command, cwd=self.folder / "repository", env=environment, stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                url = cast("TextIO", process.stdout).readline().split(" is at ")[1].split()[0]
+                with httpx.Client(base_url=url, timeout=60) as client:
+                    yield process, client
+            finally:
+                process.terminate()
 
     def _timed(self, path: str, calls: int = _CALLS) -> Cost:
         begun = time.perf_counter()
@@ -117,7 +151,7 @@ def served(folder: Path, size: Size) -> Iterator[Filled]:
             serving(create_app(site)) as url,
             httpx.Client(base_url=url, timeout=60) as client,
         ):
-            yield Filled(site, client, names(size.versions))
+            yield Filled(site, client, folder, names(size.versions))
 
 
 def _repository(folder: Path, size: Size) -> Workspace:

@@ -90,21 +90,23 @@ def keyboard_reaches(page: Page) -> None:
             const usable = "a[href], button, input, select, textarea, summary, [tabindex]";
             const shown = one => one.checkVisibility({visibilityProperty: true}) && !one.disabled
                 && one.tabIndex >= 0 && one.type !== "hidden";
-            const all = [...document.querySelectorAll(usable)].filter(shown);
-            // One of several radio buttons is a stop; arrow keys lead to the others.
-            const groups = new Set();
-            window.toReach = all.filter(one => {
-                if (one.type !== "radio") return true;
-                if (groups.has(one.name)) return false;
-                return groups.add(one.name);
-            });
+            // Asked anew each time, for a page that follows what happens may have changed its elements for equal ones.
+            window.toReach = () => {
+                // One of several radio buttons is a stop; arrow keys lead to the others.
+                const groups = new Set();
+                return [...document.querySelectorAll(usable)].filter(shown).filter(one => {
+                    if (one.type !== "radio") return true;
+                    if (groups.has(one.name)) return false;
+                    return groups.add(one.name);
+                });
+            };
             document.activeElement.blur();
             window.getSelection().removeAllRanges();
         }"""
     )
     reached: set[int] = set()
     unseen: list[str] = []
-    count: int = page.evaluate("window.toReach.length")
+    count: int = page.evaluate("window.toReach().length")
     for _ in range(min(2 * count + 5, _MOST_STOPS)):
         if len(reached - {_ELSEWHERE}) == count:
             break
@@ -115,7 +117,7 @@ def keyboard_reaches(page: Page) -> None:
                 const box = one.getBoundingClientRect();
                 const same = other => one.type === "radio" && other.type === "radio" && other.name === one.name;
                 return {
-                    place: window.toReach.findIndex(other => other === one || same(other)),
+                    place: window.toReach().findIndex(other => other === one || same(other)),
                     body: one === document.body,
                     seen: (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0)
                         && box.width > 0 && box.bottom > 0 && box.top < innerHeight,
@@ -129,7 +131,7 @@ def keyboard_reaches(page: Page) -> None:
         if not stop["seen"]:
             unseen.append(stop["words"])
     missed: list[str] = page.evaluate(
-        """reached => window.toReach
+        """reached => window.toReach()
             .filter((_, place) => !reached.includes(place)).map(one => one.outerHTML.slice(0, 120))""",
         sorted(reached),
     )

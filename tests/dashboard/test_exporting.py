@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 from dashboard.test_hostile_text import Seen
-from dashboard.world import World
+from dashboard.world import ADMIN, World
 from lepinet.dashboard.export import FIRST, export
 from lepinet.report.escape import for_terminal
 from report.hostile import NAMES
@@ -113,3 +113,14 @@ def test_a_list_that_leads_elsewhere_takes_nothing_away(world: World, tmp_path: 
     ended = world.desk.lepinet("dashboard", "--export", str(tmp_path / "mine"))
     assert (ended.code, "leads out of" in ended.err) == (1, True)
     assert (tmp_path / "thesis.txt").is_file()
+
+
+def test_a_workflow_exports_with_the_rights_of_an_admin_and_no_key_that_opens_all(
+    hosted: World, tmp_path: Path
+) -> None:
+    settings = {name: hosted.variables[name] for name in ("SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY")}
+    settings |= {"SUPABASE_USER_EMAIL": ADMIN.email, "SUPABASE_USER_PASSWORD": ADMIN.password}
+    ended = hosted.desk.lepinet("dashboard", "--export", str(tmp_path / "public"), **settings)
+    assert ended.code == 0, ended.err
+    assert "Roll production back to v1.0.0: wrong names" in (tmp_path / "public" / "index.html").read_text()
+    assert "v1.2.0" in (tmp_path / "public" / "versions.html").read_text()

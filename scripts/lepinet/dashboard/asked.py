@@ -46,9 +46,8 @@ def number(query: Mapping[str, str], name: str, default: int = 1) -> int:
 
 def environment(query: Mapping[str, str], place: Place) -> str:
     """The one whose registry is asked: the last in promotion order, where no other is named."""
-    return (
-        query["environment"] if query.get("environment") in place.registries else place.workspace.environments(None)[-1]
-    )
+    wanted = query.get("environment", "")
+    return wanted if wanted in place.workspace.registries else place.workspace.environments(None)[-1]
 
 
 def address(path: str, **query: str | int | None) -> str:

@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from lepinet.errors import LepinetError
 from lepinet.registry import Registry
 from lepinet.registry.calls import Connection
-from lepinet.registry.kinds import address_of, open_database
+from lepinet.registry.kinds import open_database
 from lepinet.registry.notices import heard, listen
 from lepinet.workflow.workspace import Workspace
 
@@ -92,22 +92,21 @@ class Looking:
 
 
 def sources_of(shown: Workspace, asked: Callable[[], Workspace | None]) -> tuple[Source, ...]:
-    """Each registry of the environments once.
+    """Each registry once.
 
     Args:
         shown: main.
         asked: the same, asked as one of those who follow; None where there is nobody.
     """
-    found: dict[str, Source] = {}
-    for environment, declared in shown.manifest.environments.items():
-        kind, settings = declared.registry, shown.settings
-        place = address_of(kind, environment, settings)
+    found: list[Source] = []
+    for environment in shown.registries:
+        kind, timings = shown.manifest.environments[environment].registry, shown.timings
         if kind.kind == "supabase":
-            found.setdefault(place, Looking(partial(_opened, environment, asked), shown.timings.look))
+            found.append(Looking(partial(_opened, environment, asked), timings.look))
         else:
-            opened = partial(open_database, kind, environment, lambda: shown.data, settings, shown.timings)
-            found.setdefault(place, Listening(opened, _WAIT))
-    return tuple(found.values())
+            opened = partial(open_database, kind, environment, lambda: shown.data, shown.settings, timings)
+            found.append(Listening(opened, _WAIT))
+    return tuple(found)
 
 
 def _opened(environment: str, asked: Callable[[], Workspace | None]) -> AbstractContextManager[Registry] | None:

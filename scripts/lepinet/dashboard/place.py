@@ -58,15 +58,6 @@ class Place:
     """Main's newest commit; its registries answer as they answer this person."""
     person: str
 
-    @property
-    def registries(self) -> tuple[str, ...]:
-        """An environment for each database: of those that share one, the last in promotion order."""
-        settings, found = self.workspace.settings, {}
-        for name, environment in self.workspace.manifest.environments.items():
-            urls = (settings.get(setting, name) for setting in ("DATABASE_URL", "SUPABASE_URL"))
-            found[environment.registry, *urls] = name
-        return tuple(found.values())
-
 
 def site_of(request: Request) -> Site:
     site: Site = request.app.state.site

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 
 import uvicorn
 
@@ -65,8 +66,8 @@ def serve(
                 ws="none",
             )
         )
-        on_ready(url or f"http://{host}:{listener.getsockname()[1]}")
-        asyncio.run(server.until_told(listener))
+        where = url or f"http://{host}:{listener.getsockname()[1]}"
+        asyncio.run(server.until_told(listener, partial(on_ready, where)))
 
 
 @contextmanager
@@ -111,10 +112,12 @@ def _live(main: MainLine, door: Door, sessions: Sessions, every: float) -> Live:
 
 
 class _Server(uvicorn.Server):
-    async def until_told(self, listener: socket.socket) -> None:
+    async def until_told(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        # Said only now: who knows of this process may also tell it to stop.
+        on_ready()
         await self.serve([listener])
 
     @contextmanager

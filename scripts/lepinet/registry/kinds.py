@@ -75,19 +75,6 @@ def opened_by(kind: RegistrySettings, environment: str, settings: Settings) -> s
             assert_never(kind.kind)
 
 
-def address_of(kind: RegistrySettings, environment: str, settings: Settings) -> str:
-    """Equal for environments that share a registry; it may hold a password. Arguments and errors as `open_registry`."""
-    match kind.kind:
-        case "postgres":
-            return _database_url(settings, environment)
-        case "embedded":
-            return ""
-        case "supabase":
-            return _required_url(kind, settings, environment)
-        case _:
-            assert_never(kind.kind)
-
-
 def old_rows(
     kind: RegistrySettings, folder: Callable[[], Path], settings: Settings, timings: Timings
 ) -> tuple[OldRow, ...]:

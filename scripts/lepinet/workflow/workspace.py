@@ -141,6 +141,15 @@ class Workspace:
             raise UsageError(f"which environment? {FILE} has {', '.join(names)}", todo=f"for example: -e {names[-1]}")
         return names[0]
 
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """An environment for each database: of those that share one, the last in promotion order."""
+        found = {}
+        for name, environment in self.manifest.environments.items():
+            urls = (self.settings.get(setting, name) for setting in ("DATABASE_URL", "SUPABASE_URL"))
+            found[environment.registry, *urls] = name
+        return tuple(found.values())
+
     @contextmanager
     def registry(self, environment: str) -> Iterator[Registry]:
         from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- see above

@@ -58,7 +58,7 @@ def compare(request: Request) -> Response:
         request,
         "compare.html",
         environment=environment,
-        registries=place.registries,
+        registries=place.workspace.registries,
         old=old or place.workspace.manifest.environments[environment].active or "",
         new=new,
         offered=dict.fromkeys((*declared, *(row.version_name for row in offered.versions))),

@@ -37,7 +37,7 @@ def species(request: Request) -> Response:
         found=found,
         drawn=_drawn(found),
         environment=environment,
-        registries=place.registries,
+        registries=place.workspace.registries,
         search=search or "",
         sort=sort,
         sorts=_SORTS,

@@ -51,7 +51,7 @@ def versions(request: Request) -> Response:
         "versions.html",
         found=found,
         environment=environment,
-        registries=place.registries,
+        registries=place.workspace.registries,
         search=search or "",
         status=status,
         statuses=tuple(VersionStatus),
