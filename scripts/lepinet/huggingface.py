@@ -33,7 +33,6 @@ _LARGEST_ANSWER = 4 << 20
 _MANAGED = re.compile("/endpoint/|/api/spaces/")
 """Paths of calls about endpoints; models come from others, and may take their time."""
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-_TOKEN = re.compile(r"[!-~]+")
 T = TypeVar("T")
 
 
@@ -122,10 +121,8 @@ def headers(token: str | None) -> dict[str, str]:
     """Those of each request, with the token that is given, else the one that the client finds, if any.
 
     Raises:
-        UsageError: the token is none, or a keyless one is asked for and cannot be had.
+        UsageError: a keyless token is asked for and cannot be had.
     """
-    if token is not None and not _TOKEN.fullmatch(token):
-        raise UsageError("HF_TOKEN is no token: it holds spaces or letters that none has")
     try:
         return build_hf_headers(token=token, library_name="lepinet", library_version=__version__)
     except (OIDCError, httpx2.HTTPError) as error:

@@ -34,7 +34,7 @@ def open_endpoint(
         timings: every call's limits.
 
     Raises:
-        UsageError: it needs a token and has none.
+        UsageError: it needs a token and has none, or what is there is none.
     """
     match kind:
         case LocalEndpointSettings():
@@ -63,7 +63,7 @@ def open_endpoint(
 
 
 def _token(settings: Settings, environment: str, what: str) -> str:
-    token = settings.get("HF_TOKEN", environment)
+    token = settings.token("HF_TOKEN", environment)
     if token is None:
         raise UsageError(
             f"no HF_TOKEN {settings.places}, and {what} is moved by one",

@@ -166,7 +166,7 @@ class Hub:
             what = f"fetching a model from the Hub needs {error.name}, which is not installed"
             raise UsageError(what, todo="pip install 'lepinet[evaluate]'") from None
         endpoint = self._settings.environ.get("HF_ENDPOINT", "").strip() or None
-        return Asking(endpoint, self._settings.get("HF_TOKEN"), self._timings)
+        return Asking(endpoint, self._settings.token("HF_TOKEN"), self._timings)
 
     @contextmanager
     def _one_at_a_time(self, place: Path) -> Iterator[None]:

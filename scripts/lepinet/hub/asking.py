@@ -47,7 +47,7 @@ class Asking:
             timings: `request` limits each answer and each pause within one, `fetch` the whole.
 
         Raises:
-            UsageError: the address or the token is none, or a keyless token is asked for and cannot be had.
+            UsageError: the address is none, or a keyless token is asked for and cannot be had.
         """
         if endpoint is not None and not endpoint.startswith(("https://", "http://")):
             raise UsageError("HF_ENDPOINT should be an address that begins with https://", where=endpoint)
