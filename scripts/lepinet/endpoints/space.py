@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-import httpx
-from huggingface_hub import HfApi
+import httpx2
+from huggingface_hub import HfApi, get_session
 from pydantic import BaseModel, ValidationError
 
 from lepinet import __version__
@@ -14,7 +14,7 @@ from lepinet.endpoints import Address, EndpointState, Order, Permit, freely
 from lepinet.endpoints.asked import Asked, not_of_the_hub, refusal
 from lepinet.endpoints.local_folder import STATE
 from lepinet.errors import OutsideError
-from lepinet.huggingface import Service, limit_client
+from lepinet.huggingface import NoAnswerError, Service, limit_client
 from lepinet.target import MODEL_VARIABLE, Target
 from lepinet.timings import Timings
 
@@ -114,15 +114,26 @@ class Space:
     def _served(self, seen: _Seen) -> EndpointState:
         """As the server in the Space says it."""
         headers = {"Authorization": f"Bearer {self._token}"} if seen.private else {}
-        limits = httpx.Timeout(self._timings.request, connect=self._timings.connect)
+        limits = httpx2.Timeout(self._timings.request, connect=self._timings.connect)
         try:
             url = f"{self._host(seen)}/model"
-            answer = within(self._timings.request, lambda: httpx.get(url, headers=headers, timeout=limits))
+            answer = within(
+                self._timings.request,
+                # Its limits hold for this server, too.
+                lambda: get_session().get(url, headers=headers, timeout=limits, follow_redirects=False),
+            )
             state = STATE.validate_json(answer.raise_for_status().content)
         except TimeoutError:
             return EndpointState(seen.target, ready=False, detail="the server does not answer in time")
-        except httpx.HTTPError as error:
+        except NoAnswerError as error:
             return EndpointState(seen.target, ready=False, detail=f"the server does not answer ({error})")
+        except httpx2.HTTPStatusError as error:
+            detail = f"the server does not answer (HTTP {error.response.status_code})"
+            return EndpointState(seen.target, ready=False, detail=detail)
+        except httpx2.HTTPError as error:
+            # Its kind only: the text may quote a header.
+            detail = f"the server does not answer ({type(error).__name__})"
+            return EndpointState(seen.target, ready=False, detail=detail)
         except ValidationError:
             return EndpointState(seen.target, ready=False, detail="what answers there is no LepiNet server")
         ready = state.ready and state.target is not None and state.target.same_files(seen.target)
