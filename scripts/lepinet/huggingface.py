@@ -25,6 +25,8 @@ from lepinet import __version__
 from lepinet.errors import LepinetError, OutsideError, UsageError
 from lepinet.timings import Timings
 
+HUB = "https://huggingface.co"
+"""Where it is when nothing else is set; the client takes even a blank HF_ENDPOINT for an address."""
 BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 -- the Hub's words
 _LONGEST_PAUSE = 300.0
 """Seconds; requests are counted in windows of five minutes."""

@@ -9,12 +9,13 @@ from huggingface_hub import HfApi, get_session
 from pydantic import BaseModel, ValidationError
 
 from lepinet import __version__
+from lepinet.address import is_address
 from lepinet.deadline import within
 from lepinet.endpoints import Address, EndpointState, Order, Permit, freely
 from lepinet.endpoints.asked import Asked, not_of_the_hub, refusal
 from lepinet.endpoints.local_folder import STATE
 from lepinet.errors import OutsideError
-from lepinet.huggingface import NoAnswerError, Service, limit_client
+from lepinet.huggingface import HUB, NoAnswerError, Service, limit_client
 from lepinet.target import MODEL_VARIABLE, Target
 from lepinet.timings import Timings
 
@@ -51,14 +52,14 @@ class Space:
             repo_id: `org/name`.
             token: may write the Space's settings.
             timings: limits.
-            hub: the Hub's address; None for the client's own.
+            hub: the Hub's address; None for the usual one.
         """
         limit_client(timings)
         self.name = f"Space {repo_id}"
         self._repo_id = repo_id
         self._token = token
         self._timings = timings
-        self._api = HfApi(endpoint=hub, token=token, library_name="lepinet", library_version=__version__)
+        self._api = HfApi(endpoint=hub or HUB, token=token, library_name="lepinet", library_version=__version__)
         # The token goes where the Hub says, in the clear only where the Hub itself is asked so.
         self._schemes = ("https://", "http://") if self._api.endpoint.startswith("http://") else ("https://",)
         service = Service("the Hub", self._api.endpoint, "run it again later", "HF_ENDPOINT")
@@ -143,6 +144,6 @@ class Space:
         return EndpointState(seen.target, ready=ready, detail=detail, failed=failed)
 
     def _host(self, seen: _Seen) -> str:
-        if seen.host is None or not seen.host.startswith(self._schemes):
+        if seen.host is None or not seen.host.startswith(self._schemes) or not is_address(seen.host):
             raise OutsideError(f"it has no address yet ({seen.detail})", where=self.name)
         return seen.host.rstrip("/")

@@ -33,6 +33,7 @@ from lepinet.hub.listing import Flagged, ListedFile, Listing
 from lepinet.huggingface import (
     A_FILE,
     BAD_TOKEN,
+    HUB,
     NoAnswerError,
     Patience,
     Service,
@@ -53,21 +54,19 @@ class Asking:
         """Nothing is sent yet.
 
         Args:
-            endpoint: the Hub's address; None for the client's own.
+            endpoint: the Hub's address; None for the usual one.
             token: None for the one that the client finds (keyless on GitHub Actions, `hf auth login`), if any.
             timings: `request` limits each answer and each pause within one, `fetch` the whole.
 
         Raises:
-            UsageError: the address is none, or a keyless token is asked for and cannot be had.
+            UsageError: a keyless token is asked for and cannot be had.
         """
-        if endpoint is not None and not endpoint.startswith(("https://", "http://")):
-            raise UsageError("HF_ENDPOINT should be an address that begins with https://", where=endpoint)
         sent = headers(token)
         # The same token in both, found once: finding it may take a request.
         self._token = sent.get("authorization", "").removeprefix("Bearer ")
         self._headers = sent
         self._api = HfApi(
-            endpoint=endpoint, token=self._token or False, library_name="lepinet", library_version=__version__
+            endpoint=endpoint or HUB, token=self._token or False, library_name="lepinet", library_version=__version__
         )
         self._timings = timings
         limit_client(timings)
