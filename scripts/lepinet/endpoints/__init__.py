@@ -36,6 +36,8 @@ class EndpointState:
     """Of the order that it follows, where it can tell."""
     asleep: bool = False
     """Ready, with nothing running: the first photo wakes it, so who only watches sends none."""
+    stopped: bool = False
+    """Somebody has paused it: nothing runs, and nothing but a move starts it."""
     follows_registry: bool = False
     """It serves what the registry's active row names, and takes no orders: the registry flips before the proof."""
 
