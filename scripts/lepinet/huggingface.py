@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -25,15 +25,17 @@ from lepinet import __version__
 from lepinet.errors import LepinetError, OutsideError, UsageError
 from lepinet.timings import Timings
 
+HUB = "https://huggingface.co"
+"""Where it is when nothing else is set; the client takes even a blank HF_ENDPOINT for an address."""
 BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 -- the Hub's words
 _LONGEST_PAUSE = 300.0
 """Seconds; requests are counted in windows of five minutes."""
-_LARGEST_ANSWER = 4 << 20
-"""Bytes of an answer about an endpoint."""
-_MANAGED = re.compile("/endpoint/|/api/spaces/")
-"""Paths of calls about endpoints; models come from others, and may take their time."""
+A_FILE = "lepinet_a_file"
+"""Among a request's extensions: whoever asks limits the body, which may be large."""
+_LARGEST_ANSWER = 16 << 20
+"""Bytes; a repository with tens of thousands of files is listed in less."""
+_ONE_AT_A_TIME = threading.Lock()
 _AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-_TOKEN = re.compile(r"[!-~]+")
 T = TypeVar("T")
 
 
@@ -122,10 +124,8 @@ def headers(token: str | None) -> dict[str, str]:
     """Those of each request, with the token that is given, else the one that the client finds, if any.
 
     Raises:
-        UsageError: the token is none, or a keyless one is asked for and cannot be had.
+        UsageError: a keyless token is asked for and cannot be had.
     """
-    if token is not None and not _TOKEN.fullmatch(token):
-        raise UsageError("HF_TOKEN is no token: it holds spaces or letters that none has")
     try:
         return build_hf_headers(token=token, library_name="lepinet", library_version=__version__)
     except (OIDCError, httpx2.HTTPError) as error:
@@ -136,8 +136,12 @@ def headers(token: str | None) -> dict[str, str]:
 
 
 def limit_client(timings: Timings) -> None:
-    """Give the official client, which has none of its own, time limits for what is asked without one."""
-    set_client_factory(partial(_limited_client, timings.request))
+    """Give the official client limits, which it has none of: in time, and in what one answer may be.
+
+    A limit of ours that has passed leaves a thread to itself (`within`); these limits end that one, too.
+    """
+    with _ONE_AT_A_TIME:
+        _limit_client(timings.request)
 
 
 @contextmanager
@@ -168,7 +172,7 @@ def explained(
         raise refusal(error) from None
     except httpx2.HTTPError as error:
         raise NoAnswerError(f"no connection ({type(error).__name__})") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # The client reads what comes without looking whether it has the right form. (pydantic's are ValueErrors.)
         raise service.strange() from None
 
@@ -188,15 +192,26 @@ def _pause(response: httpx2.Response) -> float | None:
     return float(value) if value.isdecimal() else None
 
 
+@lru_cache(maxsize=1)
+def _limit_client(seconds: float) -> None:
+    # Only where they change: the client that others may be asking with at this moment is closed.
+    set_client_factory(partial(_limited_client, seconds))
+
+
 def _limited_client(seconds: float) -> httpx2.Client:
     def limit(response: httpx2.Response) -> None:
+        if response.is_success and A_FILE in response.request.extensions:
+            return
+        if encoding := response.headers.get("Content-Encoding"):
+            # A small body may be unpacked to a large one.
+            raise NoAnswerError(f"it answers in {encoding}, which nobody asked for")
         # A time limit of the client holds for each read; an answer that comes in drops would never meet it.
-        if _MANAGED.search(response.request.url.path):
-            assert isinstance(response.stream, httpx2.SyncByteStream)  # noqa: S101 -- of a client that does not await
-            response.stream = _Limited(response.stream, time.monotonic() + seconds)
+        assert isinstance(response.stream, httpx2.SyncByteStream)  # noqa: S101 -- of a client that does not await
+        response.stream = _Limited(response.stream, time.monotonic() + seconds)
 
     client = default_client_factory()
     client.timeout = httpx2.Timeout(seconds)
+    client.headers["Accept-Encoding"] = "identity"
     client.event_hooks = {**client.event_hooks, "response": [limit]}
     return client
 

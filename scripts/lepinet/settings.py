@@ -17,6 +17,7 @@ _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)", re.ASCII
 _QUOTED = re.compile(r"""(["'])(.*?)\1\s*(?:#.*)?""")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _COLAB_SECONDS = 10
+_TOKEN = re.compile(r"[!-~]+")
 _OPENING = ("SUPABASE_SERVICE_KEY", "SUPABASE_USER_")
 """How the names of settings begin that open a Supabase project."""
 
@@ -39,6 +40,17 @@ class Settings:
         """
         own = _own(name, environment) if environment else name
         return self._find(own) or (self._find(name) if own != name else None)
+
+    def token(self, name: str, environment: str | None = None) -> str | None:
+        """As `get`, of what is sent in a header.
+
+        Raises:
+            UsageError: it could not be sent; it is looked at here, since errors of HTTP clients quote what they refuse.
+        """
+        value = self.get(name, environment)
+        if value is not None and not _TOKEN.fullmatch(value):
+            raise UsageError(f"{name} is no token: it holds spaces or letters that none has")
+        return value
 
     def as_user(self, tokens: Mapping[str, str]) -> Settings:
         """The same for somebody who has signed in, without what opens more than that user may read.

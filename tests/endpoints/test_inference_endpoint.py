@@ -15,8 +15,10 @@ from hf_stand_in import faults
 from hf_stand_in.replicas import TOKEN
 from lepinet.endpoints import Endpoint as Opened
 from lepinet.endpoints import Order
-from lepinet.errors import OutsideError, RefusedError
+from lepinet.errors import OutsideError, RefusedError, UsageError
+from lepinet.settings import Settings
 from lepinet.target import Target
+from lepinet.workflow.workspace import Workspace
 
 PUT = f"^PUT endpoint/{NAMESPACE}/{NAME}$"
 GET = f"^GET endpoint/{NAMESPACE}/{NAME}$"
@@ -253,6 +255,21 @@ def test_test_asks_an_address_with_the_token_that_is_meant_for_it(hosted: Hosted
     assert told.returncode == 0, told.stderr
     assert "asked by the Hub's image-classification" in told.stdout
     assert TOKEN not in told.stdout + told.stderr
+
+
+def test_what_is_no_token_is_refused_before_anything_is_asked_and_not_shown(hosted: Hosted) -> None:
+    told = ask_with_test(hosted, hosted.managed.url, LEPINET_ENDPOINT_TOKEN="hf_canary1\nhf_canary2")  # noqa: S106 -- nobody's
+    assert told.returncode == 2, told.stderr
+    assert "LEPINET_ENDPOINT_TOKEN is no token" in told.stderr
+    assert "canary" not in told.stdout + told.stderr
+    for kind in (hosted.endpoint, "{kind: space, repo_id: asha/butterflies-api}"):
+        replace(hosted, endpoint=kind).declare("v1.0.0")
+        for wrong in ("hf_canary1\nhf_canary2", "hf_canäry"):
+            workspace = Workspace(hosted.workspace.git, Settings({"HF_TOKEN": wrong}), hosted.timings)
+            with pytest.raises(UsageError, match="HF_TOKEN is no token") as caught:
+                workspace.endpoint("production")
+            assert wrong not in str(caught.value)
+    assert hosted.service.calls == []
 
 
 def ask_with_test(hosted: Hosted, url: str, **variables: str) -> subprocess.CompletedProcess[str]:

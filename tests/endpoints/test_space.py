@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +12,10 @@ import pytest
 
 from endpoints.hosted import REPOSITORY, Hosted, start_over
 from endpoints.test_fault_matrix import ALWAYS, EVERYWHERE
+from hf_stand_in import faults
+from hf_stand_in.answers import Reply
 from hf_stand_in.replicas import TOKEN
+from hf_stand_in.server import Sender, served
 from hf_stand_in.spaces import Space
 from lepinet.endpoints import Order
 from lepinet.errors import OutsideError, RefusedError
@@ -99,6 +104,40 @@ def test_a_token_without_rights_is_told(hosted: Hosted, space: Space) -> None:
     assert "the token may not manage it (HTTP 403: You need write access to this Space.)" in str(told.value)
     assert f"let HF_TOKEN write the settings of {NAME}" in str(told.value)
     assert TOKEN not in str(told.value)
+
+
+@pytest.mark.parametrize("host", ["http://[::1", "http://127.0.0.1:99999", "http://exa\u200bmple.org"])
+def test_a_host_that_is_no_address_is_none_yet(hosted: Hosted, space: Space, host: str) -> None:
+    space.host = host
+    endpoint = hosted.workspace.endpoint("production")
+    assert endpoint is not None
+    with pytest.raises(OutsideError, match="it has no address yet"):
+        endpoint.observe()
+
+
+@pytest.mark.parametrize("fault", [faults.flood, faults.gzip_bomb, faults.drip])
+def test_a_server_whose_answer_does_not_end_is_not_ready_and_nothing_goes_on_reading_it(
+    hosted: Hosted, space: Space, fault: faults.Fault
+) -> None:
+    """What goes on would take all memory of the machine."""
+
+    class Strange(Sender):
+        ending = hosted.hub.ending
+
+        def do_GET(self) -> None:  # noqa: N802 -- http.server calls it so
+            with contextlib.suppress(ConnectionError):
+                fault(self, Reply(200, b"{}" * 1000, {"Content-Type": "application/json"}))
+
+    before = set(threading.enumerate())
+    with served(Strange) as url:
+        space.host = url
+        endpoint = replace(hosted, timings=replace(hosted.timings, request=1)).workspace.endpoint("production")
+        assert endpoint is not None
+        assert not endpoint.observe().ready
+        left = [thread for thread in threading.enumerate() if thread not in before and "(run)" in thread.name]
+        for thread in left:
+            thread.join(10)
+        assert not [thread for thread in left if thread.is_alive()]
 
 
 CALLS = {"look": f"^/api/spaces/{NAME}$", "variables": "^/api/spaces/.*/variables$"}

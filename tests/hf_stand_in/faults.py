@@ -58,6 +58,11 @@ def flood(handler: Sender, reply: Reply) -> None:
         handler.wfile.write(bytes(1 << 16))
 
 
+def endless_error(handler: Sender, _: Reply) -> None:
+    """A refusal whose body does not end."""
+    flood(handler, Reply(404, b"", {"Content-Type": "application/json"}))
+
+
 def drip(handler: Sender, reply: Reply) -> None:
     """A byte now and then, so that no single read ever waits long."""
     handler.close_connection = True

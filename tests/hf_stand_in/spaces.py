@@ -31,6 +31,8 @@ class Space:
     answers: Served | None = None
     """What its container was started with last; the host is that process."""
     starts: int = 0
+    host: str | None = None
+    """What the Hub says its address is, where that is not its server's."""
 
     @property
     def wanted_model(self) -> str:
@@ -58,7 +60,9 @@ class Space:
         if self.error:
             runtime["errorMessage"] = self.error
         said: dict[str, Any] = {"id": self.name, "private": self.private, "sdk": "docker", "runtime": runtime}
-        if self.answers:
+        if self.host is not None:
+            said["host"] = self.host
+        elif self.answers:
             said["host"] = f"http://127.0.0.1:{self.replicas.of(self.answers).port}"
         return said
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from huggingface_hub import HfApi, constants
 from huggingface_hub import InferenceEndpoint as Managed
 from pydantic import BaseModel, Field
 
 from lepinet import __version__
+from lepinet.address import is_address
 from lepinet.endpoints import Address, EndpointState, Order, Permit, freely
 from lepinet.endpoints.asked import Asked, not_of_the_hub, refusal
 from lepinet.errors import OutsideError, RefusedError
@@ -17,8 +18,6 @@ from lepinet.huggingface import Service, limit_client
 from lepinet.target import MODEL_VARIABLE, Target
 from lepinet.timings import Timings
 
-ADDRESS: Final = "LEPINET_HF_ENDPOINTS_URL"
-"""The setting that names another address of the service; the official client has none of its own."""
 _NEWEST = "main"
 """What an endpoint without a revision serves."""
 
@@ -96,7 +95,7 @@ class InferenceEndpoint:
             url: of the service; None for the client's own.
         """
         if url is not None:
-            constants.INFERENCE_ENDPOINTS_ENDPOINT = url.rstrip("/")
+            constants.INFERENCE_ENDPOINTS_ENDPOINT = url
         limit_client(timings)
         self.name = f"Inference Endpoint {namespace}/{name}"
         self._path = {"name": name, "namespace": namespace, "token": token}
@@ -108,7 +107,7 @@ class InferenceEndpoint:
             "the Inference Endpoints service",
             constants.INFERENCE_ENDPOINTS_ENDPOINT,
             "run it again later; https://status.huggingface.co tells of outages",
-            ADDRESS,
+            "LEPINET_HF_ENDPOINTS_URL",
         )
         rights = f"manage Inference Endpoints of {namespace}"
         self._asked = Asked(service, timings, lambda error: refusal(error, self.name, rights))
@@ -150,7 +149,7 @@ class InferenceEndpoint:
     def address(self) -> Address:
         seen = self._look()
         url = (seen.status.url or "").rstrip("/")
-        if not url.startswith(self._schemes):
+        if not url.startswith(self._schemes) or not is_address(url):
             raise OutsideError(f"it has no address yet ({seen.detail})", where=self.name)
         return Address(f"{url}/predict" if seen.custom else url, self._token, asleep=seen.asleep)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import assert_never
 
+from lepinet.address import address_in
 from lepinet.endpoints import Endpoint
 from lepinet.endpoints.follows_registry import FollowsRegistry
 from lepinet.errors import UsageError
@@ -34,7 +35,7 @@ def open_endpoint(
         timings: every call's limits.
 
     Raises:
-        UsageError: it needs a token and has none.
+        UsageError: it needs a token and has none, or a token or an address in the settings is none.
     """
     match kind:
         case LocalEndpointSettings():
@@ -42,17 +43,19 @@ def open_endpoint(
             from lepinet.endpoints.local import LocalEndpoint  # noqa: PLC0415  # as said
 
             return LocalEndpoint(folder, environment, timings)
-        # Imported here: the official client takes most of a second.
+        # Imported here: the official client takes most of a second, and any address for one.
         case InferenceEndpointSettings():
-            from lepinet.endpoints.inference_endpoint import ADDRESS, InferenceEndpoint  # noqa: PLC0415 -- as said
+            # Another address of the service; the official client has no setting for it.
+            url = address_in(settings.environ, "LEPINET_HF_ENDPOINTS_URL")
+            address_in(settings.environ, "HF_ENDPOINT")
+            from lepinet.endpoints.inference_endpoint import InferenceEndpoint  # noqa: PLC0415 -- as said
 
-            url = settings.environ.get(ADDRESS, "").strip() or None
             token = _token(settings, environment, kind.address)
             return InferenceEndpoint(kind.namespace, kind.name, token, timings, url)
         case SpaceSettings():
+            hub = address_in(settings.environ, "HF_ENDPOINT")
             from lepinet.endpoints.space import Space  # noqa: PLC0415 -- as said
 
-            hub = settings.environ.get("HF_ENDPOINT", "").strip() or None
             return Space(kind.repo_id, _token(settings, environment, kind.address), timings, hub)
         case FollowsRegistrySettings():
             return FollowsRegistry(kind.predict_url)
@@ -63,7 +66,7 @@ def open_endpoint(
 
 
 def _token(settings: Settings, environment: str, what: str) -> str:
-    token = settings.get("HF_TOKEN", environment)
+    token = settings.token("HF_TOKEN", environment)
     if token is None:
         raise UsageError(
             f"no HF_TOKEN {settings.places}, and {what} is moved by one",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-import httpx
-from huggingface_hub import HfApi
+import httpx2
+from huggingface_hub import HfApi, get_session
 from pydantic import BaseModel, ValidationError
 
 from lepinet import __version__
+from lepinet.address import is_address
 from lepinet.deadline import within
 from lepinet.endpoints import Address, EndpointState, Order, Permit, freely
 from lepinet.endpoints.asked import Asked, not_of_the_hub, refusal
 from lepinet.endpoints.local_folder import STATE
 from lepinet.errors import OutsideError
-from lepinet.huggingface import Service, limit_client
+from lepinet.huggingface import HUB, NoAnswerError, Service, limit_client
 from lepinet.target import MODEL_VARIABLE, Target
 from lepinet.timings import Timings
 
@@ -51,14 +52,14 @@ class Space:
             repo_id: `org/name`.
             token: may write the Space's settings.
             timings: limits.
-            hub: the Hub's address; None for the client's own.
+            hub: the Hub's address; None for the usual one.
         """
         limit_client(timings)
         self.name = f"Space {repo_id}"
         self._repo_id = repo_id
         self._token = token
         self._timings = timings
-        self._api = HfApi(endpoint=hub, token=token, library_name="lepinet", library_version=__version__)
+        self._api = HfApi(endpoint=hub or HUB, token=token, library_name="lepinet", library_version=__version__)
         # The token goes where the Hub says, in the clear only where the Hub itself is asked so.
         self._schemes = ("https://", "http://") if self._api.endpoint.startswith("http://") else ("https://",)
         service = Service("the Hub", self._api.endpoint, "run it again later", "HF_ENDPOINT")
@@ -114,15 +115,26 @@ class Space:
     def _served(self, seen: _Seen) -> EndpointState:
         """As the server in the Space says it."""
         headers = {"Authorization": f"Bearer {self._token}"} if seen.private else {}
-        limits = httpx.Timeout(self._timings.request, connect=self._timings.connect)
+        limits = httpx2.Timeout(self._timings.request, connect=self._timings.connect)
         try:
             url = f"{self._host(seen)}/model"
-            answer = within(self._timings.request, lambda: httpx.get(url, headers=headers, timeout=limits))
+            answer = within(
+                self._timings.request,
+                # Its limits hold for this server, too.
+                lambda: get_session().get(url, headers=headers, timeout=limits, follow_redirects=False),
+            )
             state = STATE.validate_json(answer.raise_for_status().content)
         except TimeoutError:
             return EndpointState(seen.target, ready=False, detail="the server does not answer in time")
-        except httpx.HTTPError as error:
+        except NoAnswerError as error:
             return EndpointState(seen.target, ready=False, detail=f"the server does not answer ({error})")
+        except httpx2.HTTPStatusError as error:
+            detail = f"the server does not answer (HTTP {error.response.status_code})"
+            return EndpointState(seen.target, ready=False, detail=detail)
+        except httpx2.HTTPError as error:
+            # Its kind only: the text may quote a header.
+            detail = f"the server does not answer ({type(error).__name__})"
+            return EndpointState(seen.target, ready=False, detail=detail)
         except ValidationError:
             return EndpointState(seen.target, ready=False, detail="what answers there is no LepiNet server")
         ready = state.ready and state.target is not None and state.target.same_files(seen.target)
@@ -132,6 +144,6 @@ class Space:
         return EndpointState(seen.target, ready=ready, detail=detail, failed=failed)
 
     def _host(self, seen: _Seen) -> str:
-        if seen.host is None or not seen.host.startswith(self._schemes):
+        if seen.host is None or not seen.host.startswith(self._schemes) or not is_address(seen.host):
             raise OutsideError(f"it has no address yet ({seen.detail})", where=self.name)
         return seen.host.rstrip("/")

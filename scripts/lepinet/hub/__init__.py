@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
+from lepinet.address import address_in
 from lepinet.errors import OutsideError, RefusedError, UsageError
 from lepinet.files import inside, read_small
 from lepinet.hub.listing import Choose, ListedFile, Listing
@@ -160,13 +161,14 @@ class Hub:
 
     @cached_property
     def _asking(self) -> Asking:
+        # Before the client is imported, which takes any address for one.
+        endpoint = address_in(self._settings.environ, "HF_ENDPOINT")
         try:
             from lepinet.hub.asking import Asking  # noqa: PLC0415 -- see above
         except ModuleNotFoundError as error:
             what = f"fetching a model from the Hub needs {error.name}, which is not installed"
             raise UsageError(what, todo="pip install 'lepinet[evaluate]'") from None
-        endpoint = self._settings.environ.get("HF_ENDPOINT", "").strip() or None
-        return Asking(endpoint, self._settings.get("HF_TOKEN"), self._timings)
+        return Asking(endpoint, self._settings.token("HF_TOKEN"), self._timings)
 
     @contextmanager
     def _one_at_a_time(self, place: Path) -> Iterator[None]:

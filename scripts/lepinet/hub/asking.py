@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from datetime import datetime
@@ -29,7 +30,18 @@ from lepinet import __version__
 from lepinet.deadline import within
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.hub.listing import Flagged, ListedFile, Listing
-from lepinet.huggingface import BAD_TOKEN, NoAnswerError, Patience, Service, explained, headers, limit_client, said
+from lepinet.huggingface import (
+    A_FILE,
+    BAD_TOKEN,
+    HUB,
+    NoAnswerError,
+    Patience,
+    Service,
+    explained,
+    headers,
+    limit_client,
+    said,
+)
 from lepinet.timings import Timings
 
 T = TypeVar("T")
@@ -42,23 +54,22 @@ class Asking:
         """Nothing is sent yet.
 
         Args:
-            endpoint: the Hub's address; None for the client's own.
+            endpoint: the Hub's address; None for the usual one.
             token: None for the one that the client finds (keyless on GitHub Actions, `hf auth login`), if any.
             timings: `request` limits each answer and each pause within one, `fetch` the whole.
 
         Raises:
-            UsageError: the address or the token is none, or a keyless token is asked for and cannot be had.
+            UsageError: a keyless token is asked for and cannot be had.
         """
-        if endpoint is not None and not endpoint.startswith(("https://", "http://")):
-            raise UsageError("HF_ENDPOINT should be an address that begins with https://", where=endpoint)
         sent = headers(token)
         # The same token in both, found once: finding it may take a request.
         self._token = sent.get("authorization", "").removeprefix("Bearer ")
-        self._headers = sent | {"Accept-Encoding": "identity"}
+        self._headers = sent
         self._api = HfApi(
-            endpoint=endpoint, token=self._token or False, library_name="lepinet", library_version=__version__
+            endpoint=endpoint or HUB, token=self._token or False, library_name="lepinet", library_version=__version__
         )
         self._timings = timings
+        limit_client(timings)
         self.url = self._api.endpoint
         todo = "run it again later: what is here already is not fetched twice"
         self._service = Service("the Hub", self.url, todo, "HF_ENDPOINT")
@@ -99,7 +110,7 @@ class Asking:
             NoAnswerError: no answer this time.
             LepinetError: as `listing`; RefusedError too when the token may not, or another tag is called so.
         """
-        self._begin_writing()
+        self._must_have_a_token()
         with self._explained(repository, revision):
             within(
                 self._timings.request,
@@ -113,7 +124,7 @@ class Asking:
             NoAnswerError: no answer this time.
             LepinetError: as `listing`; RefusedError too when the token may not.
         """
-        self._begin_writing()
+        self._must_have_a_token()
         with self._explained(repository, parent):
             try:
                 proposed = within(
@@ -132,11 +143,10 @@ class Asking:
                 raise error.__cause__ or error from None
         return proposed.pr_url or ""
 
-    def _begin_writing(self) -> None:
+    def _must_have_a_token(self) -> None:
         if not self._token:
             todo = "set HF_TOKEN to one that may write to the repository (docs/huggingface.md)"
             raise UsageError("changing a repository of the Hub needs a token", todo=todo)
-        limit_client(self._timings)
 
     def _patiently(self, patience: Patience, repository: str, revision: str, call: Callable[[], T]) -> T:
         def answer() -> T:
@@ -154,9 +164,10 @@ class Asking:
             ),
         )
         if info.id != repository:
+            named = ("--file-path", info.id, "--revision", info.sha or "")
             raise RefusedError(
                 f"{repository} is called {info.id} on the Hub",
-                todo=f"register the same commit as a new version: --file-path {info.id} --revision {info.sha}",
+                todo=f"register the same commit as a new version: {shlex.join(named)}",
             )
         if info.disabled:
             raise _disabled(repository, self.url)
@@ -200,7 +211,7 @@ class Asking:
             size = out.tell()
             headers = self._headers | ({"Range": f"bytes={size}-"} if size else {})
             seconds, session = self._timings.request, get_session()
-            request = session.build_request("GET", url, headers=headers, timeout=seconds)
+            request = session.build_request("GET", url, headers=headers, timeout=seconds, extensions={A_FILE: True})
             with closing(within(seconds, lambda: session.send(request, stream=True))) as response:
                 hf_raise_for_status(response)
                 if encoding := response.headers.get("Content-Encoding"):

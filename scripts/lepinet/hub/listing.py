@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from lepinet.errors import RefusedError
 from lepinet.files import inside, open_regular
@@ -18,6 +18,12 @@ Choose = Callable[[Collection[str]], tuple[str, ...]]
 """From the names of all files those that are needed; raises RefusedError when one is missing."""
 
 
+def _encodable(text: str) -> str:
+    text.encode()  # half of a pair of surrogates, which JSON can hold, raises a ValueError
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
 GitId = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
@@ -30,9 +36,9 @@ class Value(BaseModel):
 class ListedFile(Value):
     """One file of the commit."""
 
-    name: str
+    name: Text
     """`/` between parts."""
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, lt=1 << 63)
     """Bytes."""
     blob_id: GitId
     """Git's: of the content, or of the pointer that stands for a large file."""
@@ -60,8 +66,8 @@ class ListedFile(Value):
 class Flagged(Value):
     """A file that the Hub's own scan warns of."""
 
-    name: str
-    level: str
+    name: Text
+    level: Text
     """In the Hub's words: unsafe, suspicious, caution."""
 
 

@@ -167,7 +167,7 @@ def answers_named(
             bench.known,
             bench.species,
             # Never HF_TOKEN: behind an address that somebody names may be anybody.
-            token=bench.settings.get(ENDPOINT_TOKEN),
+            token=bench.settings.token(ENDPOINT_TOKEN),
             timings=bench.timings,
             progress=counted,
         )

@@ -194,6 +194,9 @@ class EndpointPredictor:
                 client.stream("POST", self._url, **contract.request(name, data)) as response,
             ):
                 body = await _body(response)
+        except httpx.LocalProtocolError:
+            # Its text quotes the header that cannot be sent, which may be the token.
+            raise _NoAnswerError("the request cannot be sent") from None
         except httpx.HTTPError as error:
             raise _NoAnswerError(f"no connection ({error or type(error).__name__})") from None
         if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and _starts(body):
