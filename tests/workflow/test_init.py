@@ -184,13 +184,37 @@ def test_nothing_that_is_there_is_overwritten_and_what_is_missing_is_added(newco
     manifest = newcomer.desk.manifest
     (newcomer.desk.folder / "LEPINET.md").write_text("mine\n")
     (newcomer.desk.folder / "models.schema.json").unlink()
-    (newcomer.desk.folder / ".gitignore").write_text("*.log\n")
     told = newcomer.lepinet("init", "--lepinet", SOURCE)
-    assert "git would take .env, where keys stand" in told.err
     assert told.out.startswith("wrote models.schema.json\nwrote .github/workflows/pr.yml\n")
     assert "kept models.yaml, which was there\n" in told.out
     assert newcomer.desk.manifest == manifest
     assert (newcomer.desk.folder / "LEPINET.md").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("there", ["*.log", "*.log\n", "*.log\n!.env\n"])
+def test_keys_are_kept_from_git_by_a_line_more_in_a_gitignore_that_was_there(newcomer: Newcomer, there: str) -> None:
+    ignored = newcomer.desk.folder / ".gitignore"
+    ignored.write_text(there)
+    told = newcomer.lepinet("init", "--model", NAME)
+    assert "added .env to .gitignore, whose other lines are as they were\n" in told.out
+    assert "kept .gitignore" not in told.out
+    assert ignored.read_text() == there.rstrip("\n") + "\n.env\n"
+    (newcomer.desk.folder / ".env").write_text(f"SUPABASE_SERVICE_KEY={KEY}\n")
+    newcomer.desk.git("add", "--all")
+    assert ".env" not in newcomer.desk.git("ls-files").splitlines()
+    assert "kept .gitignore, which was there\n" in newcomer.lepinet("init").out
+
+
+def test_nothing_is_made_on_github_while_git_would_take_the_keys_along(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    (newcomer.desk.folder / ".gitignore").write_text("*.log\n")
+    refused = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
+    assert "git does not ignore it, and would take it along" in refused.err
+    (newcomer.desk.folder / ".gitignore").write_text(".env\n")
+    (newcomer.desk.folder / ".env").write_text(f"SUPABASE_SERVICE_KEY={KEY}\n")
+    newcomer.desk.git("add", "--force", ".env")
+    assert "git has it, and the keys in it" in newcomer.lepinet("init", "--github", "--yes", code=1).err
+    assert newcomer.github.requests == []
 
 
 @pytest.mark.parametrize(

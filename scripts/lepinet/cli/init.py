@@ -11,6 +11,7 @@ from lepinet.errors import UsageError
 from lepinet.manifest.load import FILE
 from lepinet.workflow.begin import PAGE, First, begin
 from lepinet.workflow.callers import Source, installed_from, source_of
+from lepinet.workflow.dotenv import exposed
 from lepinet.workflow.github_setup import Step, carry_out, missing_there
 from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace, open_workspace
@@ -65,8 +66,10 @@ def init(
         show(f"wrote {path}")
     for path in laid.kept:
         show(f"kept {path}, which was there")
-    if laid.exposed:
-        say("git would take .env, where keys stand: echo .env >> .gitignore")
+    if laid.ignored_now:
+        show("added .env to .gitignore, whose other lines are as they were")
+    if wrong := exposed(workspace.git):
+        say(str(wrong))
     show(f"Next: {PAGE}")
     return 0
 
@@ -100,6 +103,8 @@ def _source(workspace: Workspace, given: str | None) -> Source | None:
 
 
 def _on_github(workspace: Workspace, *, agreed: bool) -> int:
+    if wrong := exposed(workspace.git):
+        raise wrong
     left = made = 0
     for one in missing_there(workspace):
         if not isinstance(one, Step):

@@ -19,6 +19,7 @@ from lepinet.model_files import folder_revision
 from lepinet.report.next_steps import Begun, next_steps
 from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.callers import CALLED, ON_REQUEST, Source, callers
+from lepinet.workflow.dotenv import KEYS
 from lepinet.workflow.evaluate import Counted
 from lepinet.workflow.first_manifest import allowing, environment_of, fitted_manifest, has_photos, holds_code
 from lepinet.workflow.github_setup import settings_of
@@ -26,7 +27,7 @@ from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace
 
 PAGE = "LEPINET.md"
-_KEYS = ".env"
+_IGNORED = ".gitignore"
 _SPECIES = "species.csv"
 
 
@@ -51,8 +52,8 @@ class Laid:
     written: tuple[str, ...]
     kept: tuple[str, ...]
     """They were there, and are as they were."""
-    exposed: bool
-    """`git add --all` would take `.env` too, where keys stand."""
+    ignored_now: bool
+    """A line of `.gitignore` is new, by which git passes over `.env`; its other lines are as they were."""
 
 
 def begin(
@@ -63,7 +64,7 @@ def begin(
     monitor: bool = False,
     counted: Counted | None = None,
 ) -> Laid:
-    """Write what is missing; what is there stays as it is.
+    """Write what is missing; what is there stays as it is, but for a line more in a `.gitignore` without `.env`.
 
     Args:
         workspace: where.
@@ -82,7 +83,7 @@ def begin(
             raise UsageError("which model?", todo="lepinet init --model ORG/NAME, or a folder: --model models/v1.0.0")
         files[FILE] = _manifest(workspace, first, counted)
     manifest = load(files.get(FILE) or workspace.content)
-    files[".gitignore"] = f"{_KEYS}\n".encode()
+    files[_IGNORED] = f"{KEYS}\n".encode()
     files["models.schema.json"] = schema_text().encode()
     if source:
         names = CALLED.keys() - (set() if monitor else ON_REQUEST)
@@ -92,10 +93,20 @@ def begin(
     files[PAGE] = next_steps(_begun(workspace, manifest)).encode()
     kept = tuple(path for path in dict.fromkeys((FILE, *files)) if os.path.lexists(workspace.root / path))
     places = {path: inside(workspace.root, path) for path in files if path not in kept}
+    ignored_now = _IGNORED in kept and not workspace.git.ignores(KEYS)
+    if ignored_now:
+        ignored = inside(workspace.root, _IGNORED)
+        replace_file(ignored, _with_line(ignored.read_bytes(), files[_IGNORED]))
     for path, place in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         replace_file(place, files[path])
-    return Laid(tuple(places), kept, exposed=not workspace.git.ignores(_KEYS))
+    if ignored_now:
+        kept = tuple(path for path in kept if path != _IGNORED)
+    return Laid(tuple(places), kept, ignored_now)
+
+
+def _with_line(content: bytes, line: bytes) -> bytes:
+    return content + (b"" if not content or content.endswith(b"\n") else b"\n") + line
 
 
 def _manifest(workspace: Workspace, first: First, counted: Counted | None) -> bytes:

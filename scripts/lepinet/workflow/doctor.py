@@ -16,6 +16,7 @@ from lepinet.report.needs import Need
 from lepinet.report.status import active_version
 from lepinet.workflow import github_setup as there
 from lepinet.workflow.callers import missing
+from lepinet.workflow.dotenv import KEYS, exposed
 from lepinet.workflow.extras import absent
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
@@ -61,15 +62,12 @@ def packages(workspace: Workspace) -> Iterator[Need]:
 
 def _dotenv(workspace: Workspace) -> Iterator[Need]:
     """Nothing where there is none."""
-    if not (workspace.root / ".env").is_file():
+    if not (workspace.root / KEYS).is_file():
         return
-    if workspace.git.tracks(".env"):
-        mend = "git rm --cached .env && echo .env >> .gitignore, and new keys: whoever has a clone has the old ones"
-        yield Need(".env", "git has it, and the keys in it", mend)
-    elif not workspace.git.ignores(".env"):
-        yield Need(".env", "git does not ignore it, and would take it along", "echo .env >> .gitignore")
+    if wrong := exposed(workspace.git):
+        yield Need(KEYS, wrong.what, wrong.todo)
     else:
-        yield Need(".env", "ignored by git")
+        yield Need(KEYS, "ignored by git")
 
 
 def _photos(workspace: Workspace) -> Need:
