@@ -12,7 +12,7 @@ from lepinet.manifest.load import FILE
 from lepinet.workflow.begin import PAGE, First, begin
 from lepinet.workflow.callers import Source, installed_from, source_of
 from lepinet.workflow.dotenv import exposed
-from lepinet.workflow.github_setup import Step, carry_out, missing_there
+from lepinet.workflow.github_setup import Step, carry_out, left_here, missing_there
 from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace, open_workspace
 
@@ -66,6 +66,11 @@ def init(
         show(f"wrote {path}")
     for path in laid.kept:
         show(f"kept {path}, which was there")
+    for path in laid.others:
+        say(f"{path} does not call LepiNet's, which was not written: rename yours, then run this again")
+    if repository_at(workspace.git.origin() or ""):
+        for sentence in left_here(workspace):
+            say(sentence)
     if laid.ignored_now:
         show("added .env to .gitignore, whose other lines are as they were")
     if wrong := exposed(workspace.git):
@@ -105,6 +110,8 @@ def _source(workspace: Workspace, given: str | None) -> Source | None:
 def _on_github(workspace: Workspace, *, agreed: bool) -> int:
     if wrong := exposed(workspace.git):
         raise wrong
+    for sentence in left_here(workspace):
+        say(sentence)
     left = made = 0
     for one in missing_there(workspace):
         if not isinstance(one, Step):

@@ -18,11 +18,11 @@ from lepinet.manifest.schema import schema_text
 from lepinet.model_files import folder_revision
 from lepinet.report.next_steps import Begun, next_steps
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.callers import CALLED, ON_REQUEST, Source, callers
+from lepinet.workflow.callers import MONITOR, WORKFLOWS, Source, callers, has, needed, strange
 from lepinet.workflow.dotenv import KEYS
 from lepinet.workflow.evaluate import Counted
 from lepinet.workflow.first_manifest import allowing, environment_of, fitted_manifest, has_photos, holds_code
-from lepinet.workflow.github_setup import settings_of
+from lepinet.workflow.github_setup import has_code_owners, settings_of, settings_of_monitor
 from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace
 
@@ -52,6 +52,8 @@ class Laid:
     written: tuple[str, ...]
     kept: tuple[str, ...]
     """They were there, and are as they were."""
+    others: tuple[str, ...]
+    """Those among them that have the name of a workflow of LepiNet's and call it not."""
     ignored_now: bool
     """A line of `.gitignore` is new, by which git passes over `.env`; its other lines are as they were."""
 
@@ -78,6 +80,7 @@ def begin(
         UsageError: there is no models.yaml, and nothing to write it from.
     """
     files: dict[str, bytes] = {}
+    names: tuple[str, ...] = ()
     if not os.path.lexists(workspace.root / FILE):
         if first is None:
             raise UsageError("which model?", todo="lepinet init --model ORG/NAME, or a folder: --model models/v1.0.0")
@@ -86,11 +89,12 @@ def begin(
     files[_IGNORED] = f"{KEYS}\n".encode()
     files["models.schema.json"] = schema_text().encode()
     if source:
-        names = CALLED.keys() - (set() if monitor else ON_REQUEST)
-        files |= {path: text.encode() for path, text in callers(source, names).items()}
+        names = needed(manifest, monitor=monitor)
+        texts = callers(source, names, workspace.git.main_branch())
+        files |= {path: text.encode() for path, text in texts.items()}
     if not (workspace.root / manifest.known_images).is_dir():
         files[f"{manifest.known_images}/{METADATA}"] = b"file_name,species_id,species_name\n"
-    files[PAGE] = next_steps(_begun(workspace, manifest)).encode()
+    files[PAGE] = next_steps(_begun(workspace, manifest, monitor=monitor)).encode()
     kept = tuple(path for path in dict.fromkeys((FILE, *files)) if os.path.lexists(workspace.root / path))
     places = {path: inside(workspace.root, path) for path in files if path not in kept}
     ignored_now = _IGNORED in kept and not workspace.git.ignores(KEYS)
@@ -102,7 +106,8 @@ def begin(
         replace_file(place, files[path])
     if ignored_now:
         kept = tuple(path for path in kept if path != _IGNORED)
-    return Laid(tuple(places), kept, ignored_now)
+    others = tuple(f"{WORKFLOWS}/{name}" for name in strange(workspace.root, names))
+    return Laid(tuple(places), kept, others, ignored_now)
 
 
 def _with_line(content: bytes, line: bytes) -> bytes:
@@ -145,15 +150,19 @@ def _version(workspace: Workspace, model: str) -> ModelVersion:
     return ModelVersion(file_path=repository, revision=workspace.hub.commit(repository, revision or "main"))
 
 
-def _begun(workspace: Workspace, manifest: Manifest) -> Begun:
+def _begun(workspace: Workspace, manifest: Manifest, *, monitor: bool) -> Begun:
     name, environment = list(manifest.environments.items())[-1]
+    secrets = [*settings_of(environment), *(["DATABASE_URL"] if environment.registry.kind == "supabase" else [])]
+    if monitor or has(workspace.root, MONITOR):
+        secrets += settings_of_monitor(environment)
     return Begun(
         environment=name,
         version=environment.active or next(reversed(list(manifest.versions)), "VERSION"),
         active=environment.active is not None,
         known_images=manifest.known_images,
-        secrets=(*settings_of(environment), *(["DATABASE_URL"] if environment.registry.kind == "supabase" else [])),
+        secrets=tuple(dict.fromkeys(secrets)),
         serves_here=environment.endpoint.kind == "local",
         on_github=repository_at(workspace.git.origin() or "") is not None,
         here_alone=bool(environment.on_one_machine),
+        has_code_owners=has_code_owners(workspace.root),
     )

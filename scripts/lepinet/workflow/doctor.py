@@ -13,9 +13,10 @@ from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import in_few_words, made, migrations
 from lepinet.report.needs import Need
+from lepinet.report.next_steps import WRITE_CODE_OWNERS
 from lepinet.report.status import active_version
 from lepinet.workflow import github_setup as there
-from lepinet.workflow.callers import missing
+from lepinet.workflow.callers import WORKFLOWS, missing, needed, strange
 from lepinet.workflow.dotenv import KEYS, exposed
 from lepinet.workflow.extras import absent
 from lepinet.workflow.propose import open_github, repository_at
@@ -155,12 +156,15 @@ def _github(workspace: Workspace) -> Iterator[Need]:
     repository = repository_at(workspace.git.origin() or "")
     if repository is None:
         return
-    absent_here = missing(workspace.root)
+    yield _workflows(workspace)
+    owned = there.has_code_owners(workspace.root)
     yield Need(
-        "GitHub, workflows",
-        f"{', '.join(absent_here)} is not there" if absent_here else "there",
-        "lepinet init" if absent_here else None,
+        "GitHub, code owners",
+        f"{'somebody' if owned else 'nobody'} has to review a change of models.yaml or .github/",
+        None if owned else WRITE_CODE_OWNERS,
     )
+    for sentence in there.left_here(workspace):
+        yield Need("GitHub, runners", sentence)
     try:
         with open_github(workspace, repository) as github:
             made, variables = github.environments(), github.variables()
@@ -175,6 +179,17 @@ def _github(workspace: Workspace) -> Iterator[Need]:
             yield _on_github("rights of workflows", [*there.of_rights(github)])
     except LepinetError as error:
         yield Need("GitHub", error.what, error.todo or "is it there, and may this token see it?")
+
+
+def _workflows(workspace: Workspace) -> Need:
+    what, wanted = "GitHub, workflows", needed(workspace.manifest)
+    lacking, others = missing(workspace.root, wanted), strange(workspace.root, wanted)
+    if others:
+        state = f"{', '.join(others)} in {WORKFLOWS} does not call LepiNet's"
+        return Need(what, state, "rename yours, then: lepinet init")
+    if lacking:
+        return Need(what, f"{', '.join(lacking)} is not there", "lepinet init")
+    return Need(what, "there")
 
 
 def _on_github(what: str, lacking: Sequence[there.Step | there.Left]) -> Need:
