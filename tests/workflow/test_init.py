@@ -122,8 +122,9 @@ def test_what_it_writes_passes_everything_at_once(newcomer: Newcomer, model: str
 
 
 def test_what_is_not_said_is_asked_for_on_a_terminal(newcomer: Newcomer) -> None:
-    asked = terminal(newcomer, ["init"], f"{NAME}\r", "embedded\r", "\r")
+    asked = terminal(newcomer, ["init"], f"{NAME}\r", "sqlite\r", "embedded\r", "\r")
     assert "The first model (org/name on the Hub, or a folder)" in asked
+    assert asked.count("Registry (supabase, postgres, embedded)") == 2, "again after an answer that is none"
     production = newcomer.desk.workspace.manifest.environments["production"]
     assert (production.registry.kind, production.endpoint.kind) == ("embedded", "none")
 
@@ -228,6 +229,8 @@ def test_nothing_is_made_on_github_while_git_would_take_the_keys_along(newcomer:
         (("--model", "broken"), "nor model.safetensors is there", 1),
         (("--model", NAME, "--version", "1.0"), "1.0 is no name of a version", 2),
         (("--model", NAME, "--endpoint", "{kind: nowhere}"), "its kind must be one of", 2),
+        (("--model", NAME, "-e", ""), "-e is empty, but an environment's name is small letters, digits and hyphens", 2),
+        (("--model", NAME, "-e", "monitor"), "-e is monitor, but LepiNet's workflows keep that name", 2),
         (("--model", NAME, "--lepinet", "acme/lepinet@main"), "is no OWNER/REPOSITORY@COMMIT", 2),
     ],
 )

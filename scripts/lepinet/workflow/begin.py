@@ -6,12 +6,12 @@ import os
 import re
 from dataclasses import dataclass
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.cases import METADATA
 from lepinet.files import inside, replace_file
-from lepinet.manifest.fields import VERSION
+from lepinet.manifest.fields import VERSION, EnvironmentName
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest, ModelVersion
 from lepinet.manifest.schema import schema_text
@@ -115,6 +115,10 @@ def _with_line(content: bytes, line: bytes) -> bytes:
 
 
 def _manifest(workspace: Workspace, first: First, counted: Counted | None) -> bytes:
+    try:
+        TypeAdapter(EnvironmentName).validate_python(first.environment)
+    except ValidationError as error:
+        raise UsageError(f"-e is {first.environment or 'empty'}, {error.errors()[0]['msg']}") from None
     settings = environment_of(first.registry, first.endpoint)
     if not re.fullmatch(VERSION, first.version):
         raise UsageError(f"{first.version} is no name of a version", todo="v and a semantic version, such as v1.0.0")

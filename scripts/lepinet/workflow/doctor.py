@@ -8,6 +8,7 @@ from lepinet.endpoints import Address
 from lepinet.errors import LepinetError, OutsideError
 from lepinet.evaluation.labels import LIST_NEEDED, OWN_LABELS, ModelLabels, SpeciesNames, strange_labels
 from lepinet.files import inside
+from lepinet.manifest.load import FILE
 from lepinet.model_files import file_names, needs_torch, read_model_files
 from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
@@ -31,7 +32,8 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
     try:
         manifest, names = workspace.manifest, workspace.environments(environment)
     except LepinetError as error:
-        yield Need("models.yaml", error.what, "lepinet validate")
+        there_is_one = (workspace.root / FILE).exists()
+        yield Need(FILE, error.what, "lepinet validate" if there_is_one else "lepinet init")
         return
     yield Need("models.yaml", f"{_many(manifest.environments, 'environment')}, {_many(manifest.versions, 'version')}")
     yield from _dotenv(workspace)
@@ -196,7 +198,7 @@ def _on_github(what: str, lacking: Sequence[there.Step | there.Left]) -> Need:
     names = ", ".join(one.what for one in lacking)
     return Need(
         f"GitHub, {what}",
-        f"missing: {names}" if names else "as it should be",
+        names or "as it should be",
         "lepinet init --github" if names else None,
     )
 
