@@ -165,6 +165,18 @@ class Repository:
             todo="git remote set-head origin --auto",
         )
 
+    def main_branch(self) -> str:
+        """Its short name. Where nothing says which branch is main: the one that is checked out, born or not."""
+        try:
+            name = self.main()
+        except UsageError:
+            name = self._text("symbolic-ref", "--quiet", "HEAD").strip()
+        return name.removeprefix(_REMOTE).removeprefix("refs/heads/")
+
+    def is_pushed(self, branch: str) -> bool:
+        """Whether origin had the branch when it was last spoken to."""
+        return self._try("show-ref", "--verify", "--quiet", f"{_REMOTE}{branch}").returncode == 0
+
     def fetch_main(self) -> str:
         """The commit that main is at now, by origin where there is one; a rewritten main is taken as it is."""
         name = self.main()

@@ -221,7 +221,8 @@ def _found(
     look: Look, figures: Metrics | None, proof: Proof | None, gates: Gates, usual_ms: float | None
 ) -> Iterator[tuple[Cause, str]]:
     if look.looked is Looked.SILENT:
-        yield Cause.NO_ANSWER, f"the endpoint does not answer: {look.detail}"
+        # The cause's title says it already.
+        yield Cause.NO_ANSWER, look.detail.removeprefix("the endpoint does not answer: ")
     if look.live and figures and proof:
         yield from _of_answers(look.live, look.tested, proof, gates)
         yield from _of_time(figures.latency_p50, usual_ms)

@@ -21,7 +21,7 @@ def test_a_pull_request_is_judged_by_a_workflow_that_only_calls_ours(github: Git
     called.write_text(
         CHECK.read_text().replace("$/.github/actions/lepinet", f"{owner}/.github/actions/lepinet@{commit}")
     )
-    calling = parse(caller("pr.yml", "The check.", CHECK.read_text(), source_of(OURS)))
+    calling = parse(caller("pr.yml", "The check.", CHECK.read_text(), source_of(OURS), "main"))
     github.desk.set_active("production", version)
     github.desk.commit(f"Activate {version}")
     lines = github.act(github.pull_request(), "1", calling, {"GITHUB_TOKEN": "no-token-of-anybody"})

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.slow
 
 BACK = "rollback.yml"
 DONE = {"emergency": "success", "propose": "success"}
+NEVER_BEGAN = {"emergency": "failure"}
+"""As when a reviewer said no: where nothing is pinned, nothing is proposed."""
 
 
 def emergencies(live: Live) -> None:
@@ -74,7 +76,7 @@ def test_what_cannot_be_rolled_back_to_changes_nothing(live: Live) -> None:
         "main", BACK, environment="production", version="--now; touch pwned", reason="$(touch pwned)"
     )
     ran = live.run(BACK, asked)
-    assert ran.jobs == {"emergency": "failure", "propose": "failure"}
+    assert ran.jobs == NEVER_BEGAN
     assert live.look("production").environment.pinned is None
     assert live.there.pulls == []
     assert not list(live.folder.rglob("pwned"))
@@ -83,7 +85,7 @@ def test_what_cannot_be_rolled_back_to_changes_nothing(live: Live) -> None:
 def test_an_environment_that_there_is_not_is_only_a_name(live: Live) -> None:
     asked = live.dispatched("main", BACK, environment="--json $(touch pwned)\n::error::forged", reason="why not")
     ran = live.run(BACK, asked)
-    assert ran.jobs == {"emergency": "failure", "propose": "failure"}
+    assert ran.jobs == NEVER_BEGAN
     assert not [one for one in ran.annotations if one.text.startswith("forged")]
     assert live.there.pulls == []
     assert not list(live.folder.rglob("pwned"))

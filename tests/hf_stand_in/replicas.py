@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,7 @@ class Replica:
 
     process: subprocess.Popen[str]
     port: int | None = None
-    """None while it starts, and where it could not."""
+    """None where it could not start, and while it has not said which one it found."""
     started: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -71,7 +72,7 @@ class Replicas:
         """The process, started where there is none; it may be still starting."""
         with self._lock:
             if served not in self.running:
-                replica = self.running[served] = Replica(self._start(served))
+                replica = self.running[served] = self._start(served)
                 threading.Thread(target=_follow, args=(replica,), daemon=True).start()
             return self.running[served]
 
@@ -89,7 +90,7 @@ class Replicas:
             assert replica.process.stdout is not None
             replica.process.stdout.close()
 
-    def _start(self, served: Served) -> subprocess.Popen[str]:
+    def _start(self, served: Served) -> Replica:
         place = tempfile.mkdtemp(dir=self.folder)
         plain = {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         env = {
@@ -102,23 +103,28 @@ class Replicas:
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
         command = [sys.executable, "-m", "hf_stand_in.toolkit", served.repository, served.revision, f"{place}/model"]
+        port = None
         if served.custom is not None:
+            # It is told its port, as containers are; the toolkit's process says the one that it found.
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
             lepinet = [sys.executable, "-c", "from lepinet.cli import main; main()"]
-            command = [*lepinet, "serve", "--model", served.custom, "--port", "0"]
-        errors = (Path(place) / "errors").open("w")
-        with errors:
-            return subprocess.Popen(command, cwd=place, env=env, stdout=subprocess.PIPE, stderr=errors, text=True)
+            command = [*lepinet, "serve", "--model", served.custom, "--port", str(port)]
+        with (Path(place) / "errors").open("w") as errors:
+            process = subprocess.Popen(command, cwd=place, env=env, stdout=subprocess.PIPE, stderr=errors, text=True)
+        return Replica(process, port)
 
 
 def _follow(replica: Replica) -> None:
     assert replica.process.stdout is not None
-    line = replica.process.stdout.readline().strip()
-    # The toolkit's process says a port, `lepinet serve` a sentence that ends with its URL.
-    port = line.rpartition(":")[2]
-    replica.port = int(port) if port.isdecimal() else None
+    if replica.port is None:
+        said = replica.process.stdout.readline().strip()
+        replica.port = int(said) if said.isdecimal() else None
     while replica.port is not None and replica.process.poll() is None:
         with contextlib.suppress(OSError):
             if replica.ask("GET", "/health", b"", {}).status == HTTPStatus.OK:
                 break
         time.sleep(0.02)
+    else:
+        replica.port = None
     replica.started.set()

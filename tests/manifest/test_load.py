@@ -99,6 +99,14 @@ def test_two_environments_never_share_an_endpoint(fullest: str) -> None:
     assert (problem.line, problem.source_line) == (15, "    endpoint:")
 
 
+@pytest.mark.parametrize("name", ["monitor", "monitor-production", "staging-emergency", "trusted-check", "hub"])
+def test_a_name_that_the_workflows_use_themselves_is_no_environments(smallest: str, name: str) -> None:
+    (problem,) = problems(smallest.replace("  production:", f"  {name}:"))
+    assert problem.message == (
+        f"a name in environments is {name}, but LepiNet's workflows keep that name for an environment of their own"
+    )
+
+
 def test_environments_without_a_port_of_their_own_do_not_share(smallest: str) -> None:
     other = "  staging: {registry: embedded, endpoint: local}\n  production:"
     assert len(load(smallest.replace("  production:", other)).environments) == 2

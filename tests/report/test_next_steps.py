@@ -20,6 +20,7 @@ SHIPS_ITSELF = Begun(
     serves_here=False,
     on_github=True,
     here_alone=False,
+    has_code_owners=True,
 )
 
 
@@ -42,6 +43,11 @@ def test_on_github_the_push_comes_between_the_secrets_and_the_rule() -> None:
 def test_on_one_machine_a_person_serves_and_reconciles() -> None:
     here = replace(SHIPS_ITSELF, serves_here=True, here_alone=True, on_github=False, secrets=())
     assert commands(here)[3:5] == ["lepinet serve -e production", "lepinet reconcile"]
+
+
+def test_who_must_review_is_asked_before_the_first_commit() -> None:
+    page = next_steps(replace(SHIPS_ITSELF, has_code_owners=False))
+    assert page.index("> .github/CODEOWNERS`") < page.index("git add --all")
 
 
 def test_without_photos_they_come_first_and_then_the_activation() -> None:

@@ -41,13 +41,13 @@ jobs:
 
 
 def test_a_caller_is_the_called_one_without_its_jobs() -> None:
-    assert caller("reconcile.yml", "After the merge.", TEXT, Source("acme/lepinet", "ab" * 20)) == (
+    assert caller("reconcile.yml", "After the merge.", TEXT, Source("acme/lepinet", "ab" * 20), "trunk") == (
         """\
 # After the merge.
 name: reconcile
 on:
   push:
-    branches: [main]
+    branches: ["trunk"]
   # Finishes what was left.
   schedule:
     - cron: "23 */2 * * *"
@@ -74,6 +74,6 @@ def test_a_workflow_that_is_called_alone_may_stand_last_in_on() -> None:
     text = TEXT.replace("  push:\n    branches: [main]\n", "").replace(
         '    inputs:\n      reason: {type: string, default: ""}\n', ""
     )
-    made = yaml.safe_load(caller("reconcile.yml", "After the merge.", text, Source("acme/lepinet", "ab" * 20)))
+    made = yaml.safe_load(caller("reconcile.yml", "After the merge.", text, Source("acme/lepinet", "ab" * 20), "main"))
     assert set(made[True]) == {"schedule", "workflow_dispatch"}
     assert "with" not in made["jobs"]["lepinet"]

@@ -187,12 +187,21 @@ def test_a_rollback_shows_the_checklist_of_the_old_guide(desk: Desk) -> None:
     ]
     evidence = [line.partition(": ")[2] for line in lines]
     assert evidence[0] == "says v1.1.0 now; flips when reconcile has proved v1.0.0"
-    assert evidence[1].endswith("moves to " + str(desk.workspace.manifest.target("v1.0.0")))
+    assert evidence[1] == "there is none to move"
     assert evidence[3].startswith("v1.0.0 names ")
     assert evidence[3].endswith(" of 12 known images right")
+    assert evidence[4] == "there is no live endpoint to ask: see what the app answers"
     assert evidence[5].endswith("lepinet history: wrong names")
     told = desk.lepinet("rollback", "v1.0.0", "-e", "staging", "--reason", "wrong names", "--json").json
     assert list(told["checklist"].values()) == evidence
+
+
+def test_an_endpoint_is_spoken_of_where_there_is_one(desk: Desk) -> None:
+    desk.alter("endpoint: none\n  production", "endpoint: local\n  production")
+    desk.commit("Serve staging here")
+    told = desk.lepinet("rollback", "-e", "staging", "--reason", "wrong names", "--json").json["checklist"]
+    assert told["Endpoint"].endswith("moves to " + str(desk.workspace.manifest.target("v1.0.0")))
+    assert told["Monitoring"] == "reconcile asks the live endpoint about all known images before it flips"
 
 
 def test_evidence_that_cannot_be_had_is_said_and_stops_nothing(desk: Desk) -> None:

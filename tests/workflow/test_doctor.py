@@ -178,6 +178,9 @@ def test_the_lines_of_an_error_stay_lines(repository: Path) -> None:
 def test_a_models_yaml_that_is_wrong_is_the_first_thing_to_mend(repository: Path) -> None:
     (repository / "models.yaml").write_text("schema_version: 1\n")
     assert list(missing(repository)) == ["models.yaml"]
+    assert missing(repository)["models.yaml"].endswith("| lepinet validate")
+    (repository / "models.yaml").unlink()
+    assert missing(repository)["models.yaml"].endswith("| lepinet init")
 
 
 def test_a_sign_in_is_asked_for_no_more_than_it_is_for(

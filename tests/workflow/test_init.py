@@ -21,7 +21,7 @@ from github_stand_in.settings import Environment
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn as HubStandIn
 from hf_stand_in.server import hub_online
-from lepinet.workflow.callers import CALLED, ON_REQUEST
+from lepinet.workflow.callers import CALLED, MONITOR
 from workflow.desk import TESTS, Desk, Ended
 
 NAME = "asha/butterflies"
@@ -111,7 +111,7 @@ def test_what_it_writes_passes_everything_at_once(newcomer: Newcomer, model: str
     newcomer.desk.commit("A model and photos")
     newcomer.lepinet("init", "--model", model, "--registry", "postgres", "--lepinet", SOURCE)
     assert newcomer.files == BESIDES | {"models.yaml"} | {
-        f".github/workflows/{name}" for name in CALLED.keys() - ON_REQUEST
+        f".github/workflows/{name}" for name in CALLED.keys() - {MONITOR}
     }
     newcomer.lepinet("validate")
     checked = newcomer.lepinet("check", "--json").json
@@ -122,8 +122,9 @@ def test_what_it_writes_passes_everything_at_once(newcomer: Newcomer, model: str
 
 
 def test_what_is_not_said_is_asked_for_on_a_terminal(newcomer: Newcomer) -> None:
-    asked = terminal(newcomer, ["init"], f"{NAME}\r", "embedded\r", "\r")
+    asked = terminal(newcomer, ["init"], f"{NAME}\r", "sqlite\r", "embedded\r", "\r")
     assert "The first model (org/name on the Hub, or a folder)" in asked
+    assert asked.count("Registry (supabase, postgres, embedded)") == 2, "again after an answer that is none"
     production = newcomer.desk.workspace.manifest.environments["production"]
     assert (production.registry.kind, production.endpoint.kind) == ("embedded", "none")
 
@@ -184,13 +185,37 @@ def test_nothing_that_is_there_is_overwritten_and_what_is_missing_is_added(newco
     manifest = newcomer.desk.manifest
     (newcomer.desk.folder / "LEPINET.md").write_text("mine\n")
     (newcomer.desk.folder / "models.schema.json").unlink()
-    (newcomer.desk.folder / ".gitignore").write_text("*.log\n")
     told = newcomer.lepinet("init", "--lepinet", SOURCE)
-    assert "git would take .env, where keys stand" in told.err
     assert told.out.startswith("wrote models.schema.json\nwrote .github/workflows/pr.yml\n")
     assert "kept models.yaml, which was there\n" in told.out
     assert newcomer.desk.manifest == manifest
     assert (newcomer.desk.folder / "LEPINET.md").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("there", ["*.log", "*.log\n", "*.log\n!.env\n"])
+def test_keys_are_kept_from_git_by_a_line_more_in_a_gitignore_that_was_there(newcomer: Newcomer, there: str) -> None:
+    ignored = newcomer.desk.folder / ".gitignore"
+    ignored.write_text(there)
+    told = newcomer.lepinet("init", "--model", NAME)
+    assert "added .env to .gitignore, whose other lines are as they were\n" in told.out
+    assert "kept .gitignore" not in told.out
+    assert ignored.read_text() == there.rstrip("\n") + "\n.env\n"
+    (newcomer.desk.folder / ".env").write_text(f"SUPABASE_SERVICE_KEY={KEY}\n")
+    newcomer.desk.git("add", "--all")
+    assert ".env" not in newcomer.desk.git("ls-files").splitlines()
+    assert "kept .gitignore, which was there\n" in newcomer.lepinet("init").out
+
+
+def test_nothing_is_made_on_github_while_git_would_take_the_keys_along(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    (newcomer.desk.folder / ".gitignore").write_text("*.log\n")
+    refused = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
+    assert "git does not ignore it, and would take it along" in refused.err
+    (newcomer.desk.folder / ".gitignore").write_text(".env\n")
+    (newcomer.desk.folder / ".env").write_text(f"SUPABASE_SERVICE_KEY={KEY}\n")
+    newcomer.desk.git("add", "--force", ".env")
+    assert "git has it, and the keys in it" in newcomer.lepinet("init", "--github", "--yes", code=1).err
+    assert newcomer.github.requests == []
 
 
 @pytest.mark.parametrize(
@@ -204,6 +229,8 @@ def test_nothing_that_is_there_is_overwritten_and_what_is_missing_is_added(newco
         (("--model", "broken"), "nor model.safetensors is there", 1),
         (("--model", NAME, "--version", "1.0"), "1.0 is no name of a version", 2),
         (("--model", NAME, "--endpoint", "{kind: nowhere}"), "its kind must be one of", 2),
+        (("--model", NAME, "-e", ""), "-e is empty, but an environment's name is small letters, digits and hyphens", 2),
+        (("--model", NAME, "-e", "monitor"), "-e is monitor, but LepiNet's workflows keep that name", 2),
         (("--model", NAME, "--lepinet", "acme/lepinet@main"), "is no OWNER/REPOSITORY@COMMIT", 2),
     ],
 )
@@ -296,6 +323,10 @@ def test_the_monitor_is_written_when_it_is_asked_for_and_has_keys_of_its_own(new
     begun(newcomer)
     newcomer.lepinet("init", "--monitor", "--lepinet", SOURCE)
     lint(newcomer.desk.folder)
+    (newcomer.desk.folder / "LEPINET.md").unlink()
+    newcomer.lepinet("init", "--lepinet", SOURCE)
+    page = (newcomer.desk.folder / "LEPINET.md").read_text()
+    assert all(page.count(f"`{name}`") == 1 for name in SETTINGS | USER)
     told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
     assert (
         "missing: the variable LEPINET_MONITOR of the repository\n  first: what is missing of the monitor" in told.err
@@ -333,7 +364,8 @@ def test_environments_with_registries_of_their_own_get_keys_of_their_own_and_nob
         assert of_staging == {name in staging_ones}
     assert made.variables == {"LEPINET_APART": '["staging", "production"]', "LEPINET_MONITOR": "on"}
     needs = newcomer.lepinet("doctor", "--json", code=1).json
-    assert not [need for need in needs if need["what"].startswith("GitHub") and need["mend"]], "without the keys too"
+    lacking = [need["what"] for need in needs if need["what"].startswith("GitHub") and need["mend"]]
+    assert lacking == ["GitHub, code owners"], "without the keys too"
     newcomer.desk.alter("  production:", another.format("field"))
     needs = {need["what"]: need for need in newcomer.lepinet("doctor", "--json", code=1).json}
     assert needs["GitHub, environment monitor-field"]["mend"] == "lepinet init --github"
@@ -363,7 +395,67 @@ def test_doctor_has_a_line_for_each_need_on_github(newcomer: Newcomer) -> None:
     assert needs["GitHub, workflows"]["mend"] is None
     newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
     needs = {need["what"]: need for need in newcomer.lepinet("doctor", "--json", code=1).json}
-    assert not [what for what, need in needs.items() if what.startswith("GitHub") and need["mend"]]
+    assert [what for what, need in needs.items() if what.startswith("GitHub") and need["mend"]] == [
+        "GitHub, code owners"
+    ]
+    page = (newcomer.desk.folder / "LEPINET.md").read_text()
+    assert needs["GitHub, code owners"]["mend"] in page
+    subprocess.run(needs["GitHub, code owners"]["mend"], shell=True, cwd=newcomer.desk.folder, check=True)  # noqa: S602 -- as a person does
+    needs = {need["what"]: need for need in newcomer.lepinet("doctor", "--json", code=1).json}
+    assert not needs["GitHub, code owners"]["mend"]
+
+
+def test_a_workflow_of_ones_own_by_the_name_of_ours_is_told_and_no_rule_waits_for_it(newcomer: Newcomer) -> None:
+    own = newcomer.desk.folder / ".github" / "workflows" / "pr.yml"
+    own.parent.mkdir(parents=True)
+    own.write_text("on: pull_request\njobs:\n  test:\n    steps:\n      - uses: actions/checkout@v5\n")
+    newcomer.photos()
+    newcomer.on_github()
+    told = newcomer.lepinet("init", "--model", NAME, "--registry", "postgres", "--lepinet", SOURCE)
+    assert ".github/workflows/pr.yml does not call LepiNet's, which was not written: rename yours" in told.err
+    newcomer.desk.commit("Begin with LepiNet")
+    newcomer.desk.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    made = newcomer.lepinet("init", "--github", "--yes", settings={"DATABASE_URL": "postgresql:///"}, code=1)
+    assert "first: a pr.yml that calls LepiNet's: lepinet init; then run this again" in made.err
+    assert not newcomer.github.settings.rulesets
+    needs = {need["what"]: need for need in newcomer.lepinet("doctor", "--json", code=1).json}
+    assert needs["GitHub, workflows"]["state"] == "pr.yml in .github/workflows does not call LepiNet's"
+    assert needs["GitHub, workflows"]["mend"] == "rename yours, then: lepinet init"
+    assert needs["GitHub, rules of main"]["mend"]
+
+
+def test_a_repository_whose_main_is_called_otherwise_ships_by_its_pushes(newcomer: Newcomer) -> None:
+    newcomer.desk.git("branch", "--move", "trunk")
+    newcomer.photos()
+    newcomer.on_github()
+    newcomer.lepinet("init", "--model", NAME, "--registry", "postgres", "--lepinet", SOURCE)
+    reconcile = newcomer.desk.folder / ".github" / "workflows" / "reconcile.yml"
+    assert '  push:\n    branches: ["trunk"]\n' in reconcile.read_text()
+    newcomer.desk.commit("Begin with LepiNet")
+    keys = {"DATABASE_URL": "postgresql:///"}
+    told = newcomer.lepinet("init", "--github", "--yes", settings=keys, code=1)
+    assert "first: push trunk, which the rule would refuse" in told.err
+    assert newcomer.github.settings.environments["production"].branches == ["trunk"]
+    newcomer.desk.git("update-ref", "refs/remotes/origin/trunk", "HEAD")
+    newcomer.lepinet("init", "--github", "--yes", settings=keys)
+    assert len(newcomer.github.settings.rulesets) == 1
+
+
+def test_what_lives_on_one_machine_gets_no_workflow_that_ships(newcomer: Newcomer) -> None:
+    newcomer.photos()
+    newcomer.on_github()
+    told = newcomer.lepinet("init", "--model", NAME, "--registry", "embedded", "--lepinet", SOURCE)
+    refused = "production has registry: embedded, on one machine alone: reconcile on GitHub's runners refuses it"
+    assert refused in told.err
+    assert not {".github/workflows/reconcile.yml", ".github/workflows/rollback.yml"} & newcomer.files
+    newcomer.desk.commit("Begin with LepiNet")
+    newcomer.desk.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    made = newcomer.lepinet("init", "--github", "--yes")
+    assert refused in made.err
+    assert newcomer.github.settings.environments == {}
+    needs = {need["what"]: need for need in newcomer.lepinet("doctor", "--json", code=1).json}
+    assert not needs["GitHub, workflows"]["mend"]
+    assert refused in needs["GitHub, runners"]["state"]
 
 
 def test_doctor_says_what_a_login_is_needed_for(newcomer: Newcomer) -> None:

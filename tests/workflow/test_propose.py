@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,6 +103,15 @@ def test_a_rollback_is_proposed_with_its_reason(clone: Clone) -> None:
     done = clone.lepinet("rollback", "-e", "staging", "--reason", "wrong names")
     assert done.code == 0, done.err
     assert clone.pull_request() == ("Roll staging back to v1.0.0: wrong names", "rollback-staging-v1.0.0")
+    body = clone.github.pulls[-1]["body"]
+    assert re.findall(r"^1\. (\w[\w ]+): ", body, re.MULTILINE) == [
+        "Database",
+        "Endpoint",
+        "Mobile app",
+        "Testing",
+        "Monitoring",
+        "Documentation",
+    ]
     assert done.out.splitlines()[-1].startswith("https://github.com/acme/butterflies/pull/1: when it is merged, ")
 
 
@@ -118,7 +128,7 @@ def test_a_new_version_comes_with_its_files(clone: Clone) -> None:
 def test_what_main_says_already_is_not_proposed(clone: Clone) -> None:
     done = clone.lepinet("activate", "v1.0.0", "-e", "production")
     assert done.code == 1
-    assert "on main already" in done.err
+    assert done.err.endswith("on main already\n"), "this checkout has it too"
     assert clone.github.requests == []
 
 

@@ -54,7 +54,7 @@ def rollback(
         return _at_once(name, target, why, as_json=as_json)
     # In a workflow the check of the pull request runs the model, in a job where there is nothing to take.
     evidence = change.checklist(workspace, name, target, why, tested=not on_github())
-    edited = change.rollback(workspace, name, target, why, local=local)
+    edited = change.rollback(workspace, name, target, why, evidence, local=local)
     if not as_json:
         for number, line in enumerate(evidence, 1):
             click.echo(f"{number}. {line.item}: {line.shown}")

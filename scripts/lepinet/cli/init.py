@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -11,7 +12,9 @@ from lepinet.errors import UsageError
 from lepinet.manifest.load import FILE
 from lepinet.workflow.begin import PAGE, First, begin
 from lepinet.workflow.callers import Source, installed_from, source_of
-from lepinet.workflow.github_setup import Step, carry_out, missing_there
+from lepinet.workflow.dotenv import exposed
+from lepinet.workflow.first_manifest import environment_of
+from lepinet.workflow.github_setup import Step, carry_out, left_here, missing_there
 from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace, open_workspace
 
@@ -56,8 +59,8 @@ def init(
             _asked(model, "--model", "The first model (org/name on the Hub, or a folder)", None),
             version,
             environment,
-            _asked(registry, "--registry", "Registry (supabase, postgres, embedded)", "supabase"),
-            _asked(endpoint, "--endpoint", "Endpoint (none, local, …)", "none"),
+            _asked(registry, "--registry", "Registry (supabase, postgres, embedded)", "supabase", _registry),
+            _asked(endpoint, "--endpoint", "Endpoint (none, local, …)", "none", _endpoint),
         )
     counted = Progress("asking the model")
     laid = begin(workspace, first, _source(workspace, source), monitor=monitor, counted=counted)
@@ -65,17 +68,43 @@ def init(
         show(f"wrote {path}")
     for path in laid.kept:
         show(f"kept {path}, which was there")
-    if laid.exposed:
-        say("git would take .env, where keys stand: echo .env >> .gitignore")
+    for path in laid.others:
+        say(f"{path} does not call LepiNet's, which was not written: rename yours, then run this again")
+    if repository_at(workspace.git.origin() or ""):
+        for sentence in left_here(workspace):
+            say(sentence)
+    if laid.ignored_now:
+        show("added .env to .gitignore, whose other lines are as they were")
+    if wrong := exposed(workspace.git):
+        say(str(wrong))
     show(f"Next: {PAGE}")
     return 0
 
 
-def _asked(given: str | None, option: str, question: str, default: str | None) -> str:
+def _registry(text: str) -> str:
+    return _fitting(text, text, "none")
+
+
+def _endpoint(text: str) -> str:
+    return _fitting(text, "embedded", text)
+
+
+def _fitting(text: str, registry: str, endpoint: str) -> str:
+    try:
+        environment_of(registry, endpoint)
+    except UsageError as error:
+        raise click.UsageError(error.what) from None  # which click takes for a reason to ask again
+    return text
+
+
+def _asked(
+    given: str | None, option: str, question: str, default: str | None, fitting: Callable[[str], str] = str
+) -> str:
+    """What was given, else what a person answers, who is asked again while it is not fitting; else the default."""
     if given is not None:
         return given
     if sys.stdin.isatty():
-        answer: str = click.prompt(question, default=default, err=True)
+        answer: str = click.prompt(question, default=default, value_proc=fitting, err=True)
         return answer
     if default is not None:
         return default
@@ -100,6 +129,10 @@ def _source(workspace: Workspace, given: str | None) -> Source | None:
 
 
 def _on_github(workspace: Workspace, *, agreed: bool) -> int:
+    if wrong := exposed(workspace.git):
+        raise wrong
+    for sentence in left_here(workspace):
+        say(sentence)
     left = made = 0
     for one in missing_there(workspace):
         if not isinstance(one, Step):

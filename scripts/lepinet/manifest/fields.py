@@ -121,8 +121,19 @@ VersionName = Annotated[str, _SEMANTIC]
 DeclaredName = Annotated[str, AfterValidator(_declared_name)]
 """A version's name in the file; the loader hands in the versions as context."""
 VersionReference = Annotated[str, AfterValidator(_existing)]
+
+
+def _not_reserved(name: str) -> str:
+    """An environment has one of its name on GitHub, and the workflows have some more there."""
+    if re.fullmatch(r"monitor(-.*)?|.*-emergency|trusted-check|hub", name):
+        raise PydanticCustomError("reserved", "but LepiNet's workflows keep that name for an environment of their own")
+    return name
+
+
 EnvironmentName = Annotated[
-    str, Shape(r"^[a-z][a-z0-9-]*$", "but an environment's name is small letters, digits and hyphens", 40)
+    str,
+    Shape(r"^[a-z][a-z0-9-]*$", "but an environment's name is small letters, digits and hyphens", 40),
+    AfterValidator(_not_reserved),
 ]
 RelativePath = Annotated[
     str,

@@ -16,7 +16,7 @@ TITLES = {
 _TODO = {
     Cause.NO_ANSWER: "See the endpoint's own log; `lepinet status -e {environment}` tells what should run.",
     Cause.ANSWERS: "`lepinet rollback -e {environment} --reason …` returns to the version before. Was the endpoint"
-    " changed by hand, put it right.",
+    " changed by hand, put it right and run the monitor again.",
     Cause.ACCURACY: "`lepinet rollback -e {environment} --reason …` returns to the version before.",
     Cause.LATENCY: "See the endpoint's size and load, and whether it is far from where the monitor runs.",
     Cause.DRIFT: "`lepinet status -e {environment}` names it; keep it or undo it as said above.",

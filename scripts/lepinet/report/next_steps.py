@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+WRITE_CODE_OWNERS = "printf '%s @OWNER\\n' /models.yaml /.github/ > .github/CODEOWNERS"
+"""Of a person or a team that only who knows them can name."""
+
 
 @dataclass(frozen=True)
 class Begun:
@@ -23,6 +26,8 @@ class Begun:
     on_github: bool
     here_alone: bool
     """Its registry or its endpoint is on this machine, where no workflow reaches it."""
+    has_code_owners: bool
+    """Somebody has to review changes of models.yaml and the workflows."""
 
 
 def next_steps(begun: Begun) -> str:
@@ -46,6 +51,11 @@ def _steps(begun: Begun) -> Iterator[str]:
         named = ", ".join(f"`{name}`" for name in begun.secrets)
         yield f"Put {named} into `.env`, which git passes over."
     yield "`lepinet check`: is all of it right, and does the model answer?"
+    if begun.on_github and not begun.has_code_owners:
+        yield (
+            f"Who must review a change of models.yaml or the workflows: `{WRITE_CODE_OWNERS}`, with their name or"
+            " team for OWNER. Without it nobody has to; GitHub counts no review of one's own, so alone leave it."
+        )
     yield "`git add --all && git commit --message 'Begin with LepiNet'`"
     yield "`lepinet db migrate`: makes the registry's tables, and tells it whose it is."
     if begun.on_github:
@@ -56,10 +66,9 @@ def _steps(begun: Begun) -> Iterator[str]:
         yield f"`lepinet serve -e {begun.environment}`, in a terminal of its own."
     if begun.here_alone or not begun.on_github:
         yield "`lepinet reconcile`: what is declared becomes live, proved before the database says so."
-    yield (
-        "`lepinet status`: what is live; on GitHub the push has begun it, see *Actions*."
-        if begun.on_github
-        else (
-            "Once origin is on GitHub, `lepinet init` again: it adds the workflows, and then `lepinet init --github`."
-        )
-    )
+    if not begun.on_github:
+        yield "Once origin is on GitHub, `lepinet init` again: it adds the workflows, and then `lepinet init --github`."
+    elif begun.here_alone:
+        yield "`lepinet status`: what is live. GitHub checks pull requests; what is merged is reconciled here."
+    else:
+        yield "`lepinet status`: what is live; on GitHub the push has begun it, see *Actions*."

@@ -6,27 +6,28 @@ import os
 import re
 from dataclasses import dataclass
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.cases import METADATA
 from lepinet.files import inside, replace_file
-from lepinet.manifest.fields import VERSION
+from lepinet.manifest.fields import VERSION, EnvironmentName
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Manifest, ModelVersion
 from lepinet.manifest.schema import schema_text
 from lepinet.model_files import folder_revision
 from lepinet.report.next_steps import Begun, next_steps
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.callers import CALLED, ON_REQUEST, Source, callers
+from lepinet.workflow.callers import MONITOR, WORKFLOWS, Source, callers, has, needed, strange
+from lepinet.workflow.dotenv import KEYS
 from lepinet.workflow.evaluate import Counted
 from lepinet.workflow.first_manifest import allowing, environment_of, fitted_manifest, has_photos, holds_code
-from lepinet.workflow.github_setup import settings_of
+from lepinet.workflow.github_setup import has_code_owners, settings_of, settings_of_monitor
 from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace
 
 PAGE = "LEPINET.md"
-_KEYS = ".env"
+_IGNORED = ".gitignore"
 _SPECIES = "species.csv"
 
 
@@ -51,8 +52,10 @@ class Laid:
     written: tuple[str, ...]
     kept: tuple[str, ...]
     """They were there, and are as they were."""
-    exposed: bool
-    """`git add --all` would take `.env` too, where keys stand."""
+    others: tuple[str, ...]
+    """Those among them that have the name of a workflow of LepiNet's and call it not."""
+    ignored_now: bool
+    """A line of `.gitignore` is new, by which git passes over `.env`; its other lines are as they were."""
 
 
 def begin(
@@ -63,7 +66,7 @@ def begin(
     monitor: bool = False,
     counted: Counted | None = None,
 ) -> Laid:
-    """Write what is missing; what is there stays as it is.
+    """Write what is missing; what is there stays as it is, but for a line more in a `.gitignore` without `.env`.
 
     Args:
         workspace: where.
@@ -77,28 +80,45 @@ def begin(
         UsageError: there is no models.yaml, and nothing to write it from.
     """
     files: dict[str, bytes] = {}
+    names: tuple[str, ...] = ()
     if not os.path.lexists(workspace.root / FILE):
         if first is None:
             raise UsageError("which model?", todo="lepinet init --model ORG/NAME, or a folder: --model models/v1.0.0")
         files[FILE] = _manifest(workspace, first, counted)
     manifest = load(files.get(FILE) or workspace.content)
-    files[".gitignore"] = f"{_KEYS}\n".encode()
+    files[_IGNORED] = f"{KEYS}\n".encode()
     files["models.schema.json"] = schema_text().encode()
     if source:
-        names = CALLED.keys() - (set() if monitor else ON_REQUEST)
-        files |= {path: text.encode() for path, text in callers(source, names).items()}
+        names = needed(manifest, monitor=monitor)
+        texts = callers(source, names, workspace.git.main_branch())
+        files |= {path: text.encode() for path, text in texts.items()}
     if not (workspace.root / manifest.known_images).is_dir():
         files[f"{manifest.known_images}/{METADATA}"] = b"file_name,species_id,species_name\n"
-    files[PAGE] = next_steps(_begun(workspace, manifest)).encode()
+    files[PAGE] = next_steps(_begun(workspace, manifest, monitor=monitor)).encode()
     kept = tuple(path for path in dict.fromkeys((FILE, *files)) if os.path.lexists(workspace.root / path))
     places = {path: inside(workspace.root, path) for path in files if path not in kept}
+    ignored_now = _IGNORED in kept and not workspace.git.ignores(KEYS)
+    if ignored_now:
+        ignored = inside(workspace.root, _IGNORED)
+        replace_file(ignored, _with_line(ignored.read_bytes(), files[_IGNORED]))
     for path, place in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         replace_file(place, files[path])
-    return Laid(tuple(places), kept, exposed=not workspace.git.ignores(_KEYS))
+    if ignored_now:
+        kept = tuple(path for path in kept if path != _IGNORED)
+    others = tuple(f"{WORKFLOWS}/{name}" for name in strange(workspace.root, names))
+    return Laid(tuple(places), kept, others, ignored_now)
+
+
+def _with_line(content: bytes, line: bytes) -> bytes:
+    return content + (b"" if not content or content.endswith(b"\n") else b"\n") + line
 
 
 def _manifest(workspace: Workspace, first: First, counted: Counted | None) -> bytes:
+    try:
+        TypeAdapter(EnvironmentName).validate_python(first.environment)
+    except ValidationError as error:
+        raise UsageError(f"-e is {first.environment or 'empty'}, {error.errors()[0]['msg']}") from None
     settings = environment_of(first.registry, first.endpoint)
     if not re.fullmatch(VERSION, first.version):
         raise UsageError(f"{first.version} is no name of a version", todo="v and a semantic version, such as v1.0.0")
@@ -134,15 +154,19 @@ def _version(workspace: Workspace, model: str) -> ModelVersion:
     return ModelVersion(file_path=repository, revision=workspace.hub.commit(repository, revision or "main"))
 
 
-def _begun(workspace: Workspace, manifest: Manifest) -> Begun:
+def _begun(workspace: Workspace, manifest: Manifest, *, monitor: bool) -> Begun:
     name, environment = list(manifest.environments.items())[-1]
+    secrets = [*settings_of(environment), *(["DATABASE_URL"] if environment.registry.kind == "supabase" else [])]
+    if monitor or has(workspace.root, MONITOR):
+        secrets += settings_of_monitor(environment)
     return Begun(
         environment=name,
         version=environment.active or next(reversed(list(manifest.versions)), "VERSION"),
         active=environment.active is not None,
         known_images=manifest.known_images,
-        secrets=(*settings_of(environment), *(["DATABASE_URL"] if environment.registry.kind == "supabase" else [])),
+        secrets=tuple(dict.fromkeys(secrets)),
         serves_here=environment.endpoint.kind == "local",
         on_github=repository_at(workspace.git.origin() or "") is not None,
         here_alone=bool(environment.on_one_machine),
+        has_code_owners=has_code_owners(workspace.root),
     )

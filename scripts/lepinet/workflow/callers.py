@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import yaml
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.git import Repository
+from lepinet.manifest.model import Manifest
 from lepinet.timings import Timings
 from lepinet.workflow.propose import repository_at
 
@@ -29,14 +31,19 @@ CALLED: Final = {
     MONITOR: "By the clock: does the live endpoint still answer as when it was activated?",
 }
 """The workflows that others call, each with what its caller says of itself. To call one more is a line here."""
-ON_REQUEST: Final = frozenset({MONITOR})
+_ON_REQUEST: Final = frozenset({MONITOR})
 """Those that need more than what every repository has, so that they are written only when somebody asks."""
+_SHIP: Final = frozenset({"reconcile.yml", ROLLBACK})
+"""Those that move what is live."""
 WORKFLOWS: Final = ".github/workflows"
 _CHECK: Final = "pr.yml"
 _HERE: Final = Path(__file__).parent
 _SOURCE: Final = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<commit>[0-9a-f]{40})")
 _EXPLAINED: Final = re.compile(r"^\s+(?P<right>[\w-]+: (?:read|write)) # (?P<why>.+)$", re.MULTILINE)
 _JOB: Final = "lepinet"
+_USES: Final = re.compile(r"^[\s-]*uses:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+_OWN_ACTION: Final = "$/.github/actions/lepinet"
+"""What the workflows of this repository, or of a copy of it, are made of."""
 
 
 @dataclass(frozen=True)
@@ -81,32 +88,51 @@ def installed_from(timings: Timings) -> Source | None:
     return Source(repository, commit) if repository and commit else None
 
 
-def callers(source: Source, names: Collection[str]) -> dict[str, str]:
+def needed(manifest: Manifest, *, monitor: bool = False) -> tuple[str, ...]:
+    """Names of the workflows for a repository; none that ships where all of it lives on machines of its own."""
+    left_out = set() if monitor else set(_ON_REQUEST)
+    if all(environment.on_one_machine for environment in manifest.environments.values()):
+        left_out |= _SHIP
+    return tuple(name for name in CALLED if name not in left_out)
+
+
+def callers(source: Source, names: Collection[str], main: str) -> dict[str, str]:
     """The callers' texts by their paths in a repository; each is called as what it calls, for commands start it so."""
-    return {f"{WORKFLOWS}/{name}": caller(name, CALLED[name], _text(name), source) for name in CALLED if name in names}
+    return {f"{WORKFLOWS}/{name}": caller(name, CALLED[name], _text(name), source, main) for name in names}
 
 
 def check_name(root: Path) -> str | None:
     """What GitHub calls the check that a pull request must pass; None where no workflow of the repository makes it."""
-    file = root / WORKFLOWS / _CHECK
-    if not file.is_file():
+    used = _uses(root, _CHECK)
+    if not has(root, _CHECK):
         return None
     (job,) = yaml.safe_load(_text(_CHECK))["jobs"].values()
-    called = f"/{WORKFLOWS}/{_CHECK}@" in file.read_text(encoding="utf-8", errors="replace")
-    return f"{_JOB} / {job['name']}" if called else str(job["name"])
+    return str(job["name"]) if _OWN_ACTION in used else f"{_JOB} / {job['name']}"
 
 
-def missing(root: Path) -> tuple[str, ...]:
-    """The workflows that a repository needs and has neither itself nor by a caller."""
-    return tuple(name for name in CALLED if name not in ON_REQUEST and not has(root, name))
+def missing(root: Path, names: Collection[str]) -> tuple[str, ...]:
+    """Those of the workflows that a repository has neither itself nor by a caller."""
+    return tuple(name for name in names if not has(root, name))
+
+
+def strange(root: Path, names: Collection[str]) -> tuple[str, ...]:
+    """Those of the missing ones under whose name something else is there."""
+    return tuple(name for name in missing(root, names) if os.path.lexists(root / WORKFLOWS / name))
 
 
 def has(root: Path, name: str) -> bool:
-    """Whether a repository has the workflow, itself or by a caller."""
-    return (root / WORKFLOWS / name).is_file()
+    """Whether a repository has the workflow, itself or by a caller; another's of that name is none."""
+    return any(used == _OWN_ACTION or f"/{WORKFLOWS}/{name}@" in used for used in _uses(root, name))
 
 
-def caller(name: str, about: str, text: str, source: Source) -> str:
+def _uses(root: Path, name: str) -> tuple[str, ...]:
+    """The actions and workflows that a workflow uses; none where there is no such file."""
+    file = root / WORKFLOWS / name
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return tuple(_USES.findall(text))
+
+
+def caller(name: str, about: str, text: str, source: Source, main: str) -> str:
     """A workflow that starts when the called one would, may do what that one needs, and does nothing itself.
 
     Args:
@@ -114,12 +140,13 @@ def caller(name: str, about: str, text: str, source: Source) -> str:
         about: what it is for.
         text: of the called one.
         source: where it is.
+        main: the branch whose pushes ship.
     """
     called = yaml.safe_load(text)  # which reads the key `on` as YAML 1.1 does: true
     lines = [
         f"# {about}",
         f"name: {called['name']}",
-        *_triggers(text),
+        *_triggers(text.replace("branches: [main]", f"branches: {json.dumps([main])}")),
         "permissions: {}",
         "jobs:",
         f"  {_JOB}:",

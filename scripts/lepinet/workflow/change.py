@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -16,6 +16,7 @@ from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
+from lepinet.report.escape import for_markdown
 from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.declared import earlier_version
 from lepinet.workflow.propose import Proposal, branch_name, of_manifest, propose, repository_at
@@ -63,10 +64,19 @@ def activation_proposal(environment: str, version: str, override: str | None) ->
     )
 
 
-def rollback(workspace: Workspace, environment: str, version: str, reason: str, *, local: bool = False) -> Edited:
-    """Declare an earlier version again; arguments as of `activate`."""
+def rollback(
+    workspace: Workspace,
+    environment: str,
+    version: str,
+    reason: str,
+    evidence: Sequence[Evidence],
+    *,
+    local: bool = False,
+) -> Edited:
+    """Declare an earlier version again; the pull request shows the evidence. Other arguments as of `activate`."""
     wanted = rollback_proposal(environment, version, reason, f"rollback-{environment}-{version}")
-    return brought(workspace, wanted, local=local)
+    listed = "\n".join(f"1. {line.item}: {for_markdown(line.shown, 1000)}" for line in evidence)
+    return brought(workspace, replace(wanted, body=f"{wanted.sentence}.\n\n{listed}"), local=local)
 
 
 def rollback_proposal(environment: str, version: str, reason: str | None, branch: str) -> Proposal:
@@ -106,12 +116,17 @@ def checklist(
         known = ", ".join(workspace.manifest.versions)
         raise UsageError(f"{FILE} has no version {version}", todo=f"it has {known}")
     target = workspace.manifest.target(version)
+    if workspace.manifest.environments[environment].endpoint.kind == "none":
+        endpoint, monitoring = "there is none to move", "there is no live endpoint to ask: see what the app answers"
+    else:
+        endpoint = _moves(workspace, _served(workspace, environment), target)
+        monitoring = "reconcile asks the live endpoint about all known images before it flips"
     return (
         Evidence("Database", _flips(_active(workspace, environment), version)),
-        Evidence("Endpoint", _moves(workspace, _served(workspace, environment), target)),
+        Evidence("Endpoint", endpoint),
         Evidence("Mobile app", "answers and GET /model name the version; an app that has one built in needs an update"),
         Evidence("Testing", _tested(workspace, version) if tested else "the check of the pull request runs it"),
-        Evidence("Monitoring", "reconcile asks the live endpoint about all known images before it flips"),
+        Evidence("Monitoring", monitoring),
         Evidence("Documentation", f"the reason stands in the commit and in lepinet history: {reason}"),
     )
 

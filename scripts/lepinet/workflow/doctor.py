@@ -8,14 +8,17 @@ from lepinet.endpoints import Address
 from lepinet.errors import LepinetError, OutsideError
 from lepinet.evaluation.labels import LIST_NEEDED, OWN_LABELS, ModelLabels, SpeciesNames, strange_labels
 from lepinet.files import inside
+from lepinet.manifest.load import FILE
 from lepinet.model_files import file_names, needs_torch, read_model_files
 from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import in_few_words, made, migrations
 from lepinet.report.needs import Need
+from lepinet.report.next_steps import WRITE_CODE_OWNERS
 from lepinet.report.status import active_version
 from lepinet.workflow import github_setup as there
-from lepinet.workflow.callers import missing
+from lepinet.workflow.callers import WORKFLOWS, missing, needed, strange
+from lepinet.workflow.dotenv import KEYS, exposed
 from lepinet.workflow.extras import absent
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
@@ -29,7 +32,8 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
     try:
         manifest, names = workspace.manifest, workspace.environments(environment)
     except LepinetError as error:
-        yield Need("models.yaml", error.what, "lepinet validate")
+        there_is_one = (workspace.root / FILE).exists()
+        yield Need(FILE, error.what, "lepinet validate" if there_is_one else "lepinet init")
         return
     yield Need("models.yaml", f"{_many(manifest.environments, 'environment')}, {_many(manifest.versions, 'version')}")
     yield from _dotenv(workspace)
@@ -61,15 +65,12 @@ def packages(workspace: Workspace) -> Iterator[Need]:
 
 def _dotenv(workspace: Workspace) -> Iterator[Need]:
     """Nothing where there is none."""
-    if not (workspace.root / ".env").is_file():
+    if not (workspace.root / KEYS).is_file():
         return
-    if workspace.git.tracks(".env"):
-        mend = "git rm --cached .env && echo .env >> .gitignore, and new keys: whoever has a clone has the old ones"
-        yield Need(".env", "git has it, and the keys in it", mend)
-    elif not workspace.git.ignores(".env"):
-        yield Need(".env", "git does not ignore it, and would take it along", "echo .env >> .gitignore")
+    if wrong := exposed(workspace.git):
+        yield Need(KEYS, wrong.what, wrong.todo)
     else:
-        yield Need(".env", "ignored by git")
+        yield Need(KEYS, "ignored by git")
 
 
 def _photos(workspace: Workspace) -> Need:
@@ -157,12 +158,15 @@ def _github(workspace: Workspace) -> Iterator[Need]:
     repository = repository_at(workspace.git.origin() or "")
     if repository is None:
         return
-    absent_here = missing(workspace.root)
+    yield _workflows(workspace)
+    owned = there.has_code_owners(workspace.root)
     yield Need(
-        "GitHub, workflows",
-        f"{', '.join(absent_here)} is not there" if absent_here else "there",
-        "lepinet init" if absent_here else None,
+        "GitHub, code owners",
+        f"{'somebody' if owned else 'nobody'} has to review a change of models.yaml or .github/",
+        None if owned else WRITE_CODE_OWNERS,
     )
+    for sentence in there.left_here(workspace):
+        yield Need("GitHub, runners", sentence)
     try:
         with open_github(workspace, repository) as github:
             made, variables = github.environments(), github.variables()
@@ -179,11 +183,22 @@ def _github(workspace: Workspace) -> Iterator[Need]:
         yield Need("GitHub", error.what, error.todo or "is it there, and may this token see it?")
 
 
+def _workflows(workspace: Workspace) -> Need:
+    what, wanted = "GitHub, workflows", needed(workspace.manifest)
+    lacking, others = missing(workspace.root, wanted), strange(workspace.root, wanted)
+    if others:
+        state = f"{', '.join(others)} in {WORKFLOWS} does not call LepiNet's"
+        return Need(what, state, "rename yours, then: lepinet init")
+    if lacking:
+        return Need(what, f"{', '.join(lacking)} is not there", "lepinet init")
+    return Need(what, "there")
+
+
 def _on_github(what: str, lacking: Sequence[there.Step | there.Left]) -> Need:
     names = ", ".join(one.what for one in lacking)
     return Need(
         f"GitHub, {what}",
-        f"missing: {names}" if names else "as it should be",
+        names or "as it should be",
         "lepinet init --github" if names else None,
     )
 

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from lepinet.errors import OutsideError, UsageError
@@ -61,6 +62,11 @@ def settings_of(environment: Environment) -> tuple[str, ...]:
     return _settings(environment, "SUPABASE_SERVICE_KEY")
 
 
+def settings_of_monitor(environment: Environment) -> tuple[str, ...]:
+    """What the monitor's jobs need to be told to look at an environment."""
+    return _settings(environment, *_MONITOR_USER)
+
+
 @dataclass(frozen=True)
 class Needed:
     """All that a repository's workflows need to be told on GitHub."""
@@ -76,15 +82,15 @@ class Needed:
 def needed(workspace: Workspace, variables: Mapping[str, str]) -> Needed:
     """By the environments of models.yaml and the workflows that are there; `variables` as the repository has them."""
     declared = workspace.manifest.environments
-    found = {name: dict.fromkeys(settings_of(one), name) for name, one in declared.items()}
+    reached = {name: one for name, one in declared.items() if not one.on_one_machine}
+    found = {name: dict.fromkeys(settings_of(one), name) for name, one in reached.items()}
     if has(workspace.root, ROLLBACK):
         # Keys of their own place, so that who must agree to an emergency is a choice of its own.
         found |= {f"{name}-emergency": settings for name, settings in found.items()}
-    reached = {name: one for name, one in declared.items() if not one.on_one_machine}
     if not reached or not has(workspace.root, MONITOR):
         return Needed(found)
     clock = {_CLOCK: "on"}
-    each = {name: dict.fromkeys(_settings(one, *_MONITOR_USER), name) for name, one in reached.items()}
+    each = {name: dict.fromkeys(settings_of_monitor(one), name) for name, one in reached.items()}
     if _APART in variables or _are_apart(workspace, each):
         clock = {_APART: json.dumps(list(each))} | clock
         readers = {f"monitor-{name}": settings for name, settings in each.items()}
@@ -113,6 +119,29 @@ def _settings(environment: Environment, *keys: str) -> tuple[str, ...]:
     if environment.endpoint.kind in {"inference-endpoint", "space"}:
         needed.append("HF_TOKEN")
     return tuple(needed)
+
+
+def left_here(workspace: Workspace) -> Iterator[str]:
+    """A sentence for each environment that GitHub's runners cannot reach."""
+    for name, environment in workspace.manifest.environments.items():
+        if here := environment.on_one_machine:
+            yield (
+                f"{name} has {' and '.join(here)}, on one machine alone: reconcile on GitHub's runners refuses it;"
+                f" after a merge, on that machine: lepinet reconcile -e {name}"
+            )
+
+
+def has_code_owners(root: Path) -> bool:
+    """Whether somebody owns models.yaml and the workflows; without that the rule for main asks nobody for a review.
+
+    GitHub reads the first of these files that there is. https://docs.github.com/articles/about-code-owners
+    """
+    found = (root / folder / "CODEOWNERS" for folder in (".github", "", "docs"))
+    file = next((file for file in found if file.is_file()), None)
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file else []
+    words = [line.partition("#")[0].split() for line in lines]
+    owned = {pattern.strip("/*") for pattern, *owners in filter(None, words) if owners}
+    return "" in owned or {"models.yaml", ".github"} <= owned
 
 
 def repository_on_github(workspace: Workspace) -> str:
@@ -162,7 +191,7 @@ def of_environment(
         settings: that its jobs need, each with the environment of models.yaml that it is of.
         made: the environments that are there.
     """
-    yield from _branches(github, name, made.get(name), _main(workspace))
+    yield from _branches(github, name, made.get(name), workspace.git.main_branch())
     known = github.settings(name) if name in made else frozenset()
     for setting, of in settings.items():
         if setting not in known:
@@ -203,13 +232,16 @@ def of_rights(github: GitHub) -> Iterator[Step]:
 
 
 def of_rules(workspace: Workspace, github: GitHub) -> Iterator[Step | Left]:
-    """That main changes only by what has passed its check; nothing where no workflow checks."""
-    check = check_name(workspace.root)
-    if check is None or check in github.required_checks(_main(workspace)):
+    """That main changes only by what has passed its check; a check that nothing makes would be waited for for ever."""
+    check, main = check_name(workspace.root), workspace.git.main_branch()
+    if check is None:
+        yield Left(f"{main} changes by what has passed a check", "a pr.yml that calls LepiNet's: lepinet init")
         return
-    what = f"main changes by pull requests alone, and each must pass {check}"
-    if workspace.git.main().startswith("refs/heads/"):
-        yield Left(what, "push main, which the rule would refuse")
+    if check in github.required_checks(main):
+        return
+    what = f"{main} changes by pull requests alone, and each must pass {check}"
+    if not workspace.git.is_pushed(main):
+        yield Left(what, f"push {main}, which the rule would refuse")
     else:
         yield _api(github.repository, what, "POST", "rulesets", _ruleset(check))
 
@@ -253,10 +285,6 @@ def _setting(workspace: Workspace, repository: str, environment: str, name: str,
 def _api(repository: str, what: str, method: str, path: str, body: Any) -> Step:
     command = ("gh", "api", "--silent", "--method", method, f"repos/{repository}/{path}", "--input", "-")
     return Step(what, command, json.dumps(body))
-
-
-def _main(workspace: Workspace) -> str:
-    return workspace.git.main().removeprefix("refs/remotes/origin/").removeprefix("refs/heads/")
 
 
 def _ruleset(check: str) -> Any:

@@ -110,7 +110,8 @@ def drafted(workspace: Workspace, wanted: Proposal) -> Drafted:
     read = partial(git.content, main)
     files = wanted.edit(read)
     if all(read(path) == content for path, content in files.items()):
-        raise RefusedError(f"{wanted.sentence} on main already", todo="git pull, to see it here")
+        here = all(git.content("HEAD", path) == content for path, content in files.items())
+        raise RefusedError(f"{wanted.sentence} on main already", todo=None if here else "git pull, to see it here")
     trailers = [f"Requested-by: {wanted.requested_by}"] if wanted.requested_by else []
     message = "\n".join([wanted.message, "", *trailers, _OURS, ""])
     commit = git.commit_on(main, files, message, folders=wanted.folders)
