@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from queue import Queue
+from threading import Event
 
 import httpx
 import pytest
@@ -14,8 +17,10 @@ from starlette.routing import Route
 from dashboard.world import ADMIN, PASSWORD, Browser, World, fields_of
 from lepinet.dashboard.app import create_app, routes
 from lepinet.dashboard.attempts import SIGN_IN, SIGN_IN_FROM
+from lepinet.dashboard.pages.sign_in import AT_ONCE
 from lepinet.dashboard.server import site_of
 from lepinet.dashboard.sessions import IDLE, LONGEST, MOST, Entry, Sessions
+from lepinet.registry.accounts import NotSignedInError
 from supabase_gateway.gateway import project_online, serving
 
 ROUTES = [route for route in routes() if isinstance(route, Route)]
@@ -237,6 +242,56 @@ def test_what_nobody_foresaw_is_written_down_and_the_visitor_gets_its_number(wor
     assert "ZeroDivisionError" not in answer.text
     assert said[0] == f"request {answer.headers['x-request-id']} failed:"
     assert "ZeroDivisionError" in said[-1]
+
+
+@dataclass
+class SlowDoor:
+    """One that does not answer until it is told to."""
+
+    asks: tuple[str, ...] = ("email", "password")
+    open: Event = field(default_factory=Event)
+    tried: Queue[str] = field(default_factory=Queue)
+
+    def enter(self, said: Mapping[str, str]) -> Entry:
+        self.tried.put(said["email"])
+        assert self.open.wait(60)
+        raise NotSignedInError("this is not the password")
+
+    def stay(self, entry: Entry) -> Entry:
+        return entry
+
+    def leave(self, entry: Entry) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def slow_door(world: World) -> Iterator[tuple[SlowDoor, str]]:
+    """It, and the URL of a dashboard with it."""
+    door = SlowDoor()
+    with world.site() as site, serving(create_app(replace(site, door=door))) as url:
+        try:
+            yield door, url
+        finally:
+            door.open.set()
+
+
+def tries(url: str, email: str) -> httpx.Response:
+    with Browser(url) as browser:
+        return browser.sign_in(email=email, password="wrong")  # noqa: S106 -- of nobody
+
+
+def test_while_sign_ins_hang_the_next_is_refused_and_everything_else_answers(world: World) -> None:
+    with slow_door(world) as (door, url), ThreadPoolExecutor(AT_ONCE) as people:
+        hanging = [people.submit(tries, url, f"{number}@example.org") for number in range(AT_ONCE)]
+        for _ in hanging:
+            door.tried.get(timeout=60)
+        refused = tries(url, "one-more@example.org")
+        assert (refused.status_code, "Too many at once" in refused.text) == (503, True)
+        assert httpx.get(f"{url}/static/style.css").status_code == 200
+        assert httpx.get(f"{url}/sign-in").status_code == 200
+        door.open.set()
+        assert [one.result().status_code for one in hanging] == [403] * AT_ONCE
+    assert door.tried.empty()
 
 
 def test_sessions_end_after_a_while_without_requests_and_in_any_case_after_half_a_day() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TypeAlias
@@ -21,22 +22,29 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _SMALL = 64 << 10
 """Bytes of a form without files."""
+_AT_ONCE = 30
+"""The server has 40 threads for everything."""
 
 
-def posted(handle: Handled, *, at_most: int = _SMALL) -> Endpoint:
+def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -> Endpoint:
     """The endpoint of a form: `handle` gets it, in a thread, when it comes from a page of ours.
 
     Args:
         handle: what to do with the form.
         at_most: bytes of the whole form, files included.
+        at_once: how many are handled at a time; the next one is refused, since pages need threads as well.
     """
+    turns = asyncio.Semaphore(at_once)
 
     async def endpoint(request: Request) -> Response:
         _require_own(request)
         limited = Request(request.scope, _limited(request.receive, at_most))
         async with limited.form(max_files=100, max_fields=100) as form:
             _require_token(request, form)
-            return await run_in_threadpool(handle, request, form)
+            if turns.locked():
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a minute.")
+            async with turns:
+                return await run_in_threadpool(handle, request, form)
 
     return endpoint
 

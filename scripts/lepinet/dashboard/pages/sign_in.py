@@ -20,6 +20,8 @@ from lepinet.errors import OutsideError
 from lepinet.registry.accounts import NotSignedInError
 
 _LONGEST = 2000
+AT_ONCE = 8
+"""Sign-ins under way: anybody can send them, and each waits for the project."""
 
 
 def ask(request: Request) -> Response:
@@ -88,6 +90,6 @@ def _came_from(request: Request, site: Site) -> str:
 
 ROUTES = (
     Route("/sign-in", ask),
-    Route("/sign-in", posted(enter), methods=["POST"]),
+    Route("/sign-in", posted(enter, at_once=AT_ONCE), methods=["POST"]),
     Route("/sign-out", posted(leave), methods=["POST"]),
 )
