@@ -45,6 +45,8 @@ def create_app(site: Site) -> ASGIApp:
             Exception: _unforeseen,
         },
     )
+    # Its redirect would name http, behind a proxy too.
+    app.router.redirect_slashes = False
     app.state.site = site
     return Protected(app, site)
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TypeAlias
 
+from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -38,6 +39,7 @@ def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -
 
     async def endpoint(request: Request) -> Response:
         _require_own(request)
+        _require_utf8(request)
         limited = Request(request.scope, _limited(request.receive, at_most))
         async with limited.form(max_files=100, max_fields=100) as form:
             _require_token(request, form)
@@ -65,6 +67,13 @@ def _require_own(request: Request) -> None:
     foreign = origin is not None and not address.is_own(origin, headers.get("Host", ""))
     if foreign or site not in {None, "same-origin"}:
         raise _not_ours()
+
+
+def _require_utf8(request: Request) -> None:
+    """As browsers send it: other charsets can decode to nothing, or to what is no text."""
+    _, said = parse_options_header(request.headers.get("Content-Type"))
+    if said.get(b"charset", b"utf-8").lower() != b"utf-8":
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "This form is not in UTF-8.")
 
 
 def _require_token(request: Request, form: FormData) -> None:
