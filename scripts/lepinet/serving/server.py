@@ -62,7 +62,7 @@ def serve(
     local = LocalFolder(folder)
 
     def start(target: Target) -> LiveModel:
-        return LiveModel(target, partial(start_process, target, files, timings), names)
+        return LiveModel(target, partial(start_process, target, files, timings), names, timings.prediction)
 
     with local.serving(_STARTING), _listener(host, port) as listener:
         log.take_over()
