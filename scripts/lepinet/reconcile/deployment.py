@@ -86,16 +86,10 @@ class Deployment:
             if address is None:
                 self._step("prove", "this kind of endpoint cannot be asked")
                 return None
-            try:
-                proof = self.run.prove(address, target)
-            except OutsideError as error:
-                # A model that is loaded and does not answer photos has failed; visitors must not wait for a next run.
-                sentence = f"the endpoint runs, but does not answer: {error.what}"
-            else:
-                sentence = proof.sentence
-                if proof.agreed:
-                    self._step("prove", sentence)
-                    return proof
+            # A model that is loaded and does not answer photos has failed; visitors must not wait for a next run.
+            proof, sentence = self._asked(address, target, "the endpoint runs, but does not answer")
+            if proof:
+                return proof
             state = endpoint.observe()
             if not target.same_files(state.target):
                 self.lease.fresh()
@@ -109,6 +103,17 @@ class Deployment:
             self.lease.still_held()
             time.sleep(self.run.timings.poll)
             self._wait(endpoint, order, target)
+
+    def _asked(self, address: Address, target: Target, silent: str) -> tuple[Proof | None, str]:
+        """The proof, where it answers as tested; and in a sentence what it does: `silent`, and why, for no answer."""
+        try:
+            proof = self.run.prove(address, target)
+        except OutsideError as error:
+            return None, f"{silent}: {error.what}"
+        if proof.agreed:
+            self._step("prove", proof.sentence)
+            return proof, proof.sentence
+        return None, proof.sentence
 
     def _unproved(self, sentence: str, state: EndpointState, unnoticed: Target | None) -> FailedError:
         """A failure of the model only where the endpoint ran, and with this model; else a next run tries again."""
@@ -225,15 +230,9 @@ class Deployment:
         address = endpoint.address()
         said = ""
         while address is not None:
-            try:
-                proof = self.run.prove(address, target)
-            except OutsideError as error:
-                sentence = f"the backend does not answer: {error.what}"
-            else:
-                sentence = proof.sentence
-                if proof.agreed:
-                    self._step("prove", sentence)
-                    return proof
+            proof, sentence = self._asked(address, target, "the backend does not answer")
+            if proof:
+                return proof
             if time.monotonic() > deadline:
                 self._step("prove", sentence)
                 late = f"{self.run.timings.follow:g} s after the flip {sentence}"
