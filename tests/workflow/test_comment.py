@@ -16,7 +16,7 @@ from lepinet.errors import RefusedError
 from lepinet.workflow.comment import read_report, written
 from report.hostile import NAMES
 from report.reports import FINE, LOST, document, environment, hostile_check
-from report.test_escaping import is_harmless
+from report.test_escaping import is_harmless, is_quiet
 from workflow.desk import Desk, Ended, lay
 
 HEAD = "3" * 40
@@ -110,11 +110,15 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 ALL = json.loads(hostile_check().model_dump_json())
+PLACES = {(path[:2], *(key for key in path[2:] if isinstance(key, str))): path for path in places(ALL)}
+"""One of each kind in each environment: of hundreds of photos alike, few would be drawn."""
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.sampled_from(sorted(places(ALL), key=str)), st.sampled_from(NAMES) | st.text(max_size=30))
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(PLACES.values(), key=str)), st.sampled_from(NAMES) | st.text(max_size=30))
 @example(("environments", 0, "verdict", "gates", 0, "name"), "WWW.evil.example")
+@example(("environments", 0, "name"), "WWW.evil.example")
+@example(("tool_version",), "WWW.evil.example")
 def test_any_text_in_it_is_shown_as_text_or_refused(path: tuple[Any, ...], forged: str) -> None:
     report = json.loads(json.dumps(ALL))
     inner = report
@@ -126,3 +130,4 @@ def test_any_text_in_it_is_shown_as_text_or_refused(path: tuple[Any, ...], forge
     except RefusedError:
         return
     is_harmless(re.sub(rf"{FILES}/[\w%./~-]*/(?=[^/]*\")", "photos/", text))
+    is_quiet(re.sub("[\u200c\u200d]", "", text))
