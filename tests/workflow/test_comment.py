@@ -35,12 +35,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return lay(tmp_path_factory.mktemp("desk"))
 
 
-def said(desk: Desk, there: StandIn, report: str, result: str = "success") -> Ended:
+def said(desk: Desk, there: StandIn, report: str, result: str = "success", owner: str = "mallory") -> Ended:
     file = desk.home.parent / "report.json"
     file.write_text(report)
     told = {"GITHUB_API_URL": there.url, "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": there.repository}
     told |= {"GITHUB_SERVER_URL": "https://github.com"}
-    asked = ["--head=mallory:work", f"--commit={HEAD}", f"--result={result}", str(file)]
+    asked = [f"--head={owner}:work", f"--commit={HEAD}", f"--result={result}", str(file)]
     return desk.lepinet("github", "comment", *asked, **told)
 
 
@@ -87,6 +87,16 @@ def test_a_run_that_failed_has_no_report_that_all_is_well(desk: Desk, there: Sta
     assert "says another thing than its run" in said(desk, there, json.dumps(TRUE), "failure").err
     held = document(environment(LOST)).model_dump_json()
     assert "says another thing than its run" in said(desk, there, held, "success").err
+
+
+@pytest.mark.parametrize(("repository", "told"), [("acme/butterflies", False), ("acme/butterflies-fork", True)])
+def test_a_fork_of_the_repositorys_own_owner_is_one_too(
+    desk: Desk, there: StandIn, repository: str, *, told: bool
+) -> None:
+    pull = there.open("work", HEAD, title="A change", body=None, owner="acme")
+    pull["head"]["repo"]["full_name"] = repository
+    assert said(desk, there, json.dumps(TRUE), owner="acme").code == 0
+    assert ("From a fork" in there.comments[0]["body"]) == told
 
 
 def test_a_comment_is_never_longer_than_github_takes(desk: Desk, there: StandIn) -> None:
