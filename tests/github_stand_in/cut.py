@@ -22,7 +22,7 @@ OPERATIONS = {
     f"{_REPOSITORY}/issues": ("get", "post"),
     f"{_REPOSITORY}/issues/{{issue_number}}": ("patch",),
     f"{_REPOSITORY}/issues/{{issue_number}}/comments": ("get", "post"),
-    f"{_REPOSITORY}/issues/comments/{{comment_id}}": ("patch",),
+    f"{_REPOSITORY}/issues/comments/{{comment_id}}": ("delete", "patch"),
     f"{_REPOSITORY}/deployments": ("get", "post"),
     f"{_REPOSITORY}/deployments/{{deployment_id}}/statuses": ("get", "post"),
     f"{_REPOSITORY}/environments": ("get",),

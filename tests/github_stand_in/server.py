@@ -61,6 +61,8 @@ class StandIn:
     pulls: list[Any] = field(default_factory=list)
     issues: list[Any] = field(default_factory=list)
     comments: list[Any] = field(default_factory=list)
+    outrun_by: str | None = None
+    """What another run says just before the next comment."""
     deployments: list[Any] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
@@ -117,6 +119,7 @@ class StandIn:
             ("PATCH", r"/issues/(\d+)"): lambda ids, _, body: self._change(self.issues, "number", ids[0], body),
             ("GET", r"/issues/(\d+)/comments"): lambda ids, *_: (200, [c for c in self.comments if _of(c) == ids[0]]),
             ("POST", r"/issues/(\d+)/comments"): self._comment,
+            ("DELETE", r"/issues/comments/(\d+)"): self._delete_comment,
             ("PATCH", r"/issues/comments/(\d+)"): lambda ids, _, body: self._change(self.comments, "id", ids[0], body),
             ("GET", "/deployments"): self._list_deployments,
             ("POST", "/deployments"): self._deploy,
@@ -303,7 +306,14 @@ class StandIn:
         return 201, issue
 
     def _comment(self, ids: list[int], _: dict[str, str], body: Any) -> tuple[int, Any]:
+        if self.outrun_by:
+            self.say(ids[0], self.outrun_by)
+            self.outrun_by = None
         return 201, self.say(ids[0], body["body"])
+
+    def _delete_comment(self, ids: list[int], _: dict[str, str], __: Any) -> tuple[int, Any]:
+        self.comments[:] = [one for one in self.comments if one["id"] != ids[0]]
+        return 204, None
 
     def say(self, number: int, text: str, who: str = ME) -> Any:
         """Somebody writes a comment."""
@@ -388,7 +398,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_PATCH = do_PUT = do_GET  # noqa: N815 -- the names that http.server calls
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815 -- the names that http.server calls
 
     def _answer(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any, dict[str, str]]:
         github = self.server.github

@@ -18,6 +18,7 @@ BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("patch", "issues/1"): ({}, {"state": "shut"}),
     ("get", "issues/1/comments"): ({"per_page": "many"}, None),
     ("post", "issues/1/comments"): ({}, {"text": "no body"}),
+    ("delete", "issues/comments/1"): ({"quietly": "1"}, None),
     ("patch", "issues/comments/1"): ({}, {}),
     ("get", "deployments"): ({"env": "production"}, None),
     ("post", "deployments"): ({}, {"environment": "no ref"}),

@@ -103,6 +103,21 @@ def test_a_comment_is_edited_and_never_repeated(github: GitHub, there: StandIn) 
     assert there.comments[0]["body"].endswith("Forged"), "of somebody else"
 
 
+def test_of_two_runs_that_comment_at_once_one_comment_is_left_and_the_older(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    there.outrun_by = "<!-- lepinet:check -->\nundecided"
+    assert github.comment(number, "check", "fine to ship").id == 1
+    assert [one["body"] for one in there.comments] == ["<!-- lepinet:check -->\nfine to ship"]
+
+
+def test_of_two_comments_that_an_earlier_run_has_left_the_older_is_kept(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    for text in ("hold", "undecided"):
+        there.say(number, f"<!-- lepinet:check -->\n{text}")
+    github.comment(number, "check", "fine to ship")
+    assert [(one["id"], one["body"][-12:]) for one in there.comments] == [(1, "fine to ship")]
+
+
 def test_a_comment_is_found_behind_many_others(github: GitHub, there: StandIn) -> None:
     number = opened(github)
     for _ in range(120):
@@ -110,7 +125,7 @@ def test_a_comment_is_found_behind_many_others(github: GitHub, there: StandIn) -
     github.comment(number, "check", "hold")
     github.comment(number, "check", "fine to ship")
     assert len(there.comments) == 121
-    assert there.requests.count(f"GET /repos/acme/butterflies/issues/{number}/comments") == 4
+    assert there.requests.count(f"GET /repos/acme/butterflies/issues/{number}/comments") == 6
 
 
 def test_what_is_added_to_a_comment_stands_above_it_once(github: GitHub, there: StandIn) -> None:

@@ -21,7 +21,7 @@ from github_stand_in.settings import Environment
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn as HubStandIn
 from hf_stand_in.server import hub_online
-from lepinet.workflow.callers import CALLED, MONITOR
+from lepinet.workflow.callers import CALLED, MONITOR, TRUSTED_CHECK
 from workflow.desk import TESTS, Desk, Ended
 
 NAME = "asha/butterflies"
@@ -111,7 +111,7 @@ def test_what_it_writes_passes_everything_at_once(newcomer: Newcomer, model: str
     newcomer.desk.commit("A model and photos")
     newcomer.lepinet("init", "--model", model, "--registry", "postgres", "--lepinet", SOURCE)
     assert newcomer.files == BESIDES | {"models.yaml"} | {
-        f".github/workflows/{name}" for name in CALLED.keys() - {MONITOR}
+        f".github/workflows/{name}" for name in CALLED.keys() - {MONITOR, TRUSTED_CHECK}
     }
     newcomer.lepinet("validate")
     checked = newcomer.lepinet("check", "--json").json
@@ -342,6 +342,30 @@ def test_the_monitor_is_written_when_it_is_asked_for_and_has_keys_of_its_own(new
     settings.variables["LEPINET_MONITOR"] = "off"
     newcomer.lepinet("init", "--github", settings=SETTINGS | USER)
     assert settings.variables == {"LEPINET_MONITOR": "off"}, "whoever switched it off has a reason"
+
+
+def test_the_check_of_private_models_is_written_when_it_is_asked_for_and_required_once_it_starts_by_itself(
+    newcomer: Newcomer,
+) -> None:
+    begun(newcomer)
+    newcomer.lepinet("init", "--trusted-check", "--lepinet", SOURCE)
+    lint(newcomer.desk.folder)
+    written = (newcomer.desk.folder / ".github" / "workflows" / TRUSTED_CHECK).read_text()
+    assert "    cache-mode: none\n    uses: acme/lepinet/.github/workflows/trusted-check.yml@abab" in written
+    assert written.endswith(
+        "    with:\n      head: ${{ inputs.head }}\n      commit: ${{ inputs.commit }}\n"
+        "    secrets:\n      HF_TOKEN: ${{ secrets.HF_TOKEN }}\n"
+    )
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    made = newcomer.github.settings
+    made.variables["LEPINET_TRUSTED_CHECK"] = "yes"
+    told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
+    assert "first: Settings, Rules: require lepinet trusted in place of lepinet / check" in told.err
+    made.rulesets.clear()
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    (ruleset,) = made.rulesets
+    (required,) = (rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks")
+    assert required["parameters"]["required_status_checks"][0]["context"] == "lepinet trusted"
 
 
 def test_environments_with_registries_of_their_own_get_keys_of_their_own_and_nobody_edits_a_workflow(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lepinet.cli import OUTSIDE, options
-from lepinet.cli.output import show
+from lepinet.cli.output import show, show_document, warn
 from lepinet.workflow.workspace import open_workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -68,18 +68,28 @@ def take(*, commit: str, allow: str) -> int:
     return 0
 
 
-@github.command(epilog="Example: lepinet github register staging.json production.json")
-@click.argument("versions", type=_file, nargs=-1, required=True)
-def register(*, versions: tuple[Path, ...]) -> int:
-    """A pull request for each version that a trainer has logged and no models.yaml of main ever knew.
+@github.command(epilog="Example: lepinet github logged -e production > production.json")
+@options.some_environments
+def logged(*, environment: str | None) -> int:
+    """What trainers have logged and no models.yaml of main explains, oldest first, for `github register`."""
+    from lepinet.workflow.logged import what_waits  # noqa: PLC0415 -- as above
 
-    VERSIONS is what `versions --json` wrote, a file for each registry. What cannot be registered is reported once, as
+    show_document(what_waits(open_workspace(), environment, warn))
+    return 0
+
+
+@github.command(epilog="Example: lepinet github register staging.json production.json")
+@click.argument("logged", type=_file, nargs=-1, required=True)
+def register(*, logged: tuple[Path, ...]) -> int:
+    """A pull request for each version that a trainer has logged and no models.yaml of main ever had.
+
+    LOGGED is what `github logged` wrote, a file for each registry. What cannot be registered is reported once, as
     an issue.
     """
     from lepinet.workflow.proposals import register_logged  # noqa: PLC0415 -- as above
 
     done = True
-    for one in register_logged(open_workspace(), versions):
+    for one in register_logged(open_workspace(), logged):
         show(f"{one.name}: {one.sentence}")
         done = done and one.done
     return 0 if done else OUTSIDE

@@ -50,6 +50,14 @@ def say(text: str) -> None:
         click.echo(columns_for_terminal(text), err=True)
 
 
+def warn(text: str) -> None:
+    """As `say`; in a job of GitHub Actions beside the run as well."""
+    if on_github():
+        click.echo(f"::warning::{_message(text)}", err=True)
+    else:
+        say(text)
+
+
 def show(text: str) -> None:
     """A line of a result, while there is more to do: who stops reading stops no deployment."""
     with suppress(OSError):

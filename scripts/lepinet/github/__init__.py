@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, Self, TypeAlias
@@ -15,7 +16,7 @@ from urllib.parse import quote
 
 import httpx
 
-from lepinet.errors import RefusedError
+from lepinet.errors import OutsideError, RefusedError
 from lepinet.github.answers import (
     Branches,
     CheckRun,
@@ -220,9 +221,20 @@ class GitHub:
             author: who writes with this token.
         """
         body = f"{_mark(key)}\n{text}"
-        path = f"/issues/{number}/comments"
-        found = self._asking.once(lambda: self._comment(number, key, author), Comment, path, {"body": body})
-        return self._asking.make(found, Comment, f"/issues/comments/{found.id}", {"body": body})
+        found: tuple[Comment, ...] = ()
+
+        def find() -> Comment | None:
+            nonlocal found
+            found = self._comments(number, key, author)
+            return next(iter(found), None)
+
+        made = self._asking.once(find, Comment, f"/issues/{number}/comments", {"body": body})
+        # Another run may have written one while this one did.
+        one = made if found else find() or made
+        for younger in found[1:]:
+            with suppress(OutsideError):  # that run may have taken it away itself
+                self._asking.send("DELETE", f"/issues/comments/{younger.id}")
+        return self._asking.make(one, Comment, f"/issues/comments/{one.id}", {"body": body})
 
     def amend(self, number: int, key: str, part: str, text: str, author: str = BOT) -> Comment:
         """Say more at the top of that comment, in place of what that part of it said; arguments as of `comment`."""
@@ -315,9 +327,13 @@ class GitHub:
         return self._asking.get(path, WorkflowRights)
 
     def _comment(self, number: int, key: str, author: str) -> Comment | None:
+        return next(iter(self._comments(number, key, author)), None)
+
+    def _comments(self, number: int, key: str, author: str) -> tuple[Comment, ...]:
+        """Oldest first, as GitHub lists them."""
         listed = self._asking.listed(f"/issues/{number}/comments", Comment)
         ours = (one for one in listed if one.user and one.user.login == author)
-        return next((one for one in ours if one.body.startswith(_mark(key))), None)
+        return tuple(one for one in ours if one.body.startswith(_mark(key)))
 
     def _issue(self, key: str, state: str = "open") -> Issue | None:
         listed = self._asking.listed("/issues", Issue, {"labels": LABEL, "state": state})

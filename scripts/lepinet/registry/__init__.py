@@ -33,6 +33,9 @@ from lepinet.target import Target
 
 R = TypeVar("R", bound=Record)
 
+_PAGE = 100
+"""Versions: of as many of the largest rows that there can be, a database still answers in time."""
+
 
 class Transport(Protocol):
     """How a SQL function of the registry is called; one kind of registry is one transport.
@@ -83,7 +86,7 @@ class Registry:
     def versions(self) -> Iterator[VersionRow]:
         """Every version's row, by name; asked for page by page."""
         after: str | None = None
-        while rows := self._call("list_model_versions", after=after, repository=self._repository):
+        while rows := self._call("list_model_versions", after=after, page=_PAGE, repository=self._repository):
             page = [_read(VersionRow, row) for row in rows]
             yield from page
             after = page[-1].version_name

@@ -62,12 +62,13 @@ def comment(workspace: Workspace, report: Path, head: CheckedHead) -> str:
     except KeyError as missing:
         raise UsageError(f"no {missing.args[0]} here", todo="this is for a job of GitHub Actions") from None
     files = f"{server}/{repository}/raw/{workspace.git.head()}"
-    foreign = head.owner != repository.partition("/")[0] and not head.trusted
     with open_github(workspace, repository) as github:
         found = github.pull_request_of(head.owner, head.branch, head.commit)
         if found is None:
             return f"no open pull request of {head.owner}:{head.branch} is at {head.commit[:7]}: nothing is said"
-        github.comment(found.number, COMMENT, written(document, files, foreign=foreign))
+        # An owner may have forked what is its own.
+        here = found.head.repo is not None and found.head.repo.full_name == repository
+        github.comment(found.number, COMMENT, written(document, files, foreign=not (here or head.trusted)))
         title, said = for_terminal(document.sentence, 200), for_markdown(document.sentence, 2000)
         open_ = document.answer is CheckAnswer.UNDECIDED
         if head.trusted:

@@ -24,7 +24,8 @@ from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, previous_version, rollback_proposal
 from lepinet.workflow.following import Change, Progress, changes, progress
-from lepinet.workflow.proposals import logged_rows, registration, waiting
+from lepinet.workflow.logged import newest_logged, waiting
+from lepinet.workflow.proposals import registration
 from lepinet.workflow.propose import Proposal
 from lepinet.workflow.retire import retirement
 from lepinet.workflow.workspace import Workspace
@@ -167,14 +168,18 @@ def _retirable(site: Site, workspace: Workspace) -> Choices:
 
 def _registration(workspace: Workspace, said: Mapping[str, str]) -> Proposal:
     wanted = _named(said, "logged")
-    found = next((one for one in waiting(workspace, logged_rows(workspace)) if one[0].name == wanted), None)
+    found = next((one for one in waiting(workspace, newest_logged(workspace)) if one.row.name == wanted), None)
     if found is None:
         raise RefusedError(f"{wanted} waits no longer: models.yaml has it, or had it", todo="look at Versions")
-    return registration(workspace, *found)
+    return registration(workspace, found)
 
 
 def _waiting(_: Site, workspace: Workspace) -> Choices:
-    return {"logged": tuple(row.name for row, _ in waiting(workspace, logged_rows(workspace)))[-_OFFERED:]}
+    return {
+        "logged": tuple(one.row.name for one in waiting(workspace, newest_logged(workspace)) if not one.taken)[
+            -_OFFERED:
+        ]
+    }
 
 
 def _named(said: Mapping[str, str], name: str) -> str:
