@@ -33,7 +33,10 @@ from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
 from lepinet.registry.records import PerformanceLog
 from lepinet.settings import Settings
+from lepinet.timings import Timings
 from lepinet.workflow.workspace import Workspace, open_workspace
+from reconcile.supabase_wire import supabase_wire
+from reconcile.watch import Watch
 from report.hostile import NAMES
 from supabase_gateway.gateway import project_online, serving
 from supabase_gateway.project import Project, User
@@ -109,6 +112,25 @@ def on_github(world: World, folder: Path) -> Iterator[tuple[World, StandIn]]:
         github.origin = origin
         known = {**world.variables, "GITHUB_API_URL": github.url, "GITHUB_TOKEN": GITHUB_TOKEN}
         yield replace(world, desk=desk, variables=known), github
+
+
+@contextmanager
+def on_the_wire(
+    world: World, watch: Watch, timings: Timings, users: Sequence[User] = USERS
+) -> Iterator[tuple[str, Site]]:
+    """A dashboard of a Supabase project whose calls `watch` hears: its URL, and what its requests share."""
+    assert world.project
+    with (
+        project_online(replace(world.project, users=tuple(users))) as project,
+        supabase_wire(project, watch) as wire,
+    ):
+        environ = {**world.workspace.settings.environ, "SUPABASE_URL": wire, "SUPABASE_SERVICE_KEY": ""}
+        workspace = replace(world.workspace, settings=Settings(environ), timings=timings)
+        with (
+            site_of(workspace, host="127.0.0.1", url=None, say=print) as site,
+            serving(create_app(site)) as url,
+        ):
+            yield url, site
 
 
 @contextmanager
