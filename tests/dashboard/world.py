@@ -194,6 +194,36 @@ def _monitored(number: int) -> PerformanceLog:
     )
 
 
+@dataclass(frozen=True)
+class Flipped:
+    """Two photos on which v1.1.0 answers otherwise than v1.0.0."""
+
+    wrong: Answer
+    """That it does not know, as it is answered before that."""
+    right: Answer
+
+
+@contextmanager
+def flips(world: World) -> Iterator[Flipped]:
+    """v1.1.0 takes a photo for a moth, and knows the one that v1.0.0 did not; its test is as before in the end."""
+    with world.database() as owner:
+        ((id_, details),) = owner.execute(
+            "select p.id, p.details from public.model_performance_logs p join public.model_versions v"
+            " on v.id = p.model_version_id where kind = 'known-images' and version_name = 'v1.1.0'"
+            " order by test_date desc limit 1"
+        ).fetchall()
+        answers = json.loads(json.dumps(details))["answers"]
+        right = next(one for one in answers if one["top"][0]["id"] != one["expected_id"])
+        wrong = next(one for one in answers if one["top"][0]["id"] == one["expected_id"])
+        flipped = Flipped(Answer.model_validate(wrong), Answer.model_validate(right))
+        right["top"][0] |= {"id": right["expected_id"], "name": right["expected_name"]}
+        wrong["top"][0] |= {"id": "999", "name": "Moon Moth"}
+        said = "update public.model_performance_logs set details = %s where id = %s"
+        owner.execute(said, [Jsonb({**details, "answers": answers}), id_])
+        yield flipped
+        owner.execute(said, [Jsonb(details), id_])
+
+
 def let_strangers_write(world: World) -> None:
     """Text that would do something, were it markup, in every column that holds any; deployments before all others.
 
