@@ -49,3 +49,16 @@ def test_drift_needs_a_person_and_is_named(hostile: World) -> None:
     assert "by hand" in environment(page, "production")
     with hostile.database() as owner:
         owner.execute("update public.model_versions set is_active = true where version_name = 'v1.0.0'")
+
+
+def test_a_row_that_a_hand_changes_is_seen_though_rows_are_remembered(hostile: World) -> None:
+    def by_hand(file_path: str) -> None:
+        with hostile.database() as owner:
+            owner.execute("update public.model_versions set file_path = %s where version_name = 'v1.1.0'", [file_path])
+
+    with hostile.dashboard() as url, Browser(url) as browser:
+        assert "other files" not in environment(browser.get("/").text, "production")
+        by_hand("models/other")
+        assert "v1.1.0 in the registry is other files" in environment(browser.get("/").text, "production")
+        by_hand("models/v1.1.0")
+        assert "other files" not in environment(browser.get("/").text, "production")

@@ -1,9 +1,10 @@
-"""Forms that change something: taken from this dashboard's own pages alone, and no larger than they may be."""
+"""Forms that change something: from this dashboard's own pages alone, no larger and no slower than they may be."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -23,6 +24,8 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _SMALL = 64 << 10
 """Bytes of a form without files."""
+_SLOWEST = 64 << 10
+"""Bytes a second of a form with files; a phone at the edge of its network sends more."""
 _AT_ONCE = 30
 """The server has 40 threads for everything."""
 
@@ -40,8 +43,7 @@ def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -
     async def endpoint(request: Request) -> Response:
         _require_own(request)
         _require_utf8(request)
-        limited = Request(request.scope, _limited(request.receive, at_most))
-        async with limited.form(max_files=100, max_fields=100) as form:
+        async with _arrived(request, at_most) as form:
             _require_token(request, form)
             if turns.locked():
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a minute.")
@@ -86,6 +88,22 @@ def _require_token(request: Request, form: FormData) -> None:
 def _not_ours() -> HTTPException:
     why = "This form does not come from a page that you have open here. Open the page again, and send it from there."
     return HTTPException(HTTPStatus.FORBIDDEN, why)
+
+
+@asynccontextmanager
+async def _arrived(request: Request, at_most: int) -> AsyncIterator[FormData]:
+    """The form; its files are gone when the context ends."""
+    limited = Request(request.scope, _limited(request.receive, at_most))
+    seconds = site_of(request).timings.form + (at_most - _SMALL) / _SLOWEST
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(seconds):
+                form = await stack.enter_async_context(limited.form(max_files=100, max_fields=100))
+        except TimeoutError:
+            raise HTTPException(
+                HTTPStatus.REQUEST_TIMEOUT, f"It did not arrive within {seconds:.0f} seconds."
+            ) from None
+        yield form
 
 
 def _limited(receive: Receive, at_most: int) -> Receive:

@@ -71,6 +71,7 @@ def serve(
             # Longer than a client keeps an idle connection, so that the client is the one who closes it.
             keep_alive=60,
             drain=int(timings.prediction),
+            head=timings.head,
         )
         url = f"http://{host}:{listening.getsockname()[1]}"
         # Where only this machine asks, nobody spreads photos over several servers.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lepinet.commit import Commit
 from lepinet.registry.records import DeploymentRow, MonitoredAccuracy, PastDeployment
 from lepinet.report.status import EnvironmentStatus
-from lepinet.workflow.look import status
+from lepinet.workflow.look import Ask, status
 from lepinet.workflow.workspace import Workspace
 
 _RUNS = 60
@@ -43,9 +43,9 @@ class EnvironmentOverview:
     """So many versions that could be next are not named."""
 
 
-def overview(workspace: Workspace) -> Iterator[EnvironmentOverview]:
+def overview(workspace: Workspace, ask: Ask) -> Iterator[EnvironmentOverview]:
     """Each environment in promotion order; what cannot be asked is said in its status, the rest shown all the same."""
-    for one in status(workspace, None):
+    for one in status(workspace, None, ask):
         last, accuracy = _asked(workspace, one)
         live = one.live
         newer = _newer(workspace, one.environment)

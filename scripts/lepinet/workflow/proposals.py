@@ -159,7 +159,7 @@ def _body(workspace: Workspace, row: LoggedRow, name: str, version: ModelVersion
     new, old = _told(workspace, target), _told(workspace, active) if active else {}
     lines += [f"- its card: {for_markdown(one)}" for one in card.figures(new.get(CARD, ""))]
     if version.accuracy_score is not None:
-        lines.append(f"- its trainer's own test: {version.accuracy_score:g} of all photos right")
+        lines.append(f"- its trainer's own test: {version.accuracy_score * 100:.2f} % right")
     if version.training_image_count is not None:
         before = workspace.manifest.versions[active.version or ""].training_image_count if active else None
         was = f", {active.version} on {before:,}" if active and before is not None else ""

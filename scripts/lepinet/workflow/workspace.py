@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -49,6 +49,8 @@ class Workspace:
     timings: Timings
     fetching: Fetching = quietly
     """Told of each model that is fetched from the Hub."""
+    asking: Callable[[Hashable], AbstractContextManager[object]] = nullcontext
+    """Surrounds whatever is asked of a registry, given what tells its database from others."""
     proposed: bytes | None = None
     """A models.yaml that is not written yet, in place of the one in the working tree."""
 
@@ -145,19 +147,26 @@ class Workspace:
     def registries(self) -> tuple[str, ...]:
         """An environment for each database: of those that share one, the last in promotion order."""
         found = {}
-        for name, environment in self.manifest.environments.items():
-            urls = (self.settings.get(setting, name) for setting in ("DATABASE_URL", "SUPABASE_URL"))
-            found[environment.registry, *urls] = name
+        for name in self.manifest.environments:
+            found[self._database(name)] = name
         return tuple(found.values())
+
+    def _database(self, environment: str) -> Hashable:
+        """What is equal where two environments have one database."""
+        urls = (self.settings.get(setting, environment) for setting in ("DATABASE_URL", "SUPABASE_URL"))
+        return (self.manifest.environments[environment].registry, *urls)
 
     @contextmanager
     def registry(self, environment: str) -> Iterator[Registry]:
         from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- see above
 
         kind = self.manifest.environments[environment].registry
-        with open_registry(
-            kind, environment, lambda: self.data, self.settings, self.timings, repository=self.first_commit
-        ) as registry:
+        with (
+            self.asking(self._database(environment)),
+            open_registry(
+                kind, environment, lambda: self.data, self.settings, self.timings, repository=self.first_commit
+            ) as registry,
+        ):
             yield registry
 
     def endpoint(self, environment: str) -> Endpoint | None:

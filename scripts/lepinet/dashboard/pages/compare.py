@@ -26,7 +26,7 @@ from lepinet.workflow.kept import answers_here
 
 PATH = "/compare"
 _OFFERED = 50
-"""Versions that the form offers; any other can be typed."""
+"""So many of the newest in models.yaml and in the registry does the form offer; any other can be typed."""
 
 
 class Kind(StrEnum):
@@ -61,7 +61,7 @@ def compare(request: Request) -> Response:
         registries=place.workspace.registries,
         old=old or place.workspace.manifest.environments[environment].active or "",
         new=new,
-        offered=dict.fromkeys((*declared, *(row.version_name for row in offered.versions))),
+        offered=dict.fromkeys((*tuple(declared)[-_OFFERED:], *(row.version_name for row in offered.versions))),
         unknown=unknown,
         missing=missing,
         command=shlex.join(("lepinet", "compare", "--old", old, "--new", new)),
