@@ -112,6 +112,17 @@ def test_a_rollback_returns_to_the_version_before(browser: Browser, desk: World)
     assert branches(desk) == {"rollback-staging-v1.0.0"}
 
 
+def test_the_form_of_a_rollback_says_what_counts_as_one(browser: Browser, desk: World) -> None:
+    form = browser.get("/changes/new?kind=rollback").text
+    assert "Without a comparison: in staging v1.0.0; in production none." in form
+    assert "counts as an activation: it is compared with the version that is live" in form
+    nowhere = {"environment": "production", "reason": "wrong names"}
+    answer = browser.fill("/changes/new?kind=rollback", "/changes/rollback", **nowhere)
+    assert (answer.status_code, branches(desk)) == (422, set())
+    assert "nothing was active in production before, or it was rolled back" in answer.text
+    assert "lepinet rollback" not in answer.text
+
+
 def test_what_a_trainer_logged_and_nobody_can_resolve_is_explained(desk: World, tmp_path: Path) -> None:
     with hub_online(tmp_path) as hub, desk.dashboard(HF_ENDPOINT=hub.url) as url, Browser(url) as browser:
         assert '<option value="v1.2.0">' in browser.get("/changes/new?kind=register").text

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+from pathlib import Path
 
-from dashboard.world import MONITORED, Browser, World
+from dashboard.world import MONITORED, Browser, World, on_github
 
 
 def environment(page: str, name: str) -> str:
@@ -18,8 +20,9 @@ def test_it_says_what_is_live_who_moved_it_and_why(browser: Browser, world: Worl
     assert "Nothing needs you.</h1>" in page
     production = environment(page, "production")
     assert "<b>v1.0.0</b> is live" in production
-    assert f"asha · commit <code>{world.desk.git('rev-parse', 'HEAD')[:7]}</code>" in production
-    assert '<p class="reason">Roll production back to v1.0.0: wrong names</p>' in production
+    assert f"moved by asha · commit <code>{world.desk.git('rev-parse', 'HEAD')[:7]}</code>" in production
+    because = "Roll production back to v1.0.0: wrong names<br>Gardeners say so.<br>asked by bhanu@example.org"
+    assert f'<p class="reason">{because}</p>' in production
     assert "in step" in production
     assert "Could be next: <b>v1.1.0</b> (active in staging)" in production
     assert "Could be next" not in environment(page, "staging")
@@ -34,10 +37,32 @@ def test_it_shows_how_well_it_does_with_the_table_behind_the_picture(browser: Br
     assert "monitor 1 hour ago" in production
 
 
+def test_the_way_to_what_was_live_before_is_there_where_no_rollback_leads_to_it(browser: Browser) -> None:
+    page = browser.get("/").text
+    (address,) = re.findall(r'href="([^"]*)">Activate v1.1.0 again</a>', environment(page, "production"))
+    form = browser.get(unescape(address)).text
+    assert '<option value="production" selected>' in form
+    assert 'name="version" list="version-list" value="v1.1.0"' in form
+    assert ">Roll back to v1.0.0</a>" in environment(page, "staging")
+    assert "again</a>" not in environment(page, "staging")
+
+
 def test_an_admin_sees_the_same_with_the_rights_of_an_admin(admin: Browser) -> None:
     page = admin.get("/").text
     assert "asha@example.org" in page
     assert "Roll production back to v1.0.0: wrong names" in environment(page, "production")
+
+
+def test_what_nothing_answers_for_is_not_called_live(world: World, tmp_path: Path) -> None:
+    with on_github(world, tmp_path) as (there, _):
+        there.desk.alter("endpoint: none\n  production", "endpoint: local\n  production")
+        there.desk.commit("Serve staging here")
+        there.desk.git("push", "--quiet", "origin", "main")
+        with there.dashboard() as url, Browser(url) as browser:
+            page = browser.get("/").text
+    assert "<b>v1.1.0</b> should be live; nothing answers</p>" in environment(page, "staging")
+    assert "it does not run" in environment(page, "staging")
+    assert "<b>v1.0.0</b> is live</p>" in environment(page, "production")
 
 
 def test_drift_needs_a_person_and_is_named(hostile: World) -> None:

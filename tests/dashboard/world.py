@@ -163,7 +163,7 @@ def _live_through(world: World) -> None:
     desk.commit("Activate v1.1.0 in production: better at dusk")
     world.lepinet("reconcile")
     desk.set_active("production", "v1.0.0")
-    desk.commit("Roll production back to v1.0.0: wrong names")
+    desk.commit("Roll production back to v1.0.0: wrong names\n\nGardeners say so.\n\nRequested-by: bhanu@example.org\n")
     world.lepinet("reconcile")
     with world.workspace.registry("production") as registry:
         registry.log_version(

@@ -353,7 +353,7 @@ def test_a_deployment_that_has_succeeded_is_told_to_the_chat(team: Team) -> None
     assert shipped.code == 0, shipped
     (told,) = team.chat.texts
     assert told.startswith("production: v1.0.0: models/v1.0.0 @ ")
-    assert told.endswith(" is live · asha · Activate v1.0.0")
+    assert told.endswith(" is live · moved by asha · Activate v1.0.0")
     assert team.world.run("reconcile", LEPINET_WEBHOOK_URL=team.chat.slack).code == 0
     assert len(team.chat.posted) == 1, "nothing was deployed"
 

@@ -172,6 +172,7 @@ def test_the_stack_goes_down_with_every_rollback(desk: Desk) -> None:
     assert "staging has no earlier version to return to" in again.err
     named = desk.lepinet("rollback", "v1.1.0", "-e", "staging", "--reason", "it was right")
     assert named.code == 0
+    assert "it is not among those that were active before v1.0.0, so this counts as an activation" in named.out
 
 
 def test_a_rollback_shows_the_checklist_of_the_old_guide(desk: Desk) -> None:

@@ -44,7 +44,8 @@ def rollback(
 ) -> int:
     """Return to an earlier version (default: the one before), by models.yaml or, with --now, at once.
 
-    models.yaml changes by a pull request where origin is GitHub.
+    models.yaml changes by a pull request where origin is GitHub. No comparison stops the way back to a version that
+    was active before the one of today; any other, also one that was rolled back, counts as an activation.
     """
     workspace = open_workspace(fetching=fetching)
     name = workspace.only_environment(environment)

@@ -18,7 +18,7 @@ from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.report.escape import for_markdown
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.declared import earlier_version
+from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.propose import Proposal, branch_name, of_manifest, propose, repository_at
 from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
@@ -121,11 +121,12 @@ def checklist(
     else:
         endpoint = _moves(workspace, _served(workspace, environment), target)
         monitoring = "reconcile asks the live endpoint about all known images before it flips"
+    shown = _tested(workspace, version) if tested else "the check of the pull request runs it"
     return (
         Evidence("Database", _flips(_active(workspace, environment), version)),
         Evidence("Endpoint", endpoint),
         Evidence("Mobile app", "answers and GET /model name the version; an app that has one built in needs an update"),
-        Evidence("Testing", _tested(workspace, version) if tested else "the check of the pull request runs it"),
+        Evidence("Testing", f"{shown}{_counted_as(workspace, environment, version)}"),
         Evidence("Monitoring", monitoring),
         Evidence("Documentation", f"the reason stands in the commit and in lepinet history: {reason}"),
     )
@@ -224,6 +225,16 @@ def _tested(workspace: Workspace, version: str) -> str:
         return f"not tested: {error.what}"
     right = sum(answer.correct for answer in results.answers().answers)
     return f"{version} names {right} of {results.sample_size} known images right"
+
+
+def _counted_as(workspace: Workspace, environment: str, version: str) -> str:
+    active = workspace.manifest.environments[environment].active
+    if active is None or version in {active, *earlier_versions(workspace, environment)}:
+        return ""
+    return (
+        f"; it is not among those that were active before {active}, so this counts as an activation: "
+        f"it is compared with {active}, and may be held"
+    )
 
 
 def _active(workspace: Workspace, environment: str) -> str:

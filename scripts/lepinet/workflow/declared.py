@@ -121,7 +121,15 @@ def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
     return pinned
 
 
-def earlier_version(workspace: Workspace, environment: str) -> str | None:
-    """What a rollback returns to: active before, by the stack of activations on main; None when nothing was."""
+def earlier_versions(workspace: Workspace, environment: str) -> tuple[str, ...]:
+    """What a rollback can return to, the nearest first: active before, by the stack of activations on main.
+
+    Any other version, one that a rollback took down too, is activated, whatever the change that names it is called.
+    """
     activation = workspace.standing.activations.get(environment)
-    return activation.stack[-2] if activation and len(activation.stack) > 1 else None
+    return activation.stack[-2::-1] if activation else ()
+
+
+def earlier_version(workspace: Workspace, environment: str) -> str | None:
+    """What a rollback returns to where no version is named; None when nothing was active before."""
+    return next(iter(earlier_versions(workspace, environment)), None)

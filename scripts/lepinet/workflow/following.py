@@ -18,7 +18,7 @@ from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import markdown, shipped
 from lepinet.report.escape import for_terminal, from_markdown
 from lepinet.workflow.announce import COMMENT
-from lepinet.workflow.propose import is_ours, open_github, repository_at
+from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
 from lepinet.workflow.to_main import steps_from_branch
 from lepinet.workflow.workspace import Workspace
 
@@ -29,7 +29,6 @@ _OVER = 20
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 _REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
-_TRAILER = re.compile(r"^Requested-by: (.+)$", re.MULTILINE)
 
 
 class State(StrEnum):
@@ -270,12 +269,12 @@ def _proposed(found: PullRequest) -> Change:
 def _committed(workspace: Workspace, commit: str, *, is_open: bool, is_merged: bool) -> Change:
     made = workspace.git.commit(commit)
     message = workspace.git.message(commit)
-    asked = _TRAILER.findall(message)
+    asker = requested_by(message)
     return Change(
         key=commit,
         title=made.subject,
-        by=asked[-1] if asked else made.author,
-        reason=message.split("\n\n")[1] if asked else "",
+        by=asker or made.author,
+        reason=message.split("\n\n")[1] if asker else "",
         at=made.at,
         is_open=is_open,
         is_merged=is_merged,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 from uuid import UUID
 
-from lepinet.errors import LepinetError
+from lepinet.errors import LepinetError, OutsideError
 from lepinet.manifest.model import Manifest
 from lepinet.registry import Registry
 from lepinet.registry.records import PastDeployment, Snapshot, VersionRow
@@ -35,7 +35,7 @@ def status(workspace: Workspace, environment: str | None, ask: Ask | None = None
         active = workspace.manifest.environments[name].active
         target = workspace.manifest.target(active) if active else None
         snapshot, state, plan, trouble = None, None, None, None
-        way_back = None
+        way_back, silent = None, False
         try:
             way_back = earlier_version(workspace, name)
             with workspace.registry(name) as registry:
@@ -45,8 +45,9 @@ def status(workspace: Workspace, environment: str | None, ask: Ask | None = None
             plan = plan_of(workspace, name, snapshot, state) if active else None
         except LepinetError as error:
             trouble = str(error)
+            silent = isinstance(error, OutsideError) and snapshot is not None and state is None
         pending = unmerged(workspace) if plan and not plan.empty else None
-        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back, pending)
+        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, silent, way_back, pending)
 
 
 def versions(workspace: Workspace, environment: str | None) -> tuple[KnownVersion, ...]:

@@ -33,6 +33,9 @@ Reading: TypeAlias = Callable[[str], bytes | None]
 Files: TypeAlias = Mapping[str, bytes | None]
 """What is in some files after an edit, by path; None takes one away."""
 
+_REQUESTED_BY = "Requested-by: "
+"""Before it stands for whom a server made the commit."""
+
 _PLACE = re.compile(r"(?:https://(?:[^/@]+@)?|ssh://git@|git@)github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
@@ -112,7 +115,7 @@ def drafted(workspace: Workspace, wanted: Proposal) -> Drafted:
     if all(read(path) == content for path, content in files.items()):
         here = all(git.content("HEAD", path) == content for path, content in files.items())
         raise RefusedError(f"{wanted.sentence} on main already", todo=None if here else "git pull, to see it here")
-    trailers = [f"Requested-by: {wanted.requested_by}"] if wanted.requested_by else []
+    trailers = [f"{_REQUESTED_BY}{wanted.requested_by}"] if wanted.requested_by else []
     message = "\n".join([wanted.message, "", *trailers, _OURS, ""])
     commit = git.commit_on(main, files, message, folders=wanted.folders)
     title, _, text = wanted.message.partition("\n")
@@ -181,6 +184,24 @@ def propose_revert(workspace: Workspace, github: GitHub, commit: str, branch: st
 def is_ours(messages: Sequence[str]) -> bool:
     """Whether there are commits, and all of them were made here, by what they say."""
     return bool(messages) and all(message.endswith(_OURS) for message in messages)
+
+
+def requested_by(message: str) -> str | None:
+    """For whom a commit was made, by what it says."""
+    named = [line.removeprefix(_REQUESTED_BY) for line in message.splitlines() if line.startswith(_REQUESTED_BY)]
+    return named[-1] if named else None
+
+
+def words_of(message: str) -> str:
+    """What a commit says, a line for each paragraph, without the lines that were added when it was made here.
+
+    Of a revert the subject alone: the rest only names the reverted commit.
+    """
+    subject, _, body = message.partition("\n\n")
+    said = subject if body.startswith("This reverts commit") else message
+    ours = (_REQUESTED_BY, _OURS)
+    kept = "\n".join(line for line in said.splitlines() if not line.startswith(ours))
+    return "\n".join(" ".join(part.split()) for part in kept.split("\n\n") if part.strip())
 
 
 def _moves(git: Repository, tip: str, commit: str, main: str) -> bool:

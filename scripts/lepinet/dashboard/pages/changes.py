@@ -22,7 +22,8 @@ from lepinet.dashboard.rendering import page
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
-from lepinet.workflow.change import activation_proposal, previous_version, rollback_proposal
+from lepinet.workflow.change import activation_proposal, rollback_proposal
+from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.following import Change, Progress, changes, progress
 from lepinet.workflow.logged import newest_logged, waiting
 from lepinet.workflow.proposals import registration
@@ -34,6 +35,8 @@ _MOVING, _STILL = 5, 30
 """Seconds between two looks at a change that is being worked on, and at one that waits for a person."""
 _OFFERED = 100
 """So many of the newest names does a form offer; others are typed."""
+_EARLIER = 5
+"""So many of the versions that a rollback returns to are named for each environment."""
 Choices: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
@@ -130,6 +133,7 @@ def _form(request: Request, kind: str, said: Mapping[str, str], why: LepinetErro
         kind=KINDS[kind],
         choices=KINDS[kind].choices(site_of(request), workspace),
         active={name: one.active for name, one in workspace.manifest.environments.items()},
+        earlier={name: earlier_versions(workspace, name)[:_EARLIER] for name in workspace.manifest.environments},
         said=said,
         why=why,
         longest=requested.LONGEST,
@@ -148,7 +152,11 @@ def _activation(_: Workspace, said: Mapping[str, str]) -> Proposal:
 
 def _rollback(workspace: Workspace, said: Mapping[str, str]) -> Proposal:
     environment = workspace.only_environment(_named(said, "environment"))
-    version = said.get("version") or previous_version(workspace, environment)
+    version = said.get("version") or earlier_version(workspace, environment)
+    if version is None:
+        raise UsageError(
+            f"nothing was active in {environment} before, or it was rolled back", todo="say which version it shall be"
+        )
     return rollback_proposal(environment, version, None, f"rollback-{environment}-{version}")
 
 
@@ -200,7 +208,9 @@ KINDS: Final = {
     ),
     "rollback": Kind(
         "Roll back",
-        "An earlier version becomes the active one again. It must load and answer; no comparison stops it.",
+        "An earlier version becomes the active one again. It must load and answer. No comparison stops the way back to "
+        "one that was active before the one of today and has been live there; any other, also one that was rolled "
+        "back, counts as an activation: it is compared with the version that is live, and may be held.",
         _environments_and_versions,
         _rollback,
     ),
