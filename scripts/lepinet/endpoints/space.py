@@ -45,7 +45,7 @@ class Space:
 
     steady = 1
 
-    def __init__(self, repo_id: str, token: str, timings: Timings, hub: str | None = None) -> None:
+    def __init__(self, repo_id: str, token: str, timings: Timings, hub: str | None = None, *, setting: str) -> None:
         """Nothing is sent yet.
 
         Args:
@@ -53,6 +53,7 @@ class Space:
             token: may write the Space's settings.
             timings: limits.
             hub: the Hub's address; None for the usual one.
+            setting: what holds the token, as errors call it.
         """
         limit_client(timings)
         self.name = f"Space {repo_id}"
@@ -63,7 +64,7 @@ class Space:
         # The token goes where the Hub says, in the clear only where the Hub itself is asked so.
         self._schemes = ("https://", "http://") if self._api.endpoint.startswith("http://") else ("https://",)
         service = Service("the Hub", self._api.endpoint, "run it again later", "HF_ENDPOINT")
-        rights = f"write the settings of {repo_id}"
+        rights = f"let {setting} write the settings of {repo_id}"
         self._asked = Asked(service, timings, lambda error: refusal(error, self.name, rights))
 
     def observe(self) -> EndpointState:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from lepinet.changes import EnvironmentChange, change_between
-from lepinet.errors import RefusedError
+from lepinet.errors import LepinetError, RefusedError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import Verdict
 from lepinet.evaluation.gates.judge import judge, judge_without_baseline
@@ -81,9 +81,10 @@ class _Judging:
         """One environment whose active version changes."""
         settings = self.manifest.environments[change.environment]
         terms = Terms(self.manifest.gates, change.tries)
-        old, new, verdict, error = self._baseline(activation.baseline), None, None, None
+        old, new, verdict, error = None, None, None, None
         try:
             new = self._answers(activation.target)
+            old = self._compared_with(activation)
             terms = replace(terms, best=self._best(settings, activation), speed=self._speed(activation, old, new))
             verdict = self._verdict(activation.baseline, old, new, terms)
         except RefusedError as refused:
@@ -118,9 +119,18 @@ class _Judging:
             raise RefusedError(f"it answers none of the known images: {answers.answers[0].error}")
         return answers
 
+    def _compared_with(self, activation: Activation) -> Answers | None:
+        """The active version's answers. A rollback's comparison is shown only: what it lacks is in nobody's way."""
+        try:
+            return self._baseline(activation.baseline)
+        except LepinetError:
+            if activation.change is not ChangeClass.ROLLBACK:
+                raise
+            return None
+
     def _baseline(self, baseline: Target | None) -> Answers | None:
-        """The active version's answers; None when there is none, or its files are not to be had any more."""
-        if baseline is None:
+        """The active version's answers; None when there is none, no photo, or its files are not to be had any more."""
+        if baseline is None or not self.tested.known:
             return None
         try:
             return answers_of(baseline, self.tested, self.counted(baseline.version or baseline.file_path))
