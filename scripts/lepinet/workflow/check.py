@@ -22,7 +22,7 @@ from lepinet.manifest.problems import ManifestError
 from lepinet.report.documents import CheckDocument, DeclaredVersion, EnvironmentCheck, RegisteredVersion
 from lepinet.target import Target
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench
-from lepinet.workflow.findings import check_document, declared_version, environment_check
+from lepinet.workflow.findings import check_document, declared_version, environment_check, why_untested
 from lepinet.workflow.speed import speed_of
 from lepinet.workflow.workspace import Workspace
 
@@ -88,7 +88,7 @@ class _Judging:
             terms = replace(terms, best=self._best(settings, activation), speed=self._speed(activation, old, new))
             verdict = self._verdict(activation.baseline, old, new, terms)
         except RefusedError as refused:
-            error = str(refused)
+            error = why_untested(activation.target.version or "", refused)
         return environment_check(
             change.environment,
             activation.change,
@@ -109,7 +109,7 @@ class _Judging:
         try:
             answers = self._answers(self.manifest.target(name))
         except RefusedError as error:
-            return RegisteredVersion(version=name, error=str(error))
+            return RegisteredVersion(version=name, error=why_untested(name, error))
         return RegisteredVersion(version=name, test=summarise(answers, self.now) if answers else None)
 
     def _answers(self, target: Target) -> Answers | None:

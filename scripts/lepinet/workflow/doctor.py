@@ -9,7 +9,7 @@ from lepinet.errors import LepinetError, OutsideError
 from lepinet.evaluation.labels import LIST_NEEDED, OWN_LABELS, ModelLabels, SpeciesNames, strange_labels
 from lepinet.files import inside
 from lepinet.manifest.load import FILE
-from lepinet.model_files import file_names, needs_torch, read_model_files
+from lepinet.model_files import file_names, is_onnx, needed_files, read_model_files
 from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import in_few_words, made, migrations
@@ -274,7 +274,7 @@ def _without_onnx(workspace: Workspace, version: str) -> bool:
             names: Collection[str] = workspace.hub.listing(target.file_path, target.revision).names
         else:
             names = tuple(file_names(inside(workspace.root, target.file_path)))
-        return needs_torch(names, str(target))
+        return not is_onnx(needed_files(names, str(target))[-1])
     except LepinetError:
         return False
 
