@@ -225,6 +225,15 @@ def test_one_that_is_paused_after_the_flip_is_started_again_and_that_is_said(hos
     assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
 
 
+def test_one_that_is_scaled_to_zero_after_the_flip_stays_so_and_that_is_said(hosted: Hosted) -> None:
+    hosted.declare("v1.1.0")
+    ended = meddled(hosted, lambda: asleep(hosted), lambda calls: calls.count("POST photo") == 4)
+    assert ended.code == 0, ended
+    assert "production: the endpoint sleeps: the first photo wakes it" in ended.told
+    assert (hosted.row(), hosted.told_to_serve(), hosted.managed.state) == ("v1.1.0", "v1.1.0", "scaledToZero")
+    assert hosted.reconcile().said == "in step: v1.1.0 is live"
+
+
 def test_one_that_is_set_by_hand_while_it_moves_is_left_to_the_hand(hosted: Hosted) -> None:
     hosted.declare("v1.1.0")
     ended = meddled(hosted, lambda: set_by_hand(hosted, "v1.2.0"), lambda calls: looks_after_the_update(calls) > 2)

@@ -286,7 +286,12 @@ def test_the_first_commit_of_all(tmp_path: Path) -> None:
         (["rollback", "v9.9.9", "-e", "staging", "--reason", "x"], 2, "models.yaml has no version v9.9.9"),
         (["register", "v1.1.0", *HUB], 1, "models.yaml has v1.1.0 already, and a version never changes"),
         (["register", "v1.2.0", "--file-path", "models/nowhere"], 2, "models/nowhere is no folder of this repository"),
-        (["register", "v1.2.0", *HUB, "--accuracy", "93"], 2, "accuracy_score is 93"),
+        (["register", "v1.2.0", *HUB, "--accuracy", "93"], 2, "--accuracy is 93.0, but must be at most 1"),
+        (
+            ["register", "v1.2.0", *HUB, "--created-at", "2026-11-20"],
+            2,
+            "--created-at is 2026-11-20, but must",
+        ),
         (["register", "v1.2.0", *HUB, "--link", "run"], 2, "--link run is not NAME=URL"),
     ],
 )

@@ -95,6 +95,7 @@ def test_a_folder_without_a_model_cannot_be_registered(desk: Desk, known_images:
     assert new["error"]
     assert found["answer"] == "hold"
     assert found["sentence"].startswith("v1.2.0 cannot be tested: ")
+    assert "nor model.safetensors is there. Save the model with" in found["sentence"]
 
 
 def test_without_known_images_a_model_must_answer_one_drawn_photo(desk: Desk) -> None:
@@ -202,6 +203,14 @@ def test_json_in_a_log_holds_no_command_to_githubs_runner(desk: Desk) -> None:
     done = desk.lepinet("check", "--json")
     assert "##[" not in done.out
     assert only_environment(done.json)["candidate"]["notes"] == "Better ##[error]than before"
+
+
+def test_json_on_a_terminal_turns_nothing_round(desk: Desk) -> None:
+    listed = desk.folder / "photos" / "metadata.csv"
+    listed.write_text(listed.read_text().replace("Tailed Jay", "Tailed Jay\u202e\x7f"))
+    done = desk.lepinet("test", "v1.1.0", "--json")
+    assert not {"\u202e", "\x7f"} & {*done.out}
+    assert "Tailed Jay\u202e\x7f" in [one["expected_name"] for one in done.json["results"]]
 
 
 def test_nothing_changed_is_nothing_to_judge(desk: Desk) -> None:

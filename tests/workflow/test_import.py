@@ -202,7 +202,7 @@ def test_what_cannot_be_told_in_a_models_yaml_writes_nothing(team: Team, stateme
 
 
 def test_a_hub_that_does_not_know_the_token_writes_nothing(team: Team) -> None:
-    assert "the Hub refuses the token" in team.lepinet("import", code=2, HF_TOKEN="hf_of_nobody").err  # noqa: S106
+    assert "the Hub refuses the token" in team.lepinet("import", code=3, HF_TOKEN="hf_of_nobody").err  # noqa: S106
     assert not team.written
 
 

@@ -125,13 +125,13 @@ def main(timings: Timings | None = None) -> None:
 
 
 def _missing(error: ModuleNotFoundError) -> UsageError:
-    from lepinet.workflow.extras import extra_of  # noqa: PLC0415 -- only a failing run needs it
+    from lepinet.workflow.extras import extra_of, installing  # noqa: PLC0415 -- only a failing run needs it
 
     package = (error.name or "").partition(".")[0]
     extra = extra_of(package)
     if extra is None:
         raise error
-    return UsageError(f"this command needs {package}, which is not installed", todo=f"pip install 'lepinet[{extra}]'")
+    return UsageError(f"this command needs {package}, which is not installed", todo=installing(extra))
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

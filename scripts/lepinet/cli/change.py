@@ -165,8 +165,11 @@ def retire(*, local: bool, as_json: bool) -> int:
 def show_edited(edited: Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
     if as_json:
         shown = {"done": edited.sentence, "next": edited.next_steps, "pull_request": edited.pull_request}
-        show_json(shown | ({"checklist": checklist} if checklist else {}))
+        warned = {"warning": edited.warning} if edited.warning else {}
+        show_json(shown | warned | ({"checklist": checklist} if checklist else {}))
         return
+    if edited.warning:
+        say(edited.warning)
     if edited.pull_request:
         show(f"{edited.pull_request}: when it is merged, {edited.sentence}")
         return

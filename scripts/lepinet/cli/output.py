@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.files import replace_file
-from lepinet.manifest.problems import Problem
+from lepinet.manifest.problems import HIDDEN, Problem
 from lepinet.report.escape import columns_for_terminal
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def show_document(document: BaseModel) -> None:
 
 
 def _quiet(text: str) -> str:
-    """The same JSON without `##[`, which GitHub's runner takes for a command wherever it stands in a log."""
-    return text.replace("##[", r"#\u0023[")
+    """The same JSON, with escapes for what a terminal obeys, and for `##[`, which GitHub's runner does anywhere."""
+    return HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text).replace("##[", r"#\u0023[")
 
 
 class Progress:

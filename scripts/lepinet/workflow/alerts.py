@@ -84,7 +84,7 @@ def _failing_into(failed: list[str]) -> Iterator[None]:
     try:
         yield
     except LepinetError as error:
-        failed.append(str(error))
+        failed.append(error.in_one_line())
 
 
 @contextmanager

@@ -142,7 +142,7 @@ class _Announcing:
         try:
             url = propose_revert(self.workspace, self.github, commit, branch, shipped.evidence(row, self.run_url))
         except LepinetError as error:
-            return f"No pull request could be opened that undoes it: {for_markdown(str(error))}"
+            return f"No pull request could be opened that undoes it: {for_markdown(error.in_one_line())}"
         if url is None:
             return "What was merged after it stands in the way of undoing it: declare in models.yaml what is right."
         return f"[This undoes it]({url})."

@@ -14,6 +14,7 @@ from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
+from lepinet.manifest.explain import finding
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.report.escape import for_markdown
@@ -25,6 +26,8 @@ from lepinet.workflow.workspace import Workspace
 
 _FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 """A revision already; anything else is the name of a branch or tag."""
+_OPTIONS = {"training_image_count": "images", "accuracy_score": "accuracy", "links": "link"}
+"""Fields that their options call otherwise."""
 
 
 @dataclass(frozen=True)
@@ -170,9 +173,10 @@ def register(
     try:
         wanted = ModelVersion.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        what = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
+        found = finding(error.errors(include_url=False)[0])
+        option = _OPTIONS.get(found.path[0], found.path[0].replace("_", "-"))
+        what = f"--{option}{found.message.removeprefix(found.path[0])}"
+        raise UsageError(what, todo=found.hint or "see lepinet register --help") from None
     proposal = Proposal(
         edit=of_manifest(partial(edit.register, name=version, version=wanted)),
         sentence=f"{FILE} has {Target(file_path, revision, version)}",
@@ -180,7 +184,26 @@ def register(
         message=f"Register {version}",
         folders=_uncommitted(workspace, file_path),
     )
-    return brought(workspace, proposal, local=local)
+    edited = brought(workspace, proposal, local=local)
+    return replace(edited, warning=_warning(workspace, Target(file_path, revision, version)))
+
+
+def _warning(workspace: Workspace, target: Target) -> str | None:
+    """What is going to be said of a version that can never be tested; it is registered all the same, its check says no.
+
+    The Hub is asked once: nobody waits here for one that cannot be reached.
+    """
+    from lepinet.workflow.contents import must_be_testable  # noqa: PLC0415 -- other edits look at no model
+    from lepinet.workflow.findings import why_untested  # noqa: PLC0415 -- as above
+
+    version = target.version or ""
+    try:
+        must_be_testable(replace(workspace, timings=replace(workspace.timings, retries=0)), target)
+    except RefusedError as refused:
+        return f"{version} cannot be tested: {why_untested(version, refused)}"
+    except LepinetError as error:
+        return f"nobody has looked whether {version} can be tested: {error.in_one_line()}"
+    return None
 
 
 def brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str | None = None) -> Edited:
