@@ -387,11 +387,11 @@ def test_a_deployed_row_without_its_revision_makes_nothing_a_hand_s_but_itself()
 def test_proposals_and_changed_figures_are_shown() -> None:
     rows = [
         {"id": uuid4(), "version_name": "v1.0.0", **files("v1.0.0")},
-        {"id": uuid4(), "version_name": "v2.0.0", "file_path": "org/model"},
+        {"id": uuid4(), "version_name": "v2.0.0", "file_path": "org/model", "created_at": LONG_AGO},
         {"id": uuid4(), "version_name": "v0.9.0", "file_path": "org/retired", "activated_at": LONG_AGO},
     ]
     plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST, rows=rows), serves("v1.0.0"))
-    register = "lepinet register v2.0.0 --file-path org/model"
+    register = f"lepinet register v2.0.0 --file-path org/model --revision main@{LONG_AGO:%Y-%m-%dT%H:%M:%S}Z"
     assert plan.notes == (f"waiting: v2.0.0, logged and not in models.yaml: {register}",)
 
 

@@ -70,6 +70,7 @@ class VersionRow(Record):
             self.version_name,
             self.file_path,
             revision=self.revision,
+            logged_at=self.created_at,
             training_image_count=self.training_image_count,
             accuracy_score=self.accuracy_score,
             notes=self.notes,
