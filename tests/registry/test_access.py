@@ -10,6 +10,7 @@ import pytest
 
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
+from lepinet.registry.refusals import READING
 from registry import access
 
 Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -54,6 +55,13 @@ def test_the_page_says_who_may_do_what(owner: Rows) -> None:
 def test_the_page_leaves_no_function_out(owner: Rows) -> None:
     tried = {call.partition("(")[0] for call in access.CALLS}
     assert names(owner, "select proname from pg_proc where pronamespace = 'public'::regnamespace") == tried
+
+
+def test_the_functions_of_which_nobody_is_told_that_they_were_perhaps_carried_out_change_nothing(owner: Rows) -> None:
+    stable = names(
+        owner, "select proname from pg_proc where pronamespace = 'public'::regnamespace and provolatile = 's'"
+    )
+    assert stable == READING
 
 
 def test_a_token_that_names_nobody_opens_nothing(owner: Rows) -> None:
