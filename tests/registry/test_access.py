@@ -10,6 +10,7 @@ import pytest
 
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
+from lepinet.registry.refusals import READING
 from registry import access
 
 Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -56,6 +57,13 @@ def test_the_page_leaves_no_function_out(owner: Rows) -> None:
     assert names(owner, "select proname from pg_proc where pronamespace = 'public'::regnamespace") == tried
 
 
+def test_the_functions_of_which_nobody_is_told_that_they_were_perhaps_carried_out_change_nothing(owner: Rows) -> None:
+    stable = names(
+        owner, "select proname from pg_proc where pronamespace = 'public'::regnamespace and provolatile = 's'"
+    )
+    assert stable == READING
+
+
 def test_a_token_that_names_nobody_opens_nothing(owner: Rows) -> None:
     """As on a connection that another program has left behind with its role."""
     with owner.transaction(force_rollback=True):
@@ -63,6 +71,37 @@ def test_a_token_that_names_nobody_opens_nothing(owner: Rows) -> None:
         assert owner.execute("select * from public.model_versions").fetchall() == []
         with pytest.raises(psycopg.Error, match="app_metadata"), owner.transaction():
             owner.execute("select public.registry_snapshot('production')")
+
+
+@pytest.fixture(params=["authenticated", "service_role"])
+def own_role(request: pytest.FixtureRequest, superuser: Rows) -> Iterator[str]:
+    """A role of the project's own that was granted one of the API's, with all that this one holds."""
+    superuser.execute(
+        f"create role of_ones_own login bypassrls; grant {request.param} to of_ones_own; "
+        "grant of_ones_own to authenticator".encode()
+    )
+    yield "of_ones_own"
+    superuser.execute("drop role of_ones_own")
+
+
+@pytest.mark.parametrize("connected", [False, True], ids=["as a call's role", "connected itself"])
+def test_a_role_of_ones_own_may_not_pass_for_the_secret_key(
+    server: EmbeddedServer, owner: Rows, own_role: str, *, connected: bool
+) -> None:
+    calls = [call for call in access.CALLS if access.attempt(owner, "signed in", _asked(call))[0] == "PT403"]
+    assert len(calls) > 5
+    statements = [*map(_asked, calls), "update public.model_versions set is_active = true"]
+    with server.connect("access", own_role if connected else "authenticator") as connection:
+        if not connected:
+            connection.execute(f"set role {own_role}".encode())
+        for statement in statements:
+            with pytest.raises(psycopg.Error) as refused:
+                connection.execute(statement.encode())
+            assert refused.value.sqlstate == "PT403", statement
+
+
+def _asked(call: str) -> str:
+    return f"select public.{call.replace('ID', 'gen_random_uuid()')}"
 
 
 def names(owner: Rows, query: str) -> set[str]:

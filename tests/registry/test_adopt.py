@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -127,6 +128,20 @@ def test_who_may_do_what_is_told_before_it_is_done(superuser_here: Rows, owner_h
     assert told.after["model_versions", "service_role"] == "reads all rows; inserts"
     migrate.apply(owner_here)
     assert adopt.adoption(owner_here, migrate.apply) is None
+
+
+def test_several_at_once_wait_for_each_other(server: EmbeddedServer, superuser_here: Rows, empty_database: str) -> None:
+    superuser_here.execute("grant usage on schema public to anon, authenticated, service_role")
+    old_database.make(superuser_here, 0)
+
+    def one(_: int) -> int:
+        with server.connect(empty_database) as connection:
+            told = adopt.adoption(connection, migrate.apply)
+            migrate.apply(connection)
+            return told is not None
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(one, range(4))) >= 1
 
 
 OPENED = """

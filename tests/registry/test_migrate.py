@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from lepinet.errors import OutsideError
-from lepinet.registry import migrate
+from lepinet.registry import Registry, migrate
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from lepinet.registry.postgres import PostgresTransport
@@ -244,3 +244,38 @@ def test_a_database_without_migrations_says_what_to_do(server: EmbeddedServer, e
     with pytest.raises(OutsideError) as caught:
         PostgresTransport(server.url(empty_database), Timings()).call("registry_snapshot", environment="production")
     assert caught.value.todo == "lepinet db migrate"
+
+
+@pytest.mark.parametrize("value", ['{"a": [1e5000]}', '{"a": ' + "[" * 2000 + "]" * 2000 + "}"])
+def test_what_nobody_can_read_is_kept_as_text_and_stops_nobody(
+    server: EmbeddedServer, empty_database: str, value: str
+) -> None:
+    with server.connect(empty_database) as connection:
+        migrate.apply(connection)
+        migrate.bind(connection, "a" * 40, ["production"])
+        connection.execute("alter table public.model_versions disable trigger lepinet_bound")
+        connection.execute("alter table public.model_performance_logs disable trigger lepinet_bound")
+        connection.execute(
+            "insert into public.model_versions (version_name, file_path, metrics, links)"
+            " values ('v1.0.0', 'm', %s, %s)",
+            [value, value],
+        )
+        connection.execute(
+            "insert into public.model_performance_logs (model_version_id, kind, environment, test_date, details)"
+            " select id, 'monitor', 'production', now(), %s from public.model_versions",
+            [value],
+        )
+        connection.execute("delete from supabase_migrations.schema_migrations where name = 'readable_numbers'")
+        migrate.apply(connection)
+        kept = connection.execute(
+            "select (v.metrics #>> '{}')::jsonb = %s, (v.links #>> '{}')::jsonb = %s, (p.details #>> '{}')::jsonb = %s"
+            " from public.model_versions v, public.model_performance_logs p",
+            [value] * 3,
+        ).fetchall()
+    assert kept == [(True, True, True)]
+    registry = Registry(PostgresTransport(server.url(empty_database), Timings()))
+    (version,) = registry.versions()
+    assert (version.metrics, version.links) == (None, None)
+    monitored = registry.snapshot("production", ["v1.0.0"]).monitored
+    assert monitored is not None
+    assert monitored.details is None

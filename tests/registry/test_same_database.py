@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from begun import begin
+from lepinet.registry import migrate as registry
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
 
@@ -30,7 +31,7 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def migrate(repository: Path, *options: str, **addresses: str) -> subprocess.CompletedProcess[str]:
+def migrate(repository: Path, *options: str, check: bool = True, **addresses: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from lepinet.cli import main; main()", "db", "migrate", *options],
         cwd=repository,
@@ -38,7 +39,7 @@ def migrate(repository: Path, *options: str, **addresses: str) -> subprocess.Com
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=check,
     )
 
 
@@ -74,6 +75,21 @@ def test_two_databases_of_one_server_are_two(server: EmbeddedServer, empty_datab
         assert places(server, empty_database) == {"staging": 1}
         assert places(server, other) == {"production": 1}
         connection.execute(f"drop database {other} with (force)".encode())
+
+
+def test_a_database_of_another_repository_is_told_before_any_is_changed(
+    server: EmbeddedServer, empty_database: str, database: str, repository: Path
+) -> None:
+    with server.connect(database) as owner:
+        owner.execute("delete from supabase_migrations.schema_migrations where name = 'readable_numbers'")
+        told = migrate(repository, check=False, staging=server.url(empty_database), production=server.url(database))
+        assert told.returncode == 1
+        assert "this registry belongs to another repository (first commit aaaaaaa)" in told.stderr
+        waiting = owner.execute("select from supabase_migrations.schema_migrations where name = 'readable_numbers'")
+        assert waiting.rowcount == 0
+        registry.apply(owner)
+    with server.connect(empty_database) as owner:
+        assert owner.execute("select to_regnamespace('lepinet')").fetchone() == (None,)
 
 
 def test_the_script_for_one_environment_leaves_the_other_in(

@@ -353,6 +353,41 @@ def test_what_is_no_answer_of_the_api_is_not_blamed_on_the_data(project: Project
     assert "is SUPABASE_URL the project's, and no sign-in page of this network in between?" in str(said.value)
 
 
+@pytest.mark.parametrize("body", ["5", "true", "{}", '"text"'])
+@pytest.mark.parametrize(
+    ("function", "ask"),
+    [
+        ("registry_snapshot", lambda registry: registry.snapshot("production")),
+        ("list_model_versions", lambda registry: list(registry.versions())),
+        ("deployment_history", lambda registry: registry.history()),
+        ("performance_history", lambda registry: registry.performance("v1.0.0")),
+        ("monitored_accuracy", lambda registry: registry.monitored_accuracy("production")),
+        ("applied_migrations", lambda registry: registry.applied_migrations()),
+        ("missing_objects", lambda registry: registry.missing_objects([], [], [])),
+        ("caller_role", lambda registry: registry.caller_role()),
+    ],
+)
+def test_an_answer_of_another_shape_is_said(
+    project: Project, body: str, function: str, ask: Callable[[Registry], Any]
+) -> None:
+    with (
+        over(project, Fault(call=function, answers=raw(body.encode()))) as transport,
+        pytest.raises(OutsideError, match=r"what this LepiNet cannot read|is no answer of Supabase's API"),
+    ):
+        ask(Registry(transport))
+
+
+@pytest.mark.parametrize("answers", [cut, half, silence, refusal(504, None, "late")])
+def test_of_a_call_that_only_reads_nobody_is_told_that_it_was_perhaps_carried_out(
+    project: Project, answers: Answers
+) -> None:
+    fault = Fault(call="registry_snapshot", answers=answers)
+    with over(project, fault) as transport, pytest.raises(OutsideError) as said:
+        Registry(transport).snapshot("production")
+    assert not isinstance(said.value, NoAnswerError)
+    assert "carried" not in str(said.value)
+
+
 def test_a_project_that_takes_no_old_keys_any_more_says_which_one_to_take(project: Project) -> None:
     ended = Fault(call="nothing", answers=refusal(401, None, "Legacy API keys are disabled"))
     with over(project, ended) as transport, pytest.raises(OutsideError) as said:

@@ -113,6 +113,8 @@ for _ in range(40):
         ({"metrics": {"loss": [0.123456789] * 30_000}}, r"metrics has \d+ bytes, and may have 262144"),
         ({"links": {"run": "x" * 300_000}}, r"links has \d+ bytes"),
         ({"metrics": {"deep": NESTED}}, "metrics is nested deeper than 32 levels"),
+        ({"metrics": {"loss": [0.5, {"last": 10**400}]}}, "metrics has a number beyond"),
+        ({"links": {"run": -(10**4000)}}, "links has a number beyond"),
         ({"file_path": "m" * 3000}, "file_path has 3000 bytes"),
         ({"revision": "r" * 300}, "revision has 300 bytes"),
     ],
@@ -137,6 +139,7 @@ def test_a_monitor_can_fill_no_row_so_that_others_cannot_read_it(
     for said, refusal in (
         ({"details": {"differing": ["photo"] * 60_000}}, r"details has \d+ bytes, and may have 262144"),
         ({"details": {"deep": NESTED}}, "details is nested deeper"),
+        ({"details": {"median_ms": 10**4000}}, "details has a number beyond"),
         ({"notes": "x" * 70_000}, "notes has 70000 bytes"),
         ({"environment": "x" * 300}, "environment has 300 bytes"),
     ):

@@ -264,3 +264,16 @@ def test_an_endpoint_that_nobody_named_is_said_aloud(team: Team) -> None:
     assert "endpoint: none: the models run on phones" in said
     assert "lepinet import --over --endpoint" in said
     assert "endpoint: none" not in team.lepinet("import", "--over", "--endpoint", "local").out
+
+
+def test_a_time_that_models_yaml_cannot_hold_counts_as_not_said(team: Team) -> None:
+    team.sql(
+        """
+        alter table public.model_versions alter created_at drop default, alter created_at type text;
+        update public.model_versions set created_at = '9999-12-31T23:59:59-23:00' where version_name = 'v1.0.0';
+        update public.model_versions set created_at = '0001-01-01T00:00:00+14:00' where version_name = 'v1.1.0';
+        """
+    )
+    team.lepinet("import", "--registry", "postgres")
+    versions = team.desk.workspace.manifest.versions
+    assert [versions[name].created_at for name in ("v1.0.0", "v1.1.0")] == [None, None]

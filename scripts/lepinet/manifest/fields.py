@@ -47,7 +47,7 @@ class Shape:
         return {**handler(schema), "pattern": self.pattern, "maxLength": self.longest}
 
 
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 """What every clock, database and calendar on the way can say."""
 
 
@@ -74,7 +74,7 @@ def _moment(value: object) -> object:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise PydanticCustomError("moment", "but must be a time with its offset, such as 2026-11-20T10:00:00Z")
-    if not _EARLIEST <= moment <= _LATEST:
+    if not EARLIEST <= moment <= LATEST:
         raise PydanticCustomError("moment", "but must lie between 1970 and 2999")
     return moment
 

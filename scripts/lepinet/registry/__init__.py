@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from lepinet.errors import OutsideError
 from lepinet.registry.records import (
+    Caller,
     Claim,
     DeploymentRow,
     Essentials,
@@ -20,7 +21,6 @@ from lepinet.registry.records import (
     PastDeployment,
     PerformanceLog,
     PerformanceRow,
-    Record,
     Snapshot,
     SpeciesPage,
     SpeciesSort,
@@ -31,7 +31,7 @@ from lepinet.registry.records import (
 )
 from lepinet.target import Target
 
-R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 _PAGE = 100
 """Versions: of as many of the largest rows that there can be, a database still answers in time."""
@@ -86,8 +86,10 @@ class Registry:
     def versions(self) -> Iterator[VersionRow]:
         """Every version's row, by name; asked for page by page."""
         after: str | None = None
-        while rows := self._call("list_model_versions", after=after, page=_PAGE, repository=self._repository):
-            page = [_read(VersionRow, row) for row in rows]
+        while page := _read(
+            list[VersionRow],
+            self._call("list_model_versions", after=after, page=_PAGE, repository=self._repository),
+        ):
             yield from page
             after = page[-1].version_name
 
@@ -137,12 +139,12 @@ class Registry:
         rows = self._call(
             "performance_history", version_name=version_name, before=str(before) if before else None, page=page
         )
-        return tuple(_read(PerformanceRow, row) for row in rows)
+        return tuple(_read(list[PerformanceRow], rows))
 
     def monitored_accuracy(self, environment: str, points: int = 200) -> tuple[MonitoredAccuracy, ...]:
         """What the monitor measured, oldest first; of more runs than `points` (2 to 500), so many spread evenly."""
         rows = self._call("monitored_accuracy", environment=environment, points=points)
-        return tuple(_read(MonitoredAccuracy, row) for row in rows)
+        return tuple(_read(list[MonitoredAccuracy], rows))
 
     def species_recall(
         self,
@@ -229,19 +231,18 @@ class Registry:
 
     def caller_role(self) -> str:
         """Who asks: `service_role`, or a signed-in user's `app_metadata.role`; empty where that user has none."""
-        role: str = self._call("caller_role", repository=self._repository)["role"]
-        return role
+        return _read(Caller, self._call("caller_role", repository=self._repository)).role
 
     def applied_migrations(self) -> frozenset[str]:
         """The versions, 14 digits each, of the migrations that this database has seen."""
-        return frozenset(self._call("applied_migrations"))
+        return frozenset(_read(list[str], self._call("applied_migrations")))
 
     def missing_objects(
         self, relations: Collection[str], functions: Collection[str], triggers: Collection[str]
     ) -> tuple[str, ...]:
         """Those of the names that this database has not."""
         named = {"relations": tuple(relations), "functions": tuple(functions), "triggers": tuple(triggers)}
-        return tuple(self._call("missing_objects", **named))
+        return tuple(_read(list[str], self._call("missing_objects", **named)))
 
     def stored_answers(self, version_name: str, known_images_sha256: str) -> dict[str, Any] | None:
         """`details` of the last known-image test of this version on exactly these images, if there was one."""
@@ -429,15 +430,15 @@ class Registry:
             page=page,
             repository=self._repository,
         )
-        return tuple(_read(PastDeployment, row) for row in rows)
+        return tuple(_read(list[PastDeployment], rows))
 
 
-def _read(kind: type[R], answer: Any) -> R:
+def _read(kind: type[T], answer: Any) -> T:
     try:
-        return kind.model_validate(answer)
+        return TypeAdapter(kind).validate_python(answer)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"]) or "its answer"
         row = f" (row {found})" if (found := _row(answer, first["loc"])) else ""
         raise OutsideError(
             f"the registry holds what this LepiNet cannot read: {place}: {first['msg']}{row}",

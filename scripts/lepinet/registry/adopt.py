@@ -19,6 +19,8 @@ QUESTIONS: Final = Path(__file__).with_name("adopt.sql").read_text(encoding="utf
 STATE: Final = "pg_temp.lepinet_state()"
 """`nothing`, `by hand` or `taken over`."""
 OPENINGS: Final = "pg_temp.lepinet_openings()"
+LOCK: Final = 0x6C6570696E6574
+"""The advisory lock's number, one for each database: `lepinet` in ASCII."""
 _FUNCTION: Final = re.compile(r"create or replace function public\.(\w+)")
 _INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
 _RELATION: Final = re.compile(r"create (?:table if not exists|or replace view) public\.(\w+)")
@@ -105,6 +107,13 @@ class Adoption:
     openings: tuple[Opening, ...]
 
 
+def take_turn(connection: Connection) -> None:
+    """Those who migrate a database wait for each other, before they look; how long for readers, each migration says."""
+    connection.execute("set local lock_timeout = '60s'")
+    connection.execute("set local statement_timeout = '60s'")
+    connection.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+
+
 def state(connection: Connection) -> str:
     """STATE; to be asked before the other questions of a transaction."""
     connection.execute(QUESTIONS.encode())
@@ -148,6 +157,7 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
     try:
         # One transaction: behind a pooler, the next one may be another session's.
         with connection.transaction(force_rollback=True):
+            take_turn(connection)
             if state(connection) != "by hand":
                 return None
             roles = [*_ROLES, *(role for (role,) in connection.execute(_GRANTED, [list(TABLES), list(_ROLES)]))]

@@ -150,7 +150,7 @@ def _user(settings: Settings, environment: str | None) -> User | None:
         return None
     if not password:
         raise UsageError(
-            f"no SUPABASE_USER_PASSWORD {settings.places}", todo=f"It is the one with which {email} signs in."
+            f"no SUPABASE_USER_PASSWORD {settings.places}", todo="It is that of the user SUPABASE_USER_EMAIL."
         )
     return User(email, password)
 

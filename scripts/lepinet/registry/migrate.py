@@ -19,8 +19,6 @@ from lepinet.registry.refusals import NOT_MIGRATED
 _HERE: Final = Path(__file__).parent
 _FILE: Final = re.compile(r"(?P<version>\d{14})_(?P<name>.+)\.sql")
 _SHOWN: Final = 5
-_LOCK: Final = 0x6C6570696E6574
-"""The advisory lock's number, one for each database: `lepinet` in ASCII."""
 _PREPARE: Final = """
 create schema if not exists supabase_migrations;
 create table if not exists supabase_migrations.schema_migrations (version text not null primary key);
@@ -179,6 +177,24 @@ def _all_sql() -> str:
     return "".join(migration.sql for migration in migrations())
 
 
+def require_ours(connection: Connection, repository: str) -> None:
+    """Ask before anything is changed.
+
+    Args:
+        connection: the owner's, of a database that may have no registry yet.
+        repository: main's first commit.
+
+    Raises:
+        RegistryRefusal: the database belongs to another repository.
+    """
+    told_by = "select where to_regprocedure('lepinet.require_repository(text)') is not null"
+    try:
+        if connection.execute(f"{told_by} and to_regclass('public.environments') is not null".encode()).rowcount:
+            connection.execute("select lepinet.require_repository(%s)", [repository])
+    except psycopg.Error as error:
+        raise explained(error, connection.info.dbname) from error
+
+
 def bind(connection: Connection, repository: str, environments: Sequence[str]) -> None:
     """Make the environments, in promotion order, known to the database as those of the repository.
 
@@ -212,7 +228,7 @@ def script(repository: str, environments: Sequence[str], ours: Collection[str]) 
         ours: those of them whose database it is; others stay as the database knows them.
     """
     parts = [
-        f"begin;\nset local statement_timeout = '60s';\nselect pg_advisory_xact_lock({_LOCK});\n{_PREPARE}",
+        f"begin;\nset local statement_timeout = '60s';\nselect pg_advisory_xact_lock({adopt.LOCK});\n{_PREPARE}",
         f"{adopt.QUESTIONS}\nselect set_config('lepinet.state', {adopt.STATE}, true);\n",
         _REFUSE.format(state="<> 'taken over'", conflicts=adopt.conflicts(_all_sql())),
     ]
@@ -232,18 +248,11 @@ def script(repository: str, environments: Sequence[str], ours: Collection[str]) 
 
 def _prepare(connection: Connection, where: str) -> None:
     try:
-        _take_turn(connection)
+        adopt.take_turn(connection)
         _stand_in_for_supabase(connection)
         connection.execute(_PREPARE.encode())
     except psycopg.errors.InsufficientPrivilege as error:
         raise _needs_superuser(error, where) from error
-
-
-def _take_turn(connection: Connection) -> None:
-    """Those who migrate one database wait for each other; a migration's own file says how long it waits for readers."""
-    connection.execute("set local lock_timeout = '60s'")
-    connection.execute("set local statement_timeout = '60s'")
-    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _stand_in_for_supabase(connection: Connection) -> None:

@@ -21,6 +21,9 @@ _DASHBOARD: Final = re.compile(
     r"https?://(app\.|www\.)?supabase\.(com|io)/dashboard/project/(?P<reference>[a-z0-9]{20})"
 )
 _KEY: Final = re.compile(r"[A-Za-z0-9_.=+/-]+")
+_ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+")
+_KEYS: Final = re.compile(r"sb_(?:secret|publishable)_|\beyJ")
+"""How keys and tokens begin."""
 _SERVICE_KEY: Final = "SUPABASE_SERVICE_KEY"
 _USERS_KEY: Final = "SUPABASE_PUBLISHABLE_KEY"
 _READS_LITTLE: Final = "may read the active version and nothing else"
@@ -60,6 +63,7 @@ class Project:
         if self.user is None:
             _check_key(self.key, self.reference)
         else:
+            _check_user(self.user)
             _check_users_key(self.key, self.reference)
             _check_token(self.user.token)
 
@@ -168,6 +172,14 @@ def _check_project(claims: Mapping[str, Any], project: str | None, setting: str)
         raise UsageError(
             f"the key is the project {named}'s, and the URL {project}'s",
             todo=f"take both from one project; an environment's own are SUPABASE_URL_… and {setting}_…",
+        )
+
+
+def _check_user(user: User) -> None:
+    if user.password and (not _ADDRESS.fullmatch(user.email) or _KEYS.search(user.email)):
+        raise UsageError(
+            "SUPABASE_USER_EMAIL is no user's address",
+            todo="it is like asha@example.org (in the project's dashboard: Authentication, Users)",
         )
 
 

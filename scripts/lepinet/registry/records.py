@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,6 +19,7 @@ from pydantic import (
 )
 
 from lepinet.manifest.command import register_command
+from lepinet.manifest.fields import EARLIEST, LATEST
 from lepinet.target import Target
 
 
@@ -42,6 +44,12 @@ Answer = Annotated[bool | None, WrapValidator(_or_none)]
 Text = Annotated[str | None, WrapValidator(_or_none)]
 Texts = Annotated[dict[str, str] | None, WrapValidator(_or_none)]
 Data = Annotated[dict[str, Any] | None, WrapValidator(_or_none)]
+
+
+class Caller(Record):
+    """Who asks."""
+
+    role: str
 
 
 class VersionRow(Record):
@@ -121,6 +129,14 @@ class VersionSort(StrEnum):
     CREATED = "created"
 
 
+def _within_the_years(moment: datetime | None) -> datetime | None:
+    """Of a column without time zones in UTC."""
+    moment = moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
+    if moment and not EARLIEST <= moment <= LATEST:
+        raise ValueError
+    return moment
+
+
 class OldRow(Record):
     """A row of `model_versions` that no rule has looked at; what is missing or makes no sense counts as not said."""
 
@@ -131,7 +147,7 @@ class OldRow(Record):
     accuracy_score: Share = None
     notes: Text = None
     is_active: Answer = None
-    created_at: Moment = None
+    created_at: Annotated[datetime | None, AfterValidator(_within_the_years), WrapValidator(_or_none)] = None
 
 
 class EnvironmentRow(Record):

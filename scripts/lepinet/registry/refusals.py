@@ -15,6 +15,14 @@ _FOR_PROGRAMS: Final = frozenset({SUPERSEDED, TAKEN_OVER, READ_AGAIN})
 AGAIN: Final = "run the same command again; if it stays so, look at the database's own log"
 NOT_MIGRATED: Final = frozenset({"42883", "42P01", "3F000"})
 """States of a function, a table or a schema that is not there."""
+READING: Final = frozenset(
+    {
+        *("active_version", "applied_migrations", "caller_role", "deployment_history", "list_model_versions"),
+        *("missing_objects", "model_version_page", "monitored_accuracy", "performance_history", "registry_essentials"),
+        *("registry_pulse", "registry_snapshot", "species_recall", "stored_answers", "tested_answers"),
+    }
+)
+"""The functions that change nothing."""
 
 
 class RegistryRefusal(RefusedError):  # noqa: N818 - a refusal is an answer, not a fault
@@ -39,7 +47,9 @@ class NoAnswerError(UnreachableError):
     """The call was sent and its answer never came: it may have been carried out. The same ids may be sent again."""
 
 
-def no_answer(function: str, where: str) -> NoAnswerError:
+def no_answer(function: str, where: str) -> OutsideError:
+    if function in READING:
+        return OutsideError(f"the database did not answer {function}", where=where, todo=AGAIN)
     return NoAnswerError(
         f"the database did not answer {function}; it may have carried it out",
         where=where,

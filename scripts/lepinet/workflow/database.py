@@ -9,7 +9,7 @@ from lepinet.errors import RefusedError
 from lepinet.registry.adopt import Adoption, adoption
 from lepinet.registry.calls import Connection
 from lepinet.registry.kinds import open_database
-from lepinet.registry.migrate import apply, bind, identity, script
+from lepinet.registry.migrate import apply, bind, identity, require_ours, script
 from lepinet.workflow.workspace import Workspace
 
 
@@ -23,6 +23,7 @@ def migrate(
 
     Raises:
         RefusedError: such a registry was not to be taken over, or cannot be; nothing was changed.
+        RegistryRefusal: one of the databases belongs to another repository; none was changed.
     """
     wanted = workspace.environments(environment)
     repository = workspace.git.first_commit()
@@ -34,9 +35,10 @@ def migrate(
             )
             connection, where = stack.enter_context(opened)
             shared.setdefault(identity(connection), (connection, where, []))[-1].append(name)
-        for connection, where, names in shared.values():
-            if not set(names) & set(wanted):
-                continue
+        ours = [one for one in shared.values() if set(one[-1]) & set(wanted)]
+        for connection, _, _ in ours:
+            require_ours(connection, repository)
+        for connection, where, names in ours:
             by_hand = adoption(connection, apply)
             if by_hand and not agree(by_hand, names[-1]):
                 raise RefusedError("what was made by hand was not taken over; nothing was changed", where=where)

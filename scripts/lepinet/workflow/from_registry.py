@@ -193,7 +193,7 @@ def _version(workspace: Workspace, row: OldRow) -> ModelVersion:
         "revision": revision,
         "training_image_count": row.training_image_count,
         "accuracy_score": row.accuracy_score,
-        "created_at": _logged(row) if row.created_at else None,
+        "created_at": row.created_at,
         "notes": _notes(row),
         "legacy": legacy,
         "revision_guessed": guessed,
@@ -241,6 +241,5 @@ def _folder(workspace: Workspace, path: str) -> Path | None:
 
 
 def _logged(row: OldRow) -> datetime:
-    """When; of a column without time zones in UTC. A row that does not say is as of now."""
-    moment = row.created_at or datetime.now(UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """When; a row that does not say is as of now."""
+    return row.created_at or datetime.now(UTC)
