@@ -333,7 +333,8 @@ def test_test_asks_an_address_with_the_token_that_is_meant_for_it(hosted: Hosted
     hosted.service.heard = seen.append
     url = hosted.managed.url
     refused = ask_with_test(hosted, url)
-    assert "HTTP 401" in refused.stdout + refused.stderr
+    assert refused.returncode == 3
+    assert "it does not take the token (HTTP 401" in refused.stderr
     assert set(seen) == {None}
     told = ask_with_test(hosted, url, LEPINET_ENDPOINT_TOKEN=TOKEN)
     assert told.returncode == 0, told.stderr

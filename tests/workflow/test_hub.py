@@ -324,6 +324,7 @@ def test_what_is_not_here_cannot_be_had_without_the_hub(desk: Desk, hub: StandIn
 
 def test_a_run_that_is_killed_while_it_fetches_leaves_no_model_and_holds_up_nobody(desk: Desk, hub: StandIn) -> None:
     register(desk, hub)
+    shutil.rmtree(desk.home / "cache" / "hub")
     hub.order(faults.drip, on="/lfs/")
     command = [sys.executable, "-c", "from lepinet.cli import main; main()", "test", "v2.0.0"]
     variables = desk.variables | {"HF_ENDPOINT": hub.url}
