@@ -154,6 +154,32 @@ def standing(repository: Repository, commit: str) -> Standing:
     return Standing(here, manifest, last, {name: try_number(states, each, since) for name, each in last.items()})
 
 
+def forbidden(repository: Repository, states: Sequence[State], environment: str) -> tuple[str, ...]:
+    """What the rules have against the commit of main that set an environment's active version, as a sentence each.
+
+    A check that somebody forged lets such a commit through. An environment's first activation is free: there is
+    nothing that it could be held against.
+
+    Args:
+        repository: with its whole history.
+        states: of the file on main, oldest first.
+        environment: of the file.
+    """
+    line = activations(states, environment)
+    if not line or line[-1].baseline is None:
+        return ()
+    state = line[-1].state
+    past = tuple(states[: next(place for place, each in enumerate(states) if each is state)])
+    change = Change(
+        past,
+        state,
+        _material(repository, f"{state.commit.id}^", past[-1].manifest),
+        _material(repository, state.commit.id, state.manifest),
+        _material_then(repository, past, state),
+    )
+    return tuple(dict.fromkeys(finding.message for finding in findings(change)))
+
+
 def _readable(content: bytes, known: dict[str, ModelVersion]) -> tuple[Manifest, str] | None:
     """A state's manifest and digest. Versions that stayed the same are kept once, however many states have them."""
     try:
