@@ -46,6 +46,7 @@ OPERATIONS = {
     f"{_REPOSITORY}/git/refs/{{ref}}": ("patch",),
     f"{_REPOSITORY}/git/ref/{{ref}}": ("get",),
     f"{_REPOSITORY}/actions/workflows/{{workflow_id}}/dispatches": ("post",),
+    f"{_REPOSITORY}/actions/workflows/{{workflow_id}}/runs": ("get",),
     f"{_REPOSITORY}/releases": ("post",),
     f"{_REPOSITORY}/releases/{{release_id}}": ("patch",),
     f"{_REPOSITORY}/releases/{{release_id}}/assets": ("post",),

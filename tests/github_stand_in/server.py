@@ -68,6 +68,8 @@ class StandIn:
     checks: list[Any] = field(default_factory=list)
     dispatches: list[tuple[str, str]] = field(default_factory=list)
     """Workflows that were started by hand, each with its branch."""
+    runs: list[tuple[str, str]] = field(default_factory=list)
+    """The same, each with the commit on which it ran."""
     origin: Path | None = None
     """The repository itself, bare; without one there are no branches."""
     permissions: dict[str, str] | None = None
@@ -134,6 +136,7 @@ class StandIn:
             ("POST", "/git/refs"): self._make_ref,
             ("PATCH", "/git/refs/(.+)"): self._move_ref,
             ("POST", r"/actions/workflows/([\w.-]+)/dispatches"): self._dispatch,
+            ("GET", r"/actions/workflows/([\w.-]+)/runs"): self._list_runs,
         }
 
     def _list_pulls(self, _: list[int], query: dict[str, str], __: Any) -> tuple[int, Any]:
@@ -280,7 +283,13 @@ class StandIn:
 
     def _dispatch(self, ids: list[Any], _: dict[str, str], body: Any) -> tuple[int, Any]:
         self.dispatches.append((str(ids[0]), body["ref"]))
+        self.runs.append((str(ids[0]), self.git("rev-parse", body["ref"])))
         return 204, None
+
+    def _list_runs(self, ids: list[Any], query: dict[str, str], _: Any) -> tuple[int, Any]:
+        found = [commit for workflow, commit in self.runs if (workflow, commit) == (str(ids[0]), query["head_sha"])]
+        runs = [filled("workflow-run", head_sha=commit) for commit in found]
+        return 200, {"total_count": len(runs), "workflow_runs": runs[: int(query["per_page"])]}
 
     def _list_issues(self, _: list[int], query: dict[str, str], __: Any) -> tuple[int, Any]:
         named = [one for one in query.get("labels", "").split(",") if one]

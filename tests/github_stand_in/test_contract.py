@@ -48,6 +48,7 @@ BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("get", "git/ref/tags/v1.2.0"): ({"peeled": "1"}, None),
     ("patch", "git/refs/heads/register-v1.2.0"): ({}, {"force": True}),
     ("post", "actions/workflows/pr.yml/dispatches"): ({}, {"inputs": {}}),
+    ("get", "actions/workflows/pr.yml/runs"): ({"commit": "9f3c2ab"}, None),
     ("post", "releases"): ({}, {"name": "no tag"}),
     ("patch", "releases/1"): ({}, {"draft": "no"}),
     ("post", "releases/1/assets"): ({"name": "lepinet.whl"}, {"name": "lepinet.whl"}),

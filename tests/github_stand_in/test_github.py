@@ -16,6 +16,7 @@ from github_stand_in.server import ME, TOKEN, Failure, StandIn, stand_in
 from lepinet.errors import OutsideError, RefusedError
 from lepinet.github import GitHub, NewFile
 from lepinet.timings import Timings
+from workflow.desk import lay, put_on_github
 
 QUICK = replace(Timings(), retry=0.01, retries=2, github=5, request=5)
 COMMIT = "9f3c2ab" * 5 + "9f3c2"
@@ -141,6 +142,14 @@ def test_a_check_says_again_only_what_is_new(github: GitHub, there: StandIn) -> 
     for conclusion in ("neutral", "neutral", "success"):
         github.check_run("lepinet verdict", COMMIT, conclusion, "undecided", "a person decides")
     assert [one["conclusion"] for one in there.checks] == ["neutral", "success"]
+
+
+def test_a_workflow_is_started_once_on_a_commit(github: GitHub, there: StandIn, tmp_path: Path) -> None:
+    desk = lay(tmp_path)
+    there.origin = put_on_github(desk)
+    for _ in range(2):
+        github.start("pr.yml", "main", desk.git("rev-parse", "main"))
+    assert there.dispatches == [("pr.yml", "main")]
 
 
 def test_a_commit_of_the_api_is_the_one_that_was_meant(github: GitHub, there: StandIn, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def reconcile(desk: Desk) -> Ended:
     return desk.lepinet("reconcile", "-e", "production")
 
 
-def active(desk: Desk) -> str:
+def active(desk: Desk) -> object:
     return next(one["active"] for one in desk.lepinet("status", "--json").json if one["environment"] == "production")
 
 

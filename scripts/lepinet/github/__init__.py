@@ -34,6 +34,7 @@ from lepinet.github.answers import (
     Secrets,
     Variables,
     WorkflowRights,
+    WorkflowRuns,
 )
 from lepinet.github.asking import Asking
 from lepinet.timings import Timings
@@ -188,9 +189,15 @@ class GitHub:
             self._asking.send("PATCH", f"/git/refs/{quote(ref)}", {"sha": commit, "force": True})
         return commit
 
-    def start(self, workflow: str, branch: str) -> None:
-        """Run a workflow on a branch: GitHub starts none by itself for what a workflow's own token does."""
-        self._asking.send("POST", f"/actions/workflows/{workflow}/dispatches", {"ref": branch})
+    def start(self, workflow: str, branch: str, commit: str) -> None:
+        """Run a workflow on a branch, unless it was run on the commit that is its tip.
+
+        GitHub starts none by itself for what a workflow's own token does.
+        """
+        path = f"/actions/workflows/{workflow}"
+        ran = self._asking.get(f"{path}/runs?head_sha={commit}&per_page=1", WorkflowRuns)
+        if not ran.total_count:
+            self._asking.send("POST", f"{path}/dispatches", {"ref": branch})
 
     def check_run(self, name: str, commit: str, conclusion: Conclusion, title: str, text: str) -> None:
         """Say something beside the checks of a commit, unless that was said last.

@@ -91,6 +91,12 @@ class CheckRuns(Answer):
     check_runs: tuple[CheckRun, ...]
 
 
+class WorkflowRuns(Answer):
+    """Of one workflow."""
+
+    total_count: int
+
+
 class _Error(Answer):
     message: str
 
