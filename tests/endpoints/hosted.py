@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -124,13 +125,16 @@ class Hosted:
         return Target(REPOSITORY, self.revisions[version], version)
 
     def declare(self, active: str, **gates: Any) -> str:
-        """Commit to main; the id of the commit."""
-        text = MANIFEST.format(
-            active=active, registry=self.registry, endpoint=self.endpoint, gates=json.dumps(LENIENT | gates)
-        )
+        """Commit to main, the gates before what they judge; the id of the last commit."""
+        settings = json.dumps(LENIENT | gates)
+        file = self.folder / "models.yaml"
+        if file.exists():
+            file.write_text(re.sub("(?m)^gates: .*", lambda _: f"gates: {settings}", file.read_text()))
+            commit(self.folder, "Ask otherwise")
+        text = MANIFEST.format(active=active, registry=self.registry, endpoint=self.endpoint, gates=settings)
         for name in VERSIONS:
             text += f"  {name}: {{file_path: {REPOSITORY}, revision: {self.revisions[name]}}}\n"
-        (self.folder / "models.yaml").write_text(text)
+        file.write_text(text)
         return commit(self.folder, f"Activate {active}")
 
     def reconcile(self, **options: Any) -> Ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -211,15 +212,20 @@ class World:
         return _target(self.folder, version)
 
     def declare(self, active: str, *, override: str | None = None, **gates: Any) -> str:
-        """Commit to main; the id of the commit."""
-        text = MANIFEST.format(active=active, registry=self.registry, gates=json.dumps(LENIENT | gates))
+        """Commit to main, the gates before what they judge; the id of the last commit."""
+        settings = json.dumps(LENIENT | gates)
+        file = self.folder / "models.yaml"
+        if file.exists():
+            file.write_text(re.sub("(?m)^gates: .*", lambda _: f"gates: {settings}", file.read_text()))
+            commit(self.folder, "Ask otherwise")
+        text = MANIFEST.format(active=active, registry=self.registry, gates=settings)
         if override:
             shipped = f"override: {{version: {active}, reason: {override}}}"
             text = text.replace("    endpoint:", f"    {shipped}\n    endpoint:")
         for name in VERSIONS:
             target = self.target(name)
             text += f"  {name}: {{file_path: {target.file_path}, revision: '{target.revision}'}}\n"
-        (self.folder / "models.yaml").write_text(text)
+        file.write_text(text)
         return commit(self.folder, f"Activate {active}")
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
