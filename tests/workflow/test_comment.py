@@ -35,13 +35,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return lay(tmp_path_factory.mktemp("desk"))
 
 
-def said(desk: Desk, there: StandIn, report: str, result: str = "success") -> Ended:
+def said(desk: Desk, there: StandIn, report: str, result: str = "success", **job: str) -> Ended:
     file = desk.home.parent / "report.json"
     file.write_text(report)
     told = {"GITHUB_API_URL": there.url, "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": there.repository}
     told |= {"GITHUB_SERVER_URL": "https://github.com"}
     asked = ["--head=mallory:work", f"--commit={HEAD}", f"--result={result}", str(file)]
-    return desk.lepinet("github", "comment", *asked, **told)
+    return desk.lepinet("github", "comment", *asked, **told, **job)
 
 
 def replaced(old: str, new: str) -> Callable[[Any], Any]:
@@ -87,6 +87,14 @@ def test_a_run_that_failed_has_no_report_that_all_is_well(desk: Desk, there: Sta
     assert "says another thing than its run" in said(desk, there, json.dumps(TRUE), "failure").err
     held = document(environment(LOST)).model_dump_json()
     assert "says another thing than its run" in said(desk, there, held, "success").err
+
+
+@pytest.mark.parametrize("job", [{}, {"GITHUB_REF_NAME": "main"}])
+def test_the_comment_goes_to_the_pull_request_into_main(desk: Desk, there: StandIn, job: dict[str, str]) -> None:
+    there.open("work", HEAD, title="A change", body=None, owner="mallory")
+    there.open("work", HEAD, title="Into an old release", body=None, base="old-release", owner="mallory")
+    assert said(desk, there, json.dumps(TRUE), **job).code == 0
+    assert [comment["issue_url"][-2:] for comment in there.comments] == ["/1"]
 
 
 def test_a_comment_is_never_longer_than_github_takes(desk: Desk, there: StandIn) -> None:

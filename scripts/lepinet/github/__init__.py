@@ -134,9 +134,10 @@ class GitHub:
             self._asking.send("PATCH", f"/pulls/{pull_request.number}", closed)
         self.comment(pull_request.number, key, text)
 
-    def pull_request_of(self, owner: str, branch: str, head: str) -> PullRequest | None:
-        """The open pull request of a branch, in a fork or here, that is at a commit."""
-        listed = self._asking.listed("/pulls", PullRequest, {"head": f"{owner}:{branch}", "state": "open"})
+    def pull_request_of(self, owner: str, branch: str, head: str, base: str) -> PullRequest | None:
+        """The open pull request to `base` of a branch, in a fork or here, that is at a commit."""
+        asked = {"head": f"{owner}:{branch}", "base": base, "state": "open"}
+        listed = self._asking.listed("/pulls", PullRequest, asked)
         return next((one for one in listed if one.head.sha == head), None)
 
     def merge_when_ready(self, pull_request: PullRequest) -> None:

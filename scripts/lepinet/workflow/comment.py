@@ -62,11 +62,15 @@ def comment(workspace: Workspace, report: Path, head: CheckedHead) -> str:
     except KeyError as missing:
         raise UsageError(f"no {missing.args[0]} here", todo="this is for a job of GitHub Actions") from None
     files = f"{server}/{repository}/raw/{workspace.git.head()}"
+    # The job runs on main, whatever that is called there.
+    main = environ.get("GITHUB_REF_NAME") or workspace.git.main_branch()
     foreign = head.owner != repository.partition("/")[0] and not head.trusted
     with open_github(workspace, repository) as github:
-        found = github.pull_request_of(head.owner, head.branch, head.commit)
+        found = github.pull_request_of(head.owner, head.branch, head.commit, main)
         if found is None:
-            return f"no open pull request of {head.owner}:{head.branch} is at {head.commit[:7]}: nothing is said"
+            return (
+                f"no open pull request of {head.owner}:{head.branch} to {main} is at {head.commit[:7]}: nothing is said"
+            )
         github.comment(found.number, COMMENT, written(document, files, foreign=foreign))
         title, said = for_terminal(document.sentence, 200), for_markdown(document.sentence, 2000)
         open_ = document.answer is CheckAnswer.UNDECIDED
