@@ -28,6 +28,10 @@ class RefusedError(LepinetError):
     """The answer is no: the input breaks a rule, or a rule forbids the change. Trying again gives the same answer."""
 
 
+class NoTokenError(RefusedError):
+    """Refused to somebody without a token: it says nothing of what was asked for."""
+
+
 class UsageError(LepinetError):
     """The command was called wrongly: a missing file, an unknown name, options that contradict each other."""
 

@@ -137,8 +137,8 @@ def test_in_step(desk: Desk) -> None:
         assert one["declared"] == one["active"]
 
 
-def monitored(desk: Desk, hours_ago: int, **details: Any) -> None:
-    """The monitor ran in staging, so long ago."""
+def monitored(desk: Desk, hours_ago: int, environment: str = "staging", **details: Any) -> None:
+    """The monitor ran, so long ago."""
     kept = {"looked": "asked", **details}
     log = PerformanceLog(
         id=uuid4(),
@@ -149,8 +149,8 @@ def monitored(desk: Desk, hours_ago: int, **details: Any) -> None:
         notes="11 of 12 right \x1b[2J",
         details=kept,
     )
-    with desk.workspace.registry("staging") as registry:
-        registry.log_performance(log, "staging")
+    with desk.workspace.registry(environment) as registry:
+        registry.log_performance(log, environment)
     with desk.database() as owner:
         owner.execute(
             "update public.model_performance_logs set test_date = clock_timestamp() - %s * interval '1 hour'"
@@ -190,6 +190,17 @@ def test_an_alarm_of_the_monitor_needs_a_person_until_it_is_over(desk: Desk) -> 
     assert (seen_once.code, alarmed.code) == (0, 1)
     assert "ALARM: the endpoint answers otherwise than it was tested" in alarmed.out
     assert alarmed.out.endswith("staging: a person is needed.\n")
+
+
+def test_a_disagreement_that_is_over_alarms_nobody_though_the_monitor_has_not_looked_again(desk: Desk) -> None:
+    monitored(desk, 1, "production", runs={"drift": 1})
+    with by_hand(desk, "v1.0.0"):
+        still = desk.lepinet("status", "-e", "production")
+    over = desk.lepinet("status", "-e", "production")
+    unmonitored(desk)
+    assert (still.code, over.code) == (1, 0)
+    assert "ALARM" in still.out
+    assert "ALARM" not in over.out
 
 
 def test_one_environment_alone(desk: Desk) -> None:

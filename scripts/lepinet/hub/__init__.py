@@ -84,10 +84,10 @@ class Hub:
         return self._asking.listing(repository, revision, self._asking.patience())
 
     def tag(self, repository: str, commit: str, name: str, message: str) -> None:
-        """Name a commit, so that it stays when its branch is squashed. Tried once: who does it has more to do.
+        """Name a commit, so that it stays when its branch is squashed; a tag of that name stays as it is. Tried once.
 
         Raises:
-            LepinetError: as `fetch`; RefusedError too when the token may not, or another tag is called so.
+            LepinetError: as `fetch`; RefusedError too when the token may not.
         """
         self._once(lambda asking: asking.tag(repository, commit, name, message))
 

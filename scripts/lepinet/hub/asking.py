@@ -28,7 +28,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # they are lo
 
 from lepinet import __version__
 from lepinet.deadline import within
-from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
+from lepinet.errors import LepinetError, NoTokenError, OutsideError, RefusedError, UsageError
 from lepinet.hub.listing import Flagged, ListedFile, Listing
 from lepinet.huggingface import (
     A_FILE,
@@ -104,17 +104,19 @@ class Asking:
             self._download(listing, file, to, patience, progress)
 
     def tag(self, repository: str, revision: str, name: str, message: str) -> None:
-        """Name a commit, so that it stays when its branch is squashed; asked once.
+        """Name a commit, so that it stays when its branch is squashed; asked once. A tag of that name stays as it is.
 
         Raises:
             NoAnswerError: no answer this time.
-            LepinetError: as `listing`; RefusedError too when the token may not, or another tag is called so.
+            LepinetError: as `listing`; RefusedError too when the token may not.
         """
         self._must_have_a_token()
         with self._explained(repository, revision):
             within(
                 self._timings.request,
-                lambda: self._api.create_tag(repository, tag=name, tag_message=message, revision=revision),
+                lambda: self._api.create_tag(
+                    repository, tag=name, tag_message=message, revision=revision, exist_ok=True
+                ),
             )
 
     def propose(self, repository: str, parent: str, files: Mapping[str, bytes], title: str, text: str) -> str:
@@ -235,15 +237,21 @@ class Asking:
         )
         return explained(self._service, partial(self._refusal, repository, revision), offline)
 
+    @property
+    def _who(self) -> str:
+        return "this token" if self._token else "somebody without a token"
+
+    def _hidden(self, what: str, todo: str) -> RefusedError:
+        """What only a token could show."""
+        return RefusedError(what, todo=todo) if self._token else NoTokenError(what, todo=todo)
+
     def _refusal(self, repository: str, revision: str, error: HfHubHTTPError) -> LepinetError:
         status, page = error.response.status_code, f"{self.url}/{repository}"
         if isinstance(error, RevisionNotFoundError):
             return _no_such_revision(repository, revision, page)
         if isinstance(error, GatedRepoError):
             todo = f"accept its terms at {page} with the token's account, and let the token read gated repositories"
-            return RefusedError(
-                f"{repository} is gated, and {_who(token=bool(self._token))} has no access to it", todo=todo
-            )
+            return self._hidden(f"{repository} is gated, and {self._who} has no access to it", todo)
         if isinstance(error, DisabledRepoError):
             return _disabled(repository, self.url)
         if status == HTTPStatus.UNAUTHORIZED and error.response.headers.get("X-Error-Message") == BAD_TOKEN:
@@ -251,15 +259,10 @@ class Asking:
             return UsageError("the Hub refuses the token: it is wrong, expired or revoked", where=self.url, todo=todo)
         if status == HTTPStatus.UNAUTHORIZED or isinstance(error, RepositoryNotFoundError):
             todo = "let the token read it" if self._token else "set HF_TOKEN to a token that may read it"
-            who = _who(token=bool(self._token))
-            what = f"the Hub has no model {repository} for {who}: it was deleted, or it is private"
-            return RefusedError(what, todo=f"{todo} (docs/huggingface.md)")
+            what = f"the Hub has no model {repository} for {self._who}: it was deleted, or it is private"
+            return self._hidden(what, f"{todo} (docs/huggingface.md)")
         what = f"the Hub refuses {repository} @ {revision[:7]} with HTTP {status}{said(error)}"
         return RefusedError(what, where=self.url)
-
-
-def _who(*, token: bool) -> str:
-    return "this token" if token else "somebody without a token"
 
 
 def _no_such_revision(repository: str, revision: str, page: str) -> LepinetError:

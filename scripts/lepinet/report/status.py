@@ -58,8 +58,9 @@ class EnvironmentStatus:
 
     @property
     def alarms(self) -> tuple[Cause, ...]:
-        """Those that stood after the monitor's last run."""
-        return standing(self.monitored)
+        """Those that stood after the monitor's last run; a disagreement that is seen to be over is none."""
+        over = {Cause.DRIFT, Cause.BEHIND} if self.in_step else set()
+        return tuple(cause for cause in standing(self.monitored) if cause not in over)
 
     @property
     def missed(self) -> int:

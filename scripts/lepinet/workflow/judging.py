@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from lepinet.endpoints import Progress
-from lepinet.errors import RefusedError
+from lepinet.errors import NoTokenError, RefusedError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import Decision, Verdict
 from lepinet.evaluation.gates.judge import judge, judge_without_baseline
@@ -42,6 +42,8 @@ class Judge:
         self.tell(f"{self.activation.environment}: testing {version} on the known images")
         try:
             answers = self.offline.answers(target)
+        except NoTokenError:
+            raise  # it says nothing of the version, and the run that has a token goes on
         except RefusedError as error:
             # Whatever the change is, and whoever decided it: what cannot be loaded and asked does not ship.
             untested = f"{version} cannot be tested: {error.what}"
