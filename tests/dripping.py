@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from loopback import running
+
 
 @contextmanager
 def dripping() -> Iterator[str]:
@@ -20,10 +22,8 @@ def dripping() -> Iterator[str]:
                 while not ending.wait(0.02):
                     self.request.sendall(b"x")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    with running(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as server:
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
             ending.set()
-            server.shutdown()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 HUB_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 """`organisation/name` or `user/name`."""
@@ -17,7 +20,7 @@ _SPELLED = re.compile(rf"({HUB_REPOSITORY.pattern})@([0-9a-f]{{40}})(?: (\S{{1,1
 class Target:
     """A model that can be served: where its files are, and which files exactly."""
 
-    file_path: str
+    file_path: Annotated[str, Field(max_length=500)]
     """Hub repository (`org/name`) or a folder, relative to the repository's root."""
     revision: str
     """40 hex digits (a commit of the Hub repository) or `sha256:` and 64 hex digits (a folder's files)."""

@@ -115,6 +115,23 @@ def test_a_list_that_leads_elsewhere_takes_nothing_away(world: World, tmp_path: 
     assert (tmp_path / "thesis.txt").is_file()
 
 
+@pytest.mark.parametrize(
+    ("link", "to"), [("index.html", "thesis.txt"), ("static", ""), ("versions.html", "mine/CNAME")]
+)
+def test_nothing_is_written_through_a_link(world: World, tmp_path: Path, link: str, to: str) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for file in (tmp_path / "thesis.txt", mine / "CNAME", mine / "species.html"):
+        file.write_text("three years of work")
+    (mine / ".lepinet-dashboard").write_text("species.html")
+    (mine / link).symlink_to(tmp_path / to)
+    ended = world.desk.lepinet("dashboard", "--export", str(mine))
+    assert (ended.code, "link" in ended.err or "leads out of" in ended.err) == (1, True), ended.err
+    for file in (tmp_path / "thesis.txt", mine / "CNAME", mine / "species.html"):
+        assert file.read_text() == "three years of work"
+    assert len(list(mine.iterdir())) == 4
+
+
 def test_a_workflow_exports_with_the_rights_of_an_admin_and_no_key_that_opens_all(
     hosted: World, tmp_path: Path
 ) -> None:

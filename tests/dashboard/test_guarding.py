@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from queue import Queue
+from threading import Event
 
 import httpx
 import pytest
@@ -14,8 +17,11 @@ from starlette.routing import Route
 from dashboard.world import ADMIN, PASSWORD, Browser, World, fields_of
 from lepinet.dashboard.app import create_app, routes
 from lepinet.dashboard.attempts import SIGN_IN, SIGN_IN_FROM
+from lepinet.dashboard.pages.sign_in import AT_ONCE
 from lepinet.dashboard.server import site_of
 from lepinet.dashboard.sessions import IDLE, LONGEST, MOST, Entry, Sessions
+from lepinet.registry.accounts import NotSignedInError
+from lepinet.settings import Settings
 from supabase_gateway.gateway import project_online, serving
 
 ROUTES = [route for route in routes() if isinstance(route, Route)]
@@ -57,7 +63,9 @@ def test_every_page_is_strict_and_shows_itself_only_to_people_who_came_in(
                     assert answer.headers["location"].startswith("/sign-in") or answer.status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/static/nothing", "/static/../app.py", "/static/%2e%2e/app.py"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/versions/", "/static", "/static/nothing", "/static/../app.py", "/static/%2e%2e/app.py"]
+)
 def test_what_is_not_there_is_strict_too(inside: Browser, path: str) -> None:
     answer = inside.get(path)
     assert answer.status_code == 404
@@ -82,6 +90,14 @@ def test_a_form_that_is_sent_from_elsewhere_does_nothing(
     fields = fields_of(admin.get("/").text, "/sign-out") if token else {}
     assert admin.send("/sign-out", fields, **headers).status_code == 403
     assert admin.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape"])
+def test_a_form_in_a_charset_that_gives_no_text_is_refused(visitor: Browser, charset: str) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n\\ud800\r\n--b--\r\n'
+    headers = {"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}
+    answer = visitor.client.post("/sign-in", content=form, headers=headers)
+    assert (answer.status_code, "not in UTF-8" in answer.text) == (400, True)
 
 
 def test_a_token_is_worth_nothing_to_another_browser(admin: Browser) -> None:
@@ -155,11 +171,22 @@ def test_a_site_whose_name_leads_here_is_refused(browser: Browser, host: str) ->
     strict(answer)
 
 
+def test_those_who_have_come_in_are_not_shut_out_by_their_own_success(visitor: Browser) -> None:
+    for _ in range(SIGN_IN.amount - 1):
+        assert visitor.sign_in(email=ADMIN.email, password="wrong").status_code == 403  # noqa: S106 -- of nobody
+    for _ in range(2):
+        assert visitor.sign_in(email=ADMIN.email, password=PASSWORD).status_code == 303
+        visitor.fill("/", "/sign-out")
+    assert visitor.sign_in(email=ADMIN.email, password="wrong").status_code == 403  # noqa: S106 -- of nobody
+
+
 @contextmanager
-def behind_a_proxy(world: World) -> Iterator[httpx.Client]:
+def behind_a_proxy(world: World, **settings: str) -> Iterator[httpx.Client]:
     """A dashboard that people reach as https://dashboard.example.org, and what comes to it from the proxy."""
+    workspace = world.workspace
+    there = replace(workspace, settings=Settings({**workspace.settings.environ, **settings}))
     with (
-        site_of(world.workspace, host="127.0.0.1", url="https://dashboard.example.org", say=print) as site,
+        site_of(there, host="127.0.0.1", url="https://dashboard.example.org", say=print) as site,
         serving(create_app(site)) as url,
         httpx.Client(base_url=url, headers={"Host": "dashboard.example.org"}) as client,
     ):
@@ -184,6 +211,23 @@ def test_behind_a_proxy_forms_are_taken_from_its_address(hosted: World) -> None:
         for origin, status in (("http://dashboard.example.org", 403), ("https://dashboard.example.org", 303)):
             headers = {"Origin": origin, "Cookie": number}
             assert client.post("/sign-in", data=said, headers=headers).status_code == status
+
+
+def wrong_token(client: httpx.Client, *forwarded: str) -> int:
+    """The status of a sign-in that came through these proxies, each of which has written its own line."""
+    page = client.get("/sign-in")
+    said = {**fields_of(page.text, "/sign-in"), "token": "b" * 32}
+    lines = [("X-Forwarded-For", one) for one in forwarded]
+    headers = [("Origin", "https://dashboard.example.org"), ("Cookie", page.headers["set-cookie"].partition(";")[0])]
+    return client.post("/sign-in", data=said, headers=[*headers, *lines]).status_code
+
+
+def test_an_address_that_is_made_up_is_not_counted_in_the_place_of_the_proxy_s(world: World) -> None:
+    with behind_a_proxy(world, LEPINET_DASHBOARD_TOKEN="a" * 32) as client:
+        for number in range(SIGN_IN_FROM.amount):
+            assert wrong_token(client, f"198.51.100.{number}", "203.0.113.7") == 403
+        assert wrong_token(client, "198.51.100.200", "203.0.113.7") == 429
+        assert wrong_token(client, "203.0.113.7, 203.0.113.8") == 403
 
 
 def test_on_this_machine_the_number_is_out_of_reach_of_scripts(visitor: Browser) -> None:
@@ -237,6 +281,67 @@ def test_what_nobody_foresaw_is_written_down_and_the_visitor_gets_its_number(wor
     assert "ZeroDivisionError" not in answer.text
     assert said[0] == f"request {answer.headers['x-request-id']} failed:"
     assert "ZeroDivisionError" in said[-1]
+
+
+@dataclass
+class SlowDoor:
+    """One that does not answer until it is told to."""
+
+    asks: tuple[str, ...] = ("email", "password")
+    open: Event = field(default_factory=Event)
+    tried: Queue[str] = field(default_factory=Queue)
+
+    def enter(self, said: Mapping[str, str]) -> Entry:
+        self.tried.put(said["email"])
+        assert self.open.wait(60)
+        raise NotSignedInError("this is not the password")
+
+    def stay(self, entry: Entry) -> Entry:
+        return entry
+
+    def leave(self, entry: Entry) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def slow_door(world: World) -> Iterator[tuple[SlowDoor, str]]:
+    """It, and the URL of a dashboard with it."""
+    door = SlowDoor()
+    with world.site() as site, serving(create_app(replace(site, door=door))) as url:
+        try:
+            yield door, url
+        finally:
+            door.open.set()
+
+
+def tries(url: str, email: str) -> httpx.Response:
+    with Browser(url) as browser:
+        return browser.sign_in(email=email, password="wrong")  # noqa: S106 -- of nobody
+
+
+def test_while_sign_ins_hang_the_next_is_refused_and_everything_else_answers(world: World) -> None:
+    with slow_door(world) as (door, url), ThreadPoolExecutor(AT_ONCE) as people:
+        hanging = [people.submit(tries, url, f"{number}@example.org") for number in range(AT_ONCE)]
+        for _ in hanging:
+            door.tried.get(timeout=60)
+        refused = tries(url, "one-more@example.org")
+        assert (refused.status_code, "Too many at once" in refused.text) == (503, True)
+        assert httpx.get(f"{url}/static/style.css").status_code == 200
+        assert httpx.get(f"{url}/sign-in").status_code == 200
+        door.open.set()
+        assert [one.result().status_code for one in hanging] == [403] * AT_ONCE
+    assert door.tried.empty()
+
+
+def test_passwords_that_are_tried_at_once_are_counted_too(world: World) -> None:
+    with slow_door(world) as (door, url), ThreadPoolExecutor(SIGN_IN.amount) as people:
+        hanging = [people.submit(tries, url, "asha@example.org") for _ in range(SIGN_IN.amount)]
+        for _ in hanging:
+            door.tried.get(timeout=60)
+        assert tries(url, "Asha@example.org").status_code == 429
+        door.open.set()
+        assert [one.result().status_code for one in hanging] == [403] * SIGN_IN.amount
+    assert door.tried.empty()
 
 
 def test_sessions_end_after_a_while_without_requests_and_in_any_case_after_half_a_day() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from starlette.types import Message, Scope
 
 from dashboard.world import ADMIN, PASSWORD, Browser, World
 from lepinet.dashboard.app import create_app
@@ -90,6 +92,42 @@ def test_one_browser_follows_with_a_few_pages(here: str) -> None:
         assert [answer.status_code for answer in streams] == [200] * MOST_OF_ONE + [429]
 
 
+def test_pages_that_are_opened_at_once_are_counted_too(world: World) -> None:
+    """Each asks for a place before any of the others is answered."""
+    asked = 3 * MOST_OF_ONE
+    with world.site() as site:
+        app, cookie = create_app(site), f"lepinet={'a' * 43}"
+
+        async def statuses() -> list[int]:
+            began: list[int] = []
+            all_asked = asyncio.Event()
+
+            async def send(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    began.append(message["status"])
+                    if len(began) == asked:
+                        all_asked.set()
+                    await all_asked.wait()
+
+            async def receive() -> Message:
+                await all_asked.wait()
+                return {"type": "http.disconnect"}
+
+            async with asyncio.timeout(60):
+                await asyncio.gather(*(app(events_asked(cookie), receive, send) for _ in range(asked)))
+            return began
+
+        assert sorted(asyncio.run(statuses())) == [200] * MOST_OF_ONE + [429] * (asked - MOST_OF_ONE)
+        assert site.live.numbers == ()
+
+
+def events_asked(cookie: str) -> Scope:
+    """A request for `/events`."""
+    headers = [(b"host", b"localhost"), (b"cookie", cookie.encode())]
+    asked = {"method": "GET", "path": "/events", "query_string": b"", "headers": headers, "http_version": "1.1"}
+    return {"type": "http", "scheme": "http", "server": ("localhost", 80), "client": None, "root_path": "", **asked}
+
+
 @contextmanager
 def looked_at(world: World) -> Iterator[tuple[str, Site, Watch]]:
     """A dashboard of a Supabase project, what its requests share, and who hears of its calls."""
@@ -166,7 +204,7 @@ def test_when_the_one_it_looked_as_signs_out_another_one_s_rights_are_used(hoste
     ):
         one.fill("/", "/sign-out")
         assert list(first) == []
-        assert len(site.live.numbers) == 1
+        assert soon(lambda: len(site.live.numbers) == 1)
         note(hosted)
         assert next(second) == "registry"
 

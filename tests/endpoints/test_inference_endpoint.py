@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from huggingface_hub import HfApi
 
-from endpoints.hosted import NAME, NAMESPACE, REPOSITORY, Hosted, create, start_over
+from endpoints.hosted import NAME, NAMESPACE, REPOSITORY, Ended, Hosted, create, start_over
 from hf_stand_in import faults
 from hf_stand_in.replicas import TOKEN
 from lepinet.endpoints import Endpoint as Opened
@@ -157,6 +158,80 @@ def test_one_at_zero_is_left_there_and_woken_by_the_proof_of_a_move(hosted: Host
     ended = hosted.reconcile()
     assert ended.code == 0, ended
     assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+def meddled(hosted: Hosted, act: Callable[[], object], when: Callable[[list[str]], bool]) -> Ended:
+    """A run, during which somebody does something on the service's page, after the calls that are named."""
+    done: list[object] = []
+
+    def heard(_: str | None) -> None:
+        if not done and when(hosted.service.calls):
+            done.append(act)
+            act()
+
+    hosted.service.heard = heard
+    try:
+        return hosted.reconcile()
+    finally:
+        hosted.service.heard = lambda _: None
+
+
+def paused(hosted: Hosted) -> None:
+    hosted.managed.state, hosted.managed.replicas = "paused", []
+    hosted.managed.moved += 1
+    hosted.managed.steps.clear()
+
+
+def asleep(hosted: Hosted) -> None:
+    paused(hosted)
+    hosted.managed.state = "scaledToZero"
+
+
+def set_by_hand(hosted: Hosted, version: str) -> None:
+    hosted.managed.settings["model"] |= {"revision": hosted.revisions[version]}
+
+
+def looks_after_the_update(calls: list[str]) -> int:
+    updated = next((at for at, call in enumerate(calls) if call.startswith("PUT")), len(calls))
+    return len(calls) - updated
+
+
+def test_one_that_is_paused_while_it_moves_is_resumed(hosted: Hosted) -> None:
+    hosted.declare("v1.1.0")
+    ended = meddled(hosted, lambda: paused(hosted), lambda calls: looks_after_the_update(calls) > 2)
+    assert ended.code == 0, ended
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+@pytest.mark.parametrize("stops", [paused, asleep])
+def test_one_that_stops_while_it_is_asked_is_put_back_and_tried_again(
+    hosted: Hosted, stops: Callable[[Hosted], None]
+) -> None:
+    """It says nothing of the model."""
+    hosted.declare("v1.1.0")
+    ended = meddled(hosted, lambda: stops(hosted), lambda calls: calls.count("POST photo") == 2)
+    assert ended.code == 3, ended
+    assert "the endpoint stopped while it was asked" in ended.said
+    assert (hosted.row(), hosted.told_to_serve()) == ("v1.0.0", "v1.0.0")
+    assert hosted.reconcile().code == 0
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+def test_one_that_is_paused_after_the_flip_is_started_again_and_that_is_said(hosted: Hosted) -> None:
+    hosted.declare("v1.1.0")
+    ended = meddled(hosted, lambda: paused(hosted), lambda calls: calls.count("POST photo") == 4)
+    assert ended.code == 0, ended
+    assert "production: the endpoint does not run any more: paused" in ended.told
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
+def test_one_that_is_set_by_hand_while_it_moves_is_left_to_the_hand(hosted: Hosted) -> None:
+    hosted.declare("v1.1.0")
+    ended = meddled(hosted, lambda: set_by_hand(hosted, "v1.2.0"), lambda calls: looks_after_the_update(calls) > 2)
+    assert ended.code == 1, ended
+    assert "the endpoint is set to v1.2.0" in ended.said
+    assert "by hand. Keep it: lepinet rollback v1.2.0" in ended.said
+    assert (hosted.row(), hosted.told_to_serve()) == ("v1.0.0", "v1.2.0")
 
 
 def test_a_container_of_the_teams_own_answers_as_lepinet_serve_does(online: Hosted) -> None:

@@ -83,6 +83,18 @@ def test_killed_around_the_update(started: Hosted, *, reverted: bool) -> None:
         assert turn.crash.killed.startswith("PUT")
 
 
+@pytest.mark.parametrize("noticing", [10, 40])
+def test_killed_after_an_update_that_the_service_notices_late(started: Hosted, noticing: int) -> None:
+    """The next run finds the new revision, and old replicas that are ready: no answer of theirs fails the new one."""
+    calls = play(started, 10_000, before=True, reverted=False).crash.calls
+    at = next(at for at, call in enumerate(calls, 1) if call.startswith("PUT"))
+    started.managed.noticing = noticing
+    turn = play(started, at, before=False, reverted=False)
+    started.managed.noticing = 1
+    assert any("the endpoint still answers as before" in line for line in turn.again.told)
+    assert "failed" not in started.statuses()[:2]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("reverted", [False, True], ids=["gone on with", "reverted"])
 def test_killed_at_every_call(started: Hosted, *, reverted: bool) -> None:

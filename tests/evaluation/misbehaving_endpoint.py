@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import Any, ClassVar
 
+from loopback import running
+
 PATIENCE = 20
 """Seconds after which the server stops waiting for requests that a test expects at the same time."""
 
@@ -114,16 +116,12 @@ def misbehaving_endpoint() -> Iterator[Endpoint]:
     class Own(Handler):
         pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Own) as server:
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Own)) as server:
         Own.endpoint = endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/predict")
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
         try:
             yield endpoint
         finally:
             endpoint.ending.set()
-            server.shutdown()
-            thread.join()
 
 
 def right(predicted_id: str = "001", name: str = "Common Mormon", confidence: Any = 0.5, **more: Any) -> Deed:

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,8 +22,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from github_stand_in.contract import filled, operation
-from github_stand_in.releases import Releases
+from github_stand_in.of_releases import Releases
 from github_stand_in.settings import Settings
+from loopback import running
 
 TOKEN = "ghs_canary0123456789canary0123456789abcd"  # noqa: S105 -- of the stand-in, to be looked for where it must not be
 ME = "github-actions[bot]"
@@ -433,12 +433,6 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def stand_in() -> Iterator[StandIn]:
     """The stand-in, serving; at its end nothing may have broken GitHub's description."""
-    with _Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server.github
-            assert not server.github.wrong, server.github.wrong
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(_Server()) as server:
+        yield server.github
+        assert not server.github.wrong, server.github.wrong

@@ -21,6 +21,7 @@ from hf_stand_in.faults import Fault
 from hf_stand_in.repository import WHEN, Repository
 from hf_stand_in.spaces import SPACES, Space, answer_of_space
 from hf_stand_in.writing import change, keep
+from loopback import running
 
 PATIENCE = 20
 """Seconds that a test waits for a request."""
@@ -227,11 +228,5 @@ def _serving(stand_in: StandIn, *, storage: bool) -> Iterator[str]:
 @contextlib.contextmanager
 def served(handler: type[Sender]) -> Iterator[str]:
     """The URL of a server on this machine, as long as the context lasts."""
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(_Server(("127.0.0.1", 0), handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}"

@@ -142,7 +142,7 @@ def test_other_answers_twice_alarm_everybody_until_they_are_right_again(team: Te
 
 @pytest.mark.parametrize(
     ("alter", "why"),
-    [(answers_no_photo, "the endpoint answers no photo"), (is_another_program, "the endpoint does not answer")],
+    [(answers_no_photo, "the endpoint answers no photo"), (is_another_program, "is no LepiNet server of this version")],
 )
 def test_no_answer_alarms_at_once(team: Team, alter: Alter, why: str) -> None:
     silent = team.run(alter=alter)

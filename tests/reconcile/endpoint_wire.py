@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from loopback import running
 from reconcile.watch import DEADLINE, Watch
 
 ORDER = "order.json"
@@ -40,19 +41,18 @@ def endpoint_wire(folder: Path, watch: Watch, alter: Alter = as_it_is) -> Iterat
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, f"{real.hostname}:{real.port}", watch, alter))
     proxy.daemon_threads = True
     proxy.block_on_close = False
-    threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     orders = _Orders(folder, watch)
     following = threading.Thread(target=orders.follow)
-    following.start()
-    _replace(listening, json.dumps(json.loads(announced) | {"url": f"http://127.0.0.1:{proxy.server_port}"}).encode())
-    try:
-        yield
-    finally:
-        _replace(listening, announced)
-        orders.done.set()
-        following.join()
-        proxy.shutdown()
-        proxy.server_close()
+    with running(proxy):
+        following.start()
+        url = f"http://127.0.0.1:{proxy.server_port}"
+        _replace(listening, json.dumps(json.loads(announced) | {"url": url}).encode())
+        try:
+            yield
+        finally:
+            _replace(listening, announced)
+            orders.done.set()
+            following.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from loopback import running
 from reconcile.watch import DEADLINE, Watch
 
 _NOT_PASSED_ON = {"connection", "content-length", "date", "server", "transfer-encoding"}
@@ -41,12 +41,8 @@ def supabase_wire(project: str, watch: Watch) -> Iterator[str]:
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, urlsplit(project).netloc, watch))
     proxy.daemon_threads = True
     proxy.block_on_close = False
-    threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
+    with running(proxy):
         yield f"http://127.0.0.1:{proxy.server_port}"
-    finally:
-        proxy.shutdown()
-        proxy.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

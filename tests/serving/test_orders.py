@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -117,9 +118,17 @@ def test_an_older_generation_is_refused_whoever_wrote_it(environment: LocalEnvir
 def test_an_order_that_cannot_be_read_changes_nothing(environment: LocalEnvironment) -> None:
     environment.start()
     served = environment.serve("v1.1.0", 1)
-    environment.files.order_file.write_text("v1.0.0")
-    state = environment.until(lambda state: "order.json" in state.detail)
-    assert (state.target, state.ready) == (served, True)
+    order = json.loads(environment.files.order_file.read_text())
+    endless = {**order, "target": {**order["target"], "file_path": "a/" * 1000}}
+    for written, told in (
+        ("v1.0.0", "Invalid JSON"),
+        (json.dumps({**order, "generation": 2**63}), "generation: Input should be less"),
+        (json.dumps(endless), "target.file_path: String should have at most 500"),
+    ):
+        environment.files.order_file.write_text(written)
+        state = environment.until(lambda state, told=told: told in state.detail)  # type: ignore[misc]
+        assert "order.json" in state.detail
+        assert (state.target, state.ready) == (served, True)
     environment.serve("v1.0.0", 1)
 
 
@@ -191,7 +200,7 @@ def test_what_is_not_a_model_as_ordered_never_takes_the_old_ones_place(
     assert_refused(running, target, reason, photos[0])
 
 
-@pytest.mark.parametrize("path", ["../outside", "models/../../outside", "Bhanura/lepinet-model", "."])
+@pytest.mark.parametrize("path", ["../outside", "models/../../outside", "Bhanura/lepinet-model", ".", "a" * 300])
 def test_only_a_folder_of_the_repository_is_served(running: LocalEnvironment, photos: list[bytes], path: str) -> None:
     outside = running.root.parent / "outside"
     if not outside.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from lepinet.evaluation.labels import ModelLabels, SpeciesNames
 from lepinet.evaluation.photos import MAX_PIXELS
 from lepinet.evaluation.predictors.process import ModelProcess
 from lepinet.git import Repository
-from lepinet.serving.live import AT_MOST, TOGETHER
+from lepinet.serving.live import AT_MOST, TOGETHER, BusyError, LiveModel
 from lepinet.serving.photo import ALL_PHOTOS, LARGEST_PHOTO
 from serving.local_environment import DEADLINE, KNOWN_IMAGES, LocalEnvironment, make_environment
 
@@ -175,6 +176,12 @@ def test_wrong_addresses_and_methods_are_said_in_json(running: LocalEnvironment)
     assert (nowhere.status_code, nowhere.json()["kind"]) == (404, "not_found")
 
 
+def test_a_slash_too_many_leads_nowhere_else(running: LocalEnvironment) -> None:
+    for path in ("/health/", "/predict/"):
+        answer = running.get(path, Host="evil.example")
+        assert (answer.status_code, answer.json()["kind"]) == (404, "not_found")
+
+
 def test_a_body_that_is_announced_too_large_is_not_waited_for(running: LocalEnvironment) -> None:
     with connected(running) as client, client.makefile("rb") as answer:
         client.sendall(head(LARGEST_PHOTO * 2))
@@ -224,6 +231,28 @@ def test_when_too_many_photos_wait_the_rest_is_told_when_to_come_back(
     assert all(1 < int(one.headers["Retry-After"]) <= 1 + AT_MOST * slow for one in turned_away)
     assert sum(one.status_code == 200 for one in answered) >= AT_MOST
     assert {one.status_code for one in answered} == {200, 503}
+
+
+def test_a_photo_waits_for_its_turn_for_a_while_and_one_that_the_model_has_as_long_as_the_model_takes(
+    running: LocalEnvironment, photos: list[bytes]
+) -> None:
+    process = ModelProcess(running.root / "models/v1.1.0")
+
+    async def ask() -> None:
+        names = SpeciesNames(read_species(running.root / "species.csv"))
+        model = LiveModel(running.target("v1.1.0"), lambda: process, names, patience=1)
+        await model.load()
+        with stopped(process.pid):
+            sent = [asyncio.create_task(model.answer(photos[0])) for _ in range(TOGETHER + 1)]
+            await asyncio.wait(sent, timeout=DEADLINE, return_when=asyncio.FIRST_EXCEPTION)
+        ended = await asyncio.gather(*sent, return_exceptions=True)
+        refused = [one for one in ended if isinstance(one, BusyError)]
+        assert {one.what for one in refused} == {"the photos before this one take too long"}
+        assert 1 <= len(refused) <= TOGETHER
+        assert all(one for one in ended if not isinstance(one, BusyError))
+        await model.finish()
+
+    asyncio.run(ask())
 
 
 def test_who_asks_for_the_model_again_is_told_only_what_is_new(running: LocalEnvironment) -> None:

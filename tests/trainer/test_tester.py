@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from lepinet import ModelTester
 from lepinet.errors import UsageError
+from loopback import running
 
 Script: TypeAlias = Callable[..., "CompletedProcess[str]"]
 
@@ -76,10 +76,8 @@ class Endpoint(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)) as server:
         yield f"http://127.0.0.1:{server.server_address[1]}/predict"
-        server.shutdown()
 
 
 @pytest.fixture

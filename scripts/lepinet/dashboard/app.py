@@ -26,6 +26,7 @@ _TITLES = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This page is only for looking",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This is too large",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Too many at once",
 }
 
 
@@ -44,6 +45,8 @@ def create_app(site: Site) -> ASGIApp:
             Exception: _unforeseen,
         },
     )
+    # Its redirect would name http, behind a proxy too.
+    app.router.redirect_slashes = False
     app.state.site = site
     return Protected(app, site)
 

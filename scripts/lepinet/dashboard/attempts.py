@@ -9,9 +9,9 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 SIGN_IN: Final = parse("5 per 5 minutes")
-"""Failures for one account, wherever they come from."""
+"""For one account since its last success, wherever they come from."""
 SIGN_IN_FROM: Final = parse("20 per 5 minutes")
-"""Failures from one address, whatever the account; a school or an office may share one."""
+"""From one address, whatever the account; a school or an office may share one."""
 UPLOAD: Final = parse("60 per 10 minutes")
 """Photos of one person."""
 
@@ -22,10 +22,10 @@ class Attempts:
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def is_open(self, limit: RateLimitItem, *names: str) -> bool:
-        """Whether one more may be made."""
-        return self._limiter.test(limit, *names)
-
     def count(self, limit: RateLimitItem, *names: str) -> bool:
         """Make one; False where it is one too many."""
         return self._limiter.hit(limit, *names)
+
+    def forget(self, limit: RateLimitItem, *names: str) -> None:
+        """Begin anew, after one that succeeded."""
+        self._limiter.clear(limit, *names)

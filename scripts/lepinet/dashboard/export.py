@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from lepinet.dashboard.app import create_app
 from lepinet.dashboard.doors import OpenDoor
 from lepinet.dashboard.place import Site
 from lepinet.dashboard.rewriting import Rewritten, followed
-from lepinet.errors import OutsideError, UsageError
+from lepinet.errors import OutsideError, RefusedError, UsageError
 from lepinet.files import inside, read_small
 from lepinet.report.wording import moment
 
@@ -50,17 +51,19 @@ def export(site: Site, folder: Path, most: int = _MOST) -> Exported:
 
     Raises:
         UsageError: the folder holds something else.
+        RefusedError: one of its files is a link, or leads out of it; nothing was written.
         OutsideError: a page cannot be made; nothing was written.
     """
     before = _made_before(folder)
     shown = site.main.now().standing.commit
     notice = f"Read-only: main at {shown.id[:7]}, {moment(shown.at)}."
     files, found = asyncio.run(_Crawl(create_app(replace(site, door=OpenDoor(""))), notice, most).files())
-    for name in before:
-        inside(folder, name).unlink(missing_ok=True)
     # GitHub Pages would leave out what begins with an underscore.
-    for name, content in {**files, ".nojekyll": b"", _LISTED: "\n".join(sorted(files)).encode()}.items():
-        file = folder / name
+    written = {**files, ".nojekyll": b"", _LISTED: "\n".join(sorted(files)).encode()}
+    old, new = ([_own(folder, name) for name in names] for names in (before, written))
+    for file in old:
+        file.unlink(missing_ok=True)
+    for file, content in zip(new, written.values(), strict=True):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     return found
@@ -75,6 +78,14 @@ def _made_before(folder: Path) -> tuple[str, ...]:
             "holds something that no export has made", where=str(folder), todo="name a folder that is not there yet"
         )
     return tuple(read_small(folder / _LISTED).decode().splitlines())
+
+
+def _own(folder: Path, name: str) -> Path:
+    """The file of a name, which leads through no link: what is written would land in somebody's file."""
+    file = inside(folder, name)
+    if file != Path(os.path.realpath(folder), name):
+        raise RefusedError("is a link, or lies behind one", where=str(folder / name), todo="remove it, or the folder")
+    return file
 
 
 class _Crawl:

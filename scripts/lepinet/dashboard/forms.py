@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TypeAlias
 
+from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -21,22 +23,30 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _SMALL = 64 << 10
 """Bytes of a form without files."""
+_AT_ONCE = 30
+"""The server has 40 threads for everything."""
 
 
-def posted(handle: Handled, *, at_most: int = _SMALL) -> Endpoint:
+def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -> Endpoint:
     """The endpoint of a form: `handle` gets it, in a thread, when it comes from a page of ours.
 
     Args:
         handle: what to do with the form.
         at_most: bytes of the whole form, files included.
+        at_once: how many are handled at a time; the next one is refused, since pages need threads as well.
     """
+    turns = asyncio.Semaphore(at_once)
 
     async def endpoint(request: Request) -> Response:
         _require_own(request)
+        _require_utf8(request)
         limited = Request(request.scope, _limited(request.receive, at_most))
         async with limited.form(max_files=100, max_fields=100) as form:
             _require_token(request, form)
-            return await run_in_threadpool(handle, request, form)
+            if turns.locked():
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a minute.")
+            async with turns:
+                return await run_in_threadpool(handle, request, form)
 
     return endpoint
 
@@ -57,6 +67,13 @@ def _require_own(request: Request) -> None:
     foreign = origin is not None and not address.is_own(origin, headers.get("Host", ""))
     if foreign or site not in {None, "same-origin"}:
         raise _not_ours()
+
+
+def _require_utf8(request: Request) -> None:
+    """As browsers send it: other charsets can decode to nothing, or to what is no text."""
+    _, said = parse_options_header(request.headers.get("Content-Type"))
+    if said.get(b"charset", b"utf-8").lower() != b"utf-8":
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "This form is not in UTF-8.")
 
 
 def _require_token(request: Request, form: FormData) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -137,17 +137,18 @@ class Live:
         """Of the browsers whose pages follow."""
         return tuple(dict.fromkeys(self._pages.values()))
 
-    def has_room(self, number: str) -> bool:
-        mine = sum(one == number for one in self._pages.values())
-        return len(self._pages) < MOST and mine < MOST_OF_ONE
-
-    async def follow(self, number: str, since: float) -> AsyncGenerator[str]:
-        """What happens while a page is open, until its browser is no more signed in.
+    @contextmanager
+    def place(self, number: str, since: float) -> Iterator[asyncio.Queue[str] | None]:
+        """What one page is told, for as long as the context lasts; None where too many follow.
 
         Args:
             number: the browser's.
             since: when the page was made, by `time.monotonic`; what it may have missed is told at once.
         """
+        mine = sum(one == number for one in self._pages.values())
+        if len(self._pages) >= MOST or mine >= MOST_OF_ONE:
+            yield None
+            return
         told: asyncio.Queue[str] = asyncio.Queue()
         self._pages[told] = number
         if self._following is None:
@@ -155,14 +156,18 @@ class Live:
         elif since < self._last:
             told.put_nowait(_SOMETHING)
         try:
-            while self._is_in(number):
-                with suppress(TimeoutError):
-                    yield await asyncio.wait_for(told.get(), _STILL_IN)
+            yield told
         finally:
             del self._pages[told]
             if not self._pages:
                 self._following.cancel()
                 self._following = None
+
+    async def notices(self, told: asyncio.Queue[str]) -> AsyncGenerator[str]:
+        """What a page is told, until its browser is no more signed in."""
+        while self._is_in(self._pages[told]):
+            with suppress(TimeoutError):
+                yield await asyncio.wait_for(told.get(), _STILL_IN)
 
     async def _follow_all(self) -> None:
         async with asyncio.TaskGroup() as tasks:

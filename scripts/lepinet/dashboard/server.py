@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-
-import uvicorn
 
 from lepinet.dashboard.address import Address
 from lepinet.dashboard.app import create_app
@@ -23,10 +20,12 @@ from lepinet.dashboard.place import Site, seen_by
 from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.sessions import Sessions
 from lepinet.dashboard.thumbnails import Thumbnails
-from lepinet.errors import OutsideError
+from lepinet.http_server import Server, listener
 from lepinet.registry.kinds import embedded_folder
 from lepinet.workflow.propose import repository_at
 from lepinet.workflow.workspace import Workspace
+
+_ELSEWHERE = "stop what listens there, or choose another: --port 8081"
 
 
 def serve(
@@ -53,21 +52,10 @@ def serve(
         OutsideError: the port is taken.
         LepinetError: main's models.yaml or known images cannot be read.
     """
-    with site_of(workspace, host=host, url=url, say=say) as site, _listener(host, port) as listener:
-        server = _Server(
-            uvicorn.Config(
-                create_app(site),
-                access_log=False,
-                lifespan="off",
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=3,
-                ws="none",
-            )
-        )
-        where = url or f"http://{host}:{listener.getsockname()[1]}"
-        asyncio.run(server.until_told(listener, partial(on_ready, where)))
+    with site_of(workspace, host=host, url=url, say=say) as site, listener(host, port, _ELSEWHERE) as listening:
+        server = Server(create_app(site), drain=3)
+        where = url or f"http://{host}:{listening.getsockname()[1]}"
+        asyncio.run(_until_told(server, listening, partial(on_ready, where)))
 
 
 @contextmanager
@@ -111,29 +99,10 @@ def _live(main: MainLine, door: Door, sessions: Sessions, every: float) -> Live:
     return live
 
 
-class _Server(uvicorn.Server):
-    async def until_told(self, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        # Said only now: who knows of this process may also tell it to stop.
-        on_ready()
-        await self.serve([listener])
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the loop: uvicorn would raise them again at its end, before this process has cleaned up."""
-        yield
-
-
-@contextmanager
-def _listener(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        listener = socket.create_server((host, port), backlog=128)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        todo = "stop what listens there, or choose another: --port 8081"
-        raise OutsideError("the port is taken", where=f"{host}:{port}", todo=todo) from None
-    with listener:
-        yield listener
+async def _until_told(server: Server, listening: socket.socket, on_ready: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    # Said only now: who knows of this process may also tell it to stop.
+    on_ready()
+    await server.serve([listening])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from pydantic import Field
 
 from lepinet.target import Target
 
@@ -14,7 +16,7 @@ class Order:
     """What an endpoint is told to serve, and by which commit."""
 
     target: Target
-    generation: int
+    generation: Annotated[int, Field(le=2**63 - 1)]
     """The commit's place on main's first-parent line; an endpoint that can tell refuses an older one."""
     accept_history: bool = False
     """Main was rewritten and a person said so: a lower generation is right this once."""
@@ -36,6 +38,8 @@ class EndpointState:
     """Of the order that it follows, where it can tell."""
     asleep: bool = False
     """Ready, with nothing running: the first photo wakes it, so who only watches sends none."""
+    stopped: bool = False
+    """Somebody has paused it: nothing runs, and nothing but a move starts it."""
     follows_registry: bool = False
     """It serves what the registry's active row names, and takes no orders: the registry flips before the proof."""
 

@@ -59,6 +59,10 @@ class _Seen(BaseModel):
         return self.status.state == "scaledToZero"
 
     @property
+    def paused(self) -> bool:
+        return self.status.state == "paused"
+
+    @property
     def failed(self) -> bool:
         return self.status.state in {"failed", "updateFailed"}
 
@@ -119,7 +123,12 @@ class InferenceEndpoint:
         if self._before == seen.status.updated_at:
             return EndpointState(seen.target, ready=False, detail="it has not begun to update")
         return EndpointState(
-            seen.target, ready=seen.answers, detail=seen.detail, failed=seen.failed, asleep=seen.asleep
+            seen.target,
+            ready=seen.answers,
+            detail=seen.detail,
+            failed=seen.failed,
+            asleep=seen.asleep,
+            stopped=seen.paused,
         )
 
     def move(self, order: Order, permit: Permit = freely) -> None:
@@ -143,7 +152,7 @@ class InferenceEndpoint:
             )
             if not target.same_files(seen.target):
                 raise RefusedError(f"it was told {target}, and says {seen.target}", where=self.name)
-        if seen.status.state == "paused":
+        if seen.paused:
             self._ask(self._api.resume_inference_endpoint, permit, running_ok=True)
 
     def address(self) -> Address:

@@ -72,7 +72,8 @@ class Space:
         if seen.stage == _ASLEEP:
             return EndpointState(seen.target, ready=True, detail="asleep: the first photo wakes it", asleep=True)
         if seen.stage != "RUNNING":
-            return EndpointState(seen.target, ready=False, detail=seen.detail, failed=seen.stage in _FAILED)
+            failed, stopped = seen.stage in _FAILED, seen.stage in _STOPPED
+            return EndpointState(seen.target, ready=False, detail=seen.detail, failed=failed, stopped=stopped)
         return self._served(seen)
 
     def move(self, order: Order, permit: Permit = freely) -> None:

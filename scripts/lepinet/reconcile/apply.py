@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from lepinet.endpoints import EndpointState
 from lepinet.errors import OutsideError, RefusedError, UnfinishedError
-from lepinet.reconcile.deployment import Deployment, FailedError
+from lepinet.reconcile.deployment import Deployment, FailedError, MovedByHandError
 from lepinet.reconcile.lease import Lease, Place
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.reconcile.run import Ending, Judgement, Outcome, Run
@@ -197,24 +197,31 @@ def _act(run: Run, lease: Lease, declared: Declared, plan: Plan, judgement: Judg
         deployment.put_back(plan.aim)
         return _stopped(plan)
     try:
-        proof = deployment.reach(plan.aim)
+        proof = deployment.reach(plan.aim, plan.way_back)
         deployment.flip(plan.aim, judgement if plan.aim == declared.target else None, proof)
     except RegistryRefusal:
         raise
+    except MovedByHandError:
+        return None  # the next plan names what it is set to, with both ways out
     except FailedError as failed:
         return deployment.fail(plan.aim, plan.way_back, failed)
     except RefusedError as refused:
         # Such as figures that the database does not take: visitors must not be left with what cannot be recorded.
         return deployment.fail(plan.aim, plan.way_back, FailedError(Failure.PROOF, refused.what))
-    # A hand may have moved the endpoint since the proof, or it has failed: then what was flipped is not what answers.
+    if not _still_there(run, plan):
+        return None
+    live = Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live", deployed=True)
+    return _stopped(plan) or (live if plan.aim == declared.target else None)
+
+
+def _still_there(run: Run, plan: Plan) -> bool:
+    """Whether what was flipped still answers: a hand may have moved or paused the endpoint, or it has failed."""
     state = _observe(run)
-    if state and not state.follows_registry and (state.failed or not plan.aim.same_files(state.target)):
-        return None
-    if stopped := _stopped(plan):
-        return stopped
-    if plan.aim != declared.target:
-        return None
-    return Outcome(plan.environment, Ending.DONE, f"{plan.aim} is live", deployed=True)
+    if state is None or state.follows_registry:
+        return True
+    if not state.ready:
+        run.tell(f"{plan.environment}: the endpoint does not run any more: {state.detail}")
+    return plan.aim.same_files(state.target) and not (state.failed or state.stopped)
 
 
 def _stopped(plan: Plan) -> Outcome | None:

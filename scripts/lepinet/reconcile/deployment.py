@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from lepinet.endpoints import Endpoint, Order
+from lepinet.endpoints import Address, Endpoint, EndpointState, Order
 from lepinet.errors import OutsideError, RefusedError, UnfinishedError
 from lepinet.evaluation.metrics import Metrics, measure
 from lepinet.reconcile.lease import Lease
@@ -27,6 +27,13 @@ class FailedError(RefusedError):
         self.failure = failure
 
 
+class MovedByHandError(FailedError):
+    """Somebody has set the endpoint to something else meanwhile."""
+
+    def __init__(self, target: Target | None) -> None:
+        super().__init__(Failure.MOVE, f"the endpoint was set to {target or 'nothing'} meanwhile")
+
+
 @dataclass(frozen=True)
 class Deployment:
     """A begun deployment: each of its writes to the endpoint needs the lease, renewed just before."""
@@ -36,11 +43,12 @@ class Deployment:
     id: UUID
     environment: str
 
-    def reach(self, target: Target, *, back: bool = False) -> Proof | None:
+    def reach(self, target: Target, before: Target | None = None, *, back: bool = False) -> Proof | None:
         """Set the endpoint to the target, wait until it answers, and prove it.
 
         Args:
             target: the deployment's, else its way back.
+            before: what it served, as far as that is known.
             back: it is the way back: a registry that flips before the proof was flipped when the failure was recorded.
 
         Raises:
@@ -56,30 +64,77 @@ class Deployment:
                 self.run.registry.activate(self.id, self.lease.claimant, proved=False)
                 self._step("flip", f"to {target}, not proved yet: it may answer meanwhile")
             return self._followed(endpoint, target)
+        # The claim has judged history. What the endpoint follows beyond that is no newer commit of main: main was
+        # rewritten, or an emergency came from a branch. Looked at before the lease is renewed, so that a run which
+        # a newer one has overtaken is refused there.
+        backwards = (state.generation or 0) > self.run.generation
+        order = Order(target, self.run.generation, accept_history=backwards)
         there = target.same_files(state.target) and state.ready
         if not there:
-            # The claim has judged history. What the endpoint follows beyond that is no newer commit of main: main was
-            # rewritten, or an emergency came from a branch. Looked at before the lease is renewed, so that a run which
-            # a newer one has overtaken is refused there.
-            backwards = (state.generation or 0) > self.run.generation
-            self._move(endpoint, Order(target, self.run.generation, accept_history=backwards))
+            self._move(endpoint, order)
         if not there or endpoint.steady > 1:
-            self._wait(endpoint, target)
-        address = endpoint.address()
-        if address is None:
-            self._step("prove", "this kind of endpoint cannot be asked")
-            return None
+            self._wait(endpoint, order, state.target)
+        # The service may not have noticed yet what a killed run has ordered, and old replicas say that they are ready.
+        return self._proved(endpoint, order, before if there and endpoint.steady > 1 else None)
+
+    def _proved(self, endpoint: Endpoint, order: Order, unnoticed: Target | None) -> Proof | None:
+        """Ask until it answers as tested; more than once only where it may still answer as `unnoticed`."""
+        target = order.target
+        deadline = time.monotonic() + self.run.timings.move
+        while True:
+            address = endpoint.address()
+            if address is None:
+                self._step("prove", "this kind of endpoint cannot be asked")
+                return None
+            # A model that is loaded and does not answer photos has failed; visitors must not wait for a next run.
+            proof, sentence = self._asked(address, target, "the endpoint runs, but does not answer")
+            if proof:
+                return proof
+            state = endpoint.observe()
+            if not target.same_files(state.target):
+                self.lease.fresh()
+                raise MovedByHandError(state.target)
+            if unnoticed is None or time.monotonic() > deadline:
+                raise self._unproved(sentence, state, unnoticed)
+            if state.ready and not self._answers_as(address, unnoticed):
+                unnoticed = None  # all of it has turned meanwhile, or it is something else: the next answers decide
+            else:
+                self.run.tell(f"{self.environment}: the endpoint still answers as before: {unnoticed}")
+            self.lease.still_held()
+            time.sleep(self.run.timings.poll)
+            self._wait(endpoint, order, target)
+
+    def _asked(self, address: Address, target: Target, silent: str) -> tuple[Proof | None, str]:
+        """The proof, where it answers as tested; and in a sentence what it does: `silent`, and why, for no answer."""
         try:
             proof = self.run.prove(address, target)
         except OutsideError as error:
-            # A model that is loaded and does not answer photos has failed; visitors must not wait for a next run.
-            silent = f"the endpoint runs, but does not answer: {error.what}"
-            self._step("prove", silent)
-            raise FailedError(Failure.PROOF, silent) from error
-        self._step("prove", proof.sentence)
-        if not proof.agreed:
-            raise FailedError(Failure.PROOF, proof.sentence)
-        return proof
+            return None, f"{silent}: {error.what}"
+        if proof.agreed:
+            self._step("prove", proof.sentence)
+            return proof, proof.sentence
+        return None, proof.sentence
+
+    def _unproved(self, sentence: str, state: EndpointState, unnoticed: Target | None) -> FailedError:
+        """A failure of the model only where the endpoint ran, and with this model; else a next run tries again."""
+        if unnoticed:
+            failure = Failure.MOVE
+            sentence = f"the endpoint still answers as {unnoticed} after {self.run.timings.move:.0f} s"
+        elif state.asleep or not (state.ready or state.failed):
+            what = state.detail or "it is not ready"
+            failure = Failure.MOVE
+            sentence = f"the endpoint stopped while it was asked ({what}), and the next run tries again"
+        else:
+            failure = Failure.PROOF
+        self._step("prove", sentence)
+        return FailedError(failure, sentence)
+
+    def _answers_as(self, address: Address, target: Target) -> bool:
+        try:
+            proof = self.run.prove(address, target)
+        except OutsideError:
+            return False
+        return proof.compared and proof.agreed
 
     def flip(self, aim: Target, judgement: Judgement | None, proof: Proof | None) -> None:
         """Let the database say what the endpoint has proved, with the figures that it was decided on."""
@@ -132,7 +187,9 @@ class Deployment:
         except RefusedError as error:
             raise FailedError(Failure.MOVE, f"the endpoint refuses {order.target}: {error.what}") from error
 
-    def _wait(self, endpoint: Endpoint, target: Target) -> None:
+    def _wait(self, endpoint: Endpoint, order: Order, before: Target | None) -> None:
+        """Until it is believed to serve the order's target; what is paused meanwhile is started again."""
+        target = order.target
         deadline = time.monotonic() + self.run.timings.move
         pause, said, steady = 0.05, "", 0
         while True:
@@ -147,6 +204,11 @@ class Deployment:
                     return
                 if target.same_files(state.target) and state.failed:
                     raise FailedError(Failure.MOVE, f"the endpoint cannot serve {target}: {state.detail}")
+                if state.target and not any(state.target.same_files(known) for known in (target, before)):
+                    self.lease.fresh()
+                    raise MovedByHandError(state.target)
+                if state.stopped:
+                    self._move(endpoint, order)
                 detail = state.detail or detail
             if time.monotonic() > deadline:
                 late = f"the endpoint did not serve {target} within {self.run.timings.move:.0f} s: {detail}"
@@ -168,15 +230,9 @@ class Deployment:
         address = endpoint.address()
         said = ""
         while address is not None:
-            try:
-                proof = self.run.prove(address, target)
-            except OutsideError as error:
-                sentence = f"the backend does not answer: {error.what}"
-            else:
-                sentence = proof.sentence
-                if proof.agreed:
-                    self._step("prove", sentence)
-                    return proof
+            proof, sentence = self._asked(address, target, "the backend does not answer")
+            if proof:
+                return proof
             if time.monotonic() > deadline:
                 self._step("prove", sentence)
                 late = f"{self.run.timings.follow:g} s after the flip {sentence}"

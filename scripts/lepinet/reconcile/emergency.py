@@ -45,7 +45,7 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
             time.sleep(run.timings.request)
         own = Deployment(run, lease, deployment, environment)
         try:
-            proof = own.reach(target)
+            proof = own.reach(target, way_back)
             own.flip(target, None, proof)
         except FailedError as failed:
             outcome = own.fail(target, way_back, failed)

@@ -8,7 +8,6 @@ from datetime import UTC
 from enum import StrEnum
 
 from lepinet.endpoints import EndpointState
-from lepinet.manifest.command import register_command
 from lepinet.manifest.history import EverDeclared
 from lepinet.manifest.model import ModelVersion
 from lepinet.registry.records import (
@@ -314,13 +313,7 @@ class _Seen:
 
 def _takes_in(row: VersionRow) -> str:
     """The command, with what fits a line."""
-    return register_command(
-        row.version_name,
-        row.file_path,
-        revision=row.revision,
-        training_image_count=row.training_image_count,
-        accuracy_score=row.accuracy_score,
-    )
+    return row.model_copy(update={"notes": None, "links": None}).register_command()
 
 
 def _deploy(seen: _Seen, aim: Target, way_back: Target | None) -> Plan:

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from lepinet.manifest.command import register_command
 from lepinet.target import Target
 
 
@@ -62,6 +63,18 @@ class VersionRow(Record):
     @property
     def target(self) -> Target | None:
         return Target(self.file_path, self.revision, self.version_name) if self.revision else None
+
+    def register_command(self) -> str:
+        """The whole `lepinet register …` that takes it into models.yaml, with all that the registry has of it."""
+        return register_command(
+            self.version_name,
+            self.file_path,
+            revision=self.revision,
+            training_image_count=self.training_image_count,
+            accuracy_score=self.accuracy_score,
+            notes=self.notes,
+            links=self.links,
+        )
 
 
 class VersionStatus(StrEnum):

@@ -94,6 +94,8 @@ def create_app(follower: Follower, timings: Timings, log: Log, stopping: asyncio
         routes=[Route(one.path, view, methods=[one.method]) for one, view in answered_by.items()],
         exception_handlers={HTTPException: views.refused, ClientDisconnect: _to_nobody, Exception: failed},
     )
+    # Its redirect would lead wherever the request's Host says.
+    app.router.redirect_slashes = False
     return Observed(app, {one.path for one in answered_by}, log, metrics)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
 
@@ -24,9 +25,6 @@ AT_MOST = 64
 IDLE = 0.2
 """Seconds between two looks at a process that has nothing to do, to see that it lives."""
 
-Waiting = tuple[bytes, "asyncio.Future[RawAnswer]"]
-
-
 _STEADY = 0.2
 """Share of the newest batch in the time that a photo is said to take: a single slow one does not decide."""
 
@@ -44,15 +42,35 @@ class PhotoError(RefusedError):
     """The model cannot answer this photo, now or later."""
 
 
+@dataclass
+class Waiting:
+    """A photo, and who waits for its answer."""
+
+    photo: bytes
+    """Nothing, once nobody waits any more: it would fill memory until its turn comes."""
+    answer: asyncio.Future[RawAnswer]
+    patience: asyncio.Timeout
+    """Ends the wait for the model's turn."""
+
+
 class LiveModel:
     """One model, from its start to its end. What does not say otherwise runs on the event loop and needs no lock."""
 
-    def __init__(self, target: Target, start: Callable[[], ModelProcess], names: SpeciesNames) -> None:
+    def __init__(self, target: Target, start: Callable[[], ModelProcess], names: SpeciesNames, patience: float) -> None:
+        """Begin to load it.
+
+        Args:
+            target: what it is.
+            start: loads it, in the thread.
+            names: of the species.
+            patience: seconds for which a photo waits until the model gets it.
+        """
         self.target = target
         self.begun = time.monotonic()
         self.ended: str | None = None
         """Why it answers nothing more; None as long as it may."""
         self._names = names
+        self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._loaded: asyncio.Future[ModelLabels] = self._loop.create_future()
         self._gone = asyncio.Event()
@@ -99,12 +117,17 @@ class LiveModel:
 
         Raises:
             PhotoError: it is no photo that can be read, or the model fails on it.
-            BusyError: the model has ended, or too many photos wait for it.
+            BusyError: the model has ended, or the photos that wait are too many or take too long.
         """
         self.make_sure_it_can_answer()
-        waiting: asyncio.Future[RawAnswer] = self._loop.create_future()
-        self._waiting.put((photo, waiting))
-        answer = await waiting
+        waiting = Waiting(photo, self._loop.create_future(), asyncio.timeout(self._patience))
+        try:
+            async with waiting.patience:
+                self._waiting.put(waiting)
+                answer = await waiting.answer
+        except TimeoutError:
+            waiting.photo = b""
+            raise BusyError("the photos before this one take too long", after=self.waiting * self._photo) from None
         if answer.error is not None:
             raise PhotoError(answer.error)
         return self._loaded.result().named(answer)
@@ -130,9 +153,10 @@ class LiveModel:
     def _answer_all(self, process: ModelProcess) -> None:
         """In the thread, until told to finish."""
         while batch := self._batch(process):
+            self._tell(self._begin, batch)
             begun = time.monotonic()
             try:
-                answers = process.answer([photo for photo, _ in batch])
+                answers = process.answer([one.photo for one in batch])
             except ConfinedError as error:
                 self._tell(self._hand_out, batch, error.answered)
                 raise
@@ -155,8 +179,8 @@ class LiveModel:
                 if batch:
                     self._waiting.put(None)
                 break
-            # At the end of the server nobody waits any more for what is not answered in time.
-            if not one[1].done():
+            # Nobody waits any more for what has waited too long, or was not answered when the server ended.
+            if not one.answer.done():
                 batch.append(one)
         return batch
 
@@ -165,13 +189,19 @@ class LiveModel:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(what, *arguments)
 
+    def _begin(self, batch: Sequence[Waiting]) -> None:
+        """What the model has got is answered in the model's own time."""
+        for one in batch:
+            if not one.answer.done():
+                one.patience.reschedule(None)
+
     def _hand_out(self, batch: Sequence[Waiting], answers: Sequence[RawAnswer]) -> None:
-        for (_, waiting), answer in zip(batch, answers, strict=False):
-            if not waiting.done():
-                waiting.set_result(answer)
-        for _, waiting in batch[len(answers) :]:
-            if not waiting.done():
-                waiting.set_exception(BusyError("the model ended before it answered", after=self._loading))
+        for one, answer in zip(batch, answers, strict=False):
+            if not one.answer.done():
+                one.answer.set_result(answer)
+        for one in batch[len(answers) :]:
+            if not one.answer.done():
+                one.answer.set_exception(BusyError("the model ended before it answered", after=self._loading))
 
     def _measure(self, seconds: float) -> None:
         self._photo = self._photo + _STEADY * (seconds - self._photo) if self._photo else seconds

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import uvicorn
-
 from lepinet.endpoints.local_folder import LocalFolder
-from lepinet.errors import OutsideError
 from lepinet.evaluation.labels import Species, SpeciesNames
+from lepinet.http_server import Server, listener
 from lepinet.serving.app import create_app
 from lepinet.serving.follower import Follower
 from lepinet.serving.live import LiveModel
@@ -27,6 +24,7 @@ from lepinet.timings import Timings
 
 HERE = "127.0.0.1"
 """Where it listens on this machine, for this machine alone."""
+_ELSEWHERE = "stop what listens there, or give another port in models.yaml"
 _STARTING = 1
 """Seconds in which a lock may be held by somebody who only looks whether a server lives."""
 
@@ -62,37 +60,29 @@ def serve(
     local = LocalFolder(folder)
 
     def start(target: Target) -> LiveModel:
-        return LiveModel(target, partial(start_process, target, files, timings), names)
+        return LiveModel(target, partial(start_process, target, files, timings), names, timings.prediction)
 
-    with local.serving(_STARTING), _listener(host, port) as listener:
+    with local.serving(_STARTING), listener(host, port, _ELSEWHERE) as listening:
         log.take_over()
         follower = Follower(local, start, timings, log.say)
         stopping = asyncio.Event()
-        server = _Server(
-            uvicorn.Config(
-                create_app(follower, timings, log, stopping),
-                access_log=False,
-                lifespan="off",
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-                ws="none",
-                # Longer than a client keeps an idle connection, so that the client is the one who closes it.
-                timeout_keep_alive=60,
-                timeout_graceful_shutdown=int(timings.prediction),
-            )
+        server = Server(
+            create_app(follower, timings, log, stopping),
+            # Longer than a client keeps an idle connection, so that the client is the one who closes it.
+            keep_alive=60,
+            drain=int(timings.prediction),
         )
-        url = f"http://{host}:{listener.getsockname()[1]}"
+        url = f"http://{host}:{listening.getsockname()[1]}"
         # Where only this machine asks, nobody spreads photos over several servers.
         ending = _Ending(server, stopping, drain=0 if host == HERE else timings.drain)
-        asyncio.run(_run(ending, listener, follower, local.announced(url), partial(on_ready, url)))
+        asyncio.run(_run(ending, listening, follower, local.announced(url), partial(on_ready, url)))
 
 
 @dataclass(frozen=True)
 class _Ending:
     """The server, and how it is told to end."""
 
-    server: uvicorn.Server
+    server: Server
     stopping: asyncio.Event
     drain: float
     """Seconds between the news and the end."""
@@ -109,7 +99,7 @@ class _Ending:
 
 async def _run(
     ending: _Ending,
-    listener: socket.socket,
+    listening: socket.socket,
     follower: Follower,
     announced: AbstractContextManager[None],
     on_ready: Callable[[], None],
@@ -120,30 +110,6 @@ async def _run(
         on_ready()
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(follower.run())
-            await ending.server.serve([listener])
+            await ending.server.serve([listening])
             following.cancel()
         await follower.close()
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the loop: uvicorn would raise them again at its end, before this process has cleaned up."""
-        yield
-
-
-@contextmanager
-def _listener(host: str, port: int | None) -> Iterator[socket.socket]:
-    """A socket that takes connections from now on; they wait until somebody answers."""
-    # Named as TCP: only then asyncio switches Nagle's algorithm off, which would hold each answer up for 40 ms.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port or 0))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            todo = "stop what listens there, or give another port in models.yaml"
-            raise OutsideError("the port is taken", where=f"{host}:{port}", todo=todo) from None
-        listener.listen(2048)
-        yield listener

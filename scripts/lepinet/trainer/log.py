@@ -111,13 +111,8 @@ def _success(row: VersionRow) -> str:
         f"   Images: {images}\n"
         f"   Path: {row.file_path} @ {revision}\n"
         "Next, in the repository that has models.yaml:\n"
-        f"  {_register_command(row)}"
+        f"  {row.register_command()}"
     )
-
-
-def _register_command(row: VersionRow) -> str:
-    """With all that the registry has of the version, an earlier training's figures too."""
-    return read_version({name: getattr(row, name) for name in TrainedVersion.model_fields})[0].register_command()
 
 
 def _kept(version: TrainedVersion, row: VersionRow) -> list[str]:

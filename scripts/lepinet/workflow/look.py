@@ -11,7 +11,6 @@ from types import MappingProxyType
 from uuid import UUID
 
 from lepinet.errors import LepinetError
-from lepinet.manifest.command import register_command
 from lepinet.manifest.model import Manifest
 from lepinet.registry import Registry
 from lepinet.registry.records import PastDeployment, VersionRow
@@ -102,18 +101,6 @@ def _deployments(
         before = page[-1].id
 
 
-def _register_command(row: VersionRow) -> str:
-    return register_command(
-        row.version_name,
-        row.file_path,
-        revision=row.revision,
-        training_image_count=row.training_image_count,
-        accuracy_score=row.accuracy_score,
-        notes=row.notes,
-        links=row.links,
-    )
-
-
 def _declared(manifest: Manifest, name: str) -> KnownVersion:
     declared = manifest.versions[name]
     return KnownVersion(
@@ -141,7 +128,7 @@ def _logged(workspace: Workspace, row: VersionRow) -> KnownVersion:
         created_at=row.created_at,
         notes=row.notes,
         active_in=(),
-        register=_register_command(row) if waits else None,
+        register=row.register_command() if waits else None,
     )
 
 

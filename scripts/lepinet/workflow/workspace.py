@@ -274,7 +274,7 @@ class Workspace:
         from lepinet.model_files import folder_revision  # noqa: PLC0415 -- see above
 
         folder = inside(self.root, target.file_path)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112 -- is_dir raises where the name is too long
             raise RefusedError(f"{target} is not a folder of this repository")
         found = folder_revision(folder)
         if found != target.revision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from http import HTTPStatus
@@ -9,29 +10,35 @@ from http import HTTPStatus
 from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from lepinet.dashboard.live import Live
 from lepinet.dashboard.place import site_of, visitor_of
 
 _PING = 15
 """Seconds after which something is sent when nothing happens: proxies close what is silent."""
 
 
-async def follow(request: Request) -> Response:
-    live, number = site_of(request).live, visitor_of(request).number
-    if not live.has_room(number):
-        raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "Too many pages follow what happens.")
-    since = 0.0
-    with suppress(ValueError):
-        since = float(request.query_params.get("made", ""))
+class _Follow:
+    """Answers as long as the page is open, in a place that it takes before the answer begins."""
 
-    async def events() -> AsyncIterator[dict[str, str]]:
-        async with aclosing(live.follow(number, since)) as notices:
-            async for notice in notices:
-                yield {"data": notice}
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        since = 0.0
+        with suppress(ValueError):
+            since = float(request.query_params.get("made", ""))
+        live = site_of(request).live
+        with live.place(visitor_of(request).number, since) as told:
+            if told is None:
+                raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "Too many pages follow what happens.")
+            await EventSourceResponse(_events(live, told), ping=_PING)(scope, receive, send)
 
-    return EventSourceResponse(events(), ping=_PING)
+
+async def _events(live: Live, told: asyncio.Queue[str]) -> AsyncIterator[dict[str, str]]:
+    async with aclosing(live.notices(told)) as notices:
+        async for notice in notices:
+            yield {"data": notice}
 
 
-ROUTES = (Route("/events", follow),)
+ROUTES = (Route("/events", _Follow(), methods=["GET"]),)

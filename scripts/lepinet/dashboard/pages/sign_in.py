@@ -20,6 +20,8 @@ from lepinet.errors import OutsideError
 from lepinet.registry.accounts import NotSignedInError
 
 _LONGEST = 2000
+AT_ONCE = 8
+"""Sign-ins under way: anybody can send them, and each waits for the project."""
 
 
 def ask(request: Request) -> Response:
@@ -35,23 +37,25 @@ def enter(request: Request, form: FormData) -> Response:
     site = site_of(request)
     said = {field: value for field in site.door.asks if isinstance(value := form.get(field), str)}
     back = _own_path(str(form.get("next", "")))
-    limits = (
-        (SIGN_IN, said.get("email", "token").strip().lower()),
-        (SIGN_IN_FROM, _came_from(request, site)),
-    )
-    if not all(site.attempts.is_open(limit, name) for limit, name in limits):
+    limits = [(SIGN_IN_FROM, _came_from(request, site))]
+    # Nobody guesses a token, but whoever likes could use up the attempts of the one who has it.
+    if "email" in said:
+        limits.append((SIGN_IN, said["email"].strip().lower()))
+    # Counted before they are made: others are under way.
+    if not all(site.attempts.count(limit, name) for limit, name in limits):
         why = "Too many attempts failed. Wait five minutes, then try again."
         return _form(request, back, why, HTTPStatus.TOO_MANY_REQUESTS)
     try:
         entry = site.door.enter(said)
     except NotSignedInError as error:
-        for limit, name in limits:
-            site.attempts.count(limit, name)
         return _form(request, back, error.what, HTTPStatus.FORBIDDEN)
     except NotAdminError as error:
         return page(request, "refused.html", HTTPStatus.FORBIDDEN, title="Not for this account", lines=error.lines())
     except OutsideError as error:
         return _form(request, back, str(error), HTTPStatus.BAD_GATEWAY)
+    # An address stays counted: one account that is right must not open the way to guess at others.
+    for limit, name in limits[1:]:
+        site.attempts.forget(limit, name)
     number = visitor_of(request).number
     site.sessions.end(number)
     request.state.visitor = Visitor(site.sessions.begin(entry), entry)
@@ -81,13 +85,13 @@ def _own_path(path: str) -> str:
 
 def _came_from(request: Request, site: Site) -> str:
     """Behind a proxy what that one says; earlier parts of the header may be anybody's invention."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if site.address.encrypted else ""
-    told = forwarded.rpartition(",")[2].strip()
+    forwarded = request.headers.getlist("X-Forwarded-For") if site.address.encrypted else []
+    told = ",".join(forwarded).rpartition(",")[2].strip()
     return told or (request.client.host if request.client else "")
 
 
 ROUTES = (
     Route("/sign-in", ask),
-    Route("/sign-in", posted(enter), methods=["POST"]),
+    Route("/sign-in", posted(enter, at_once=AT_ONCE), methods=["POST"]),
     Route("/sign-out", posted(leave), methods=["POST"]),
 )
