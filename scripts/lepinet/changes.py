@@ -123,13 +123,12 @@ def change_between(repository: Repository, base: str, head: str | None = None) -
     manifest = load(content)
     commit = repository.commit(tip) if head else Commit("", "", "(not committed)", datetime.now(UTC))
     material = _material(repository, tip, manifest)
-    state = State(commit, manifest, _digest(content))
-    change = Change(
+    change = _on_top(
+        repository,
         past,
-        state,
-        _material(repository, start.id, past[-1].manifest) if past else Material(),
-        material if head else _with_edits(repository, manifest, material),
-        _material_then(repository, past, state),
+        State(commit, manifest, _digest(content)),
+        before=start.id,
+        material=material if head else _with_edits(repository, manifest, material),
     )
     problems = locate(decode(content), findings(change))
     states = (*past, change.state)
@@ -157,8 +156,7 @@ def standing(repository: Repository, commit: str) -> Standing:
 def forbidden(repository: Repository, states: Sequence[State], environment: str) -> tuple[str, ...]:
     """What the rules have against the commit of main that set an environment's active version, as a sentence each.
 
-    A check that somebody forged lets such a commit through. An environment's first activation is free: there is
-    nothing that it could be held against.
+    A check that somebody forged lets such a commit through.
 
     Args:
         repository: with its whole history.
@@ -166,18 +164,32 @@ def forbidden(repository: Repository, states: Sequence[State], environment: str)
         environment: of the file.
     """
     line = activations(states, environment)
-    if not line or line[-1].baseline is None:
+    if not line:
         return ()
-    state = line[-1].state
-    past = tuple(states[: next(place for place, each in enumerate(states) if each is state)])
-    change = Change(
+    change = _merged(repository, states, line[-1].state)
+    # What another environment's version may not be is held there.
+    others = {("environments", name, "active") for name in change.after.environments if name != environment}
+    return tuple(finding.message for finding in findings(change) if finding.path not in others)
+
+
+def _merged(repository: Repository, states: Sequence[State], state: State) -> Change:
+    """What the commit of main that left one of its states changed."""
+    past = states[: next(place for place, each in enumerate(states) if each is state)]
+    commit = state.commit.id
+    return _on_top(repository, past, state, before=f"{commit}^", material=_material(repository, commit, state.manifest))
+
+
+def _on_top(repository: Repository, past: Sequence[State], state: State, *, before: str, material: Material) -> Change:
+    """A state as a change of main, whose tip is `before` and whose states are `past`."""
+    once = next((each for each in past if each.digest == state.digest), None)
+    return Change(
         past,
         state,
-        _material(repository, f"{state.commit.id}^", past[-1].manifest),
-        _material(repository, state.commit.id, state.manifest),
+        _material(repository, before, past[-1].manifest) if past else Material(),
+        material,
         _material_then(repository, past, state),
+        _merged(repository, past, once) if once else None,
     )
-    return tuple(dict.fromkeys(finding.message for finding in findings(change)))
 
 
 def _readable(content: bytes, known: dict[str, ModelVersion]) -> tuple[Manifest, str] | None:

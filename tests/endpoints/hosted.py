@@ -125,15 +125,17 @@ class Hosted:
         return Target(REPOSITORY, self.revisions[version], version)
 
     def declare(self, active: str, **gates: Any) -> str:
-        """Commit to main, the gates before what they judge; the id of the last commit."""
-        settings = json.dumps(LENIENT | gates)
+        """Commit to main, the endpoint and the gates before what they judge; the id of the last commit."""
         file = self.folder / "models.yaml"
-        if file.exists():
-            file.write_text(re.sub("(?m)^gates: .*", lambda _: f"gates: {settings}", file.read_text()))
-            commit(self.folder, "Ask otherwise")
-        text = MANIFEST.format(active=active, registry=self.registry, endpoint=self.endpoint, gates=settings)
+        text = MANIFEST.format(
+            active=active, registry=self.registry, endpoint=self.endpoint, gates=json.dumps(LENIENT | gates)
+        )
         for name in VERSIONS:
             text += f"  {name}: {{file_path: {REPOSITORY}, revision: {self.revisions[name]}}}\n"
+        if file.exists():
+            (before,) = re.findall("(?m)^    active: .*", file.read_text())
+            file.write_text(text.replace(f"    active: {active}", before))
+            commit(self.folder, "Ask otherwise")
         file.write_text(text)
         return commit(self.folder, f"Activate {active}")
 

@@ -213,18 +213,18 @@ class World:
 
     def declare(self, active: str, *, override: str | None = None, **gates: Any) -> str:
         """Commit to main, the gates before what they judge; the id of the last commit."""
-        settings = json.dumps(LENIENT | gates)
         file = self.folder / "models.yaml"
-        if file.exists():
-            file.write_text(re.sub("(?m)^gates: .*", lambda _: f"gates: {settings}", file.read_text()))
-            commit(self.folder, "Ask otherwise")
-        text = MANIFEST.format(active=active, registry=self.registry, gates=settings)
-        if override:
-            shipped = f"override: {{version: {active}, reason: {override}}}"
-            text = text.replace("    endpoint:", f"    {shipped}\n    endpoint:")
+        text = MANIFEST.format(active=active, registry=self.registry, gates=json.dumps(LENIENT | gates))
         for name in VERSIONS:
             target = self.target(name)
             text += f"  {name}: {{file_path: {target.file_path}, revision: '{target.revision}'}}\n"
+        if file.exists():
+            (before,) = re.findall("(?m)^    active: .*", file.read_text())
+            file.write_text(text.replace(f"    active: {active}", before))
+            commit(self.folder, "Ask otherwise")
+        if override:
+            shipped = f"override: {{version: {active}, reason: {override}}}"
+            text = text.replace("    endpoint:", f"    {shipped}\n    endpoint:")
         file.write_text(text)
         return commit(self.folder, f"Activate {active}")
 

@@ -83,6 +83,42 @@ def test_once_it_is_undone_the_same_in_two_commits_ships(desk: Desk) -> None:
     assert active(desk) == "v1.1.0"
 
 
+def test_the_revert_of_its_revert_is_held_too(desk: Desk) -> None:
+    loosen_and_activate(desk)
+    desk.git("revert", "--no-edit", "HEAD")
+    desk.git("revert", "--no-edit", "HEAD")
+    assert reconcile(desk).code == 1
+    assert active(desk) == "v1.0.0"
+
+
+@pytest.mark.parametrize("how", [["--squash"], ["--no-ff", "--no-edit"]])
+def test_it_is_held_however_it_was_merged(desk: Desk, how: list[str]) -> None:
+    desk.git("switch", "--quiet", "--create", "work")
+    desk.alter("versions:\n", LENIENT)
+    desk.commit("Ask less")
+    desk.set_active("production", "v1.1.0")
+    desk.commit("Activate v1.1.0")
+    desk.git("switch", "--quiet", "main")
+    desk.git("merge", "--quiet", *how, "work")
+    if how == ["--squash"]:
+        desk.commit("Activate v1.1.0, and ask less of it")
+    assert reconcile(desk).code == 1
+    assert active(desk) == "v1.0.0"
+
+
+def test_the_rules_hold_the_environment_that_breaks_them_and_no_other(desk: Desk) -> None:
+    desk.copy_model("v1.2.0", "v1.2.0")
+    desk.declare("v1.2.0")
+    desk.alter("versions:\n", LENIENT)
+    desk.commit("Register v1.2.0")
+    for environment in ("staging", "production"):
+        desk.set_active(environment, "v1.2.0")
+    desk.commit("Activate v1.2.0 at once")
+    assert desk.lepinet("reconcile", "-e", "staging").code == 0
+    assert reconcile(desk).code == 1
+    assert active(desk) == "v1.0.0"
+
+
 def test_a_revert_that_takes_gates_and_active_back_ships(desk: Desk) -> None:
     desk.set_active("production", "v1.1.0")
     desk.commit("Activate v1.1.0")

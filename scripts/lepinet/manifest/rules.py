@@ -40,6 +40,8 @@ class Change:
     material: Material
     material_then: Sequence[Material] = ()
     """Where the file is what it once was: what it pointed to in those days."""
+    once: Change | None = None
+    """The same: the change that made it so for the first time."""
 
     @property
     def before(self) -> Manifest | None:
@@ -97,8 +99,8 @@ def findings(change: Change) -> list[Finding]:
     moved = [name for name in before.environments if name in change.after.environments]
     moved = [name for name in moved if active(before, name) != active(change.after, name)]
     together = list(_together(change, moved))
-    if any(state.digest == change.state.digest for state in change.past):
-        # What the file once was is right again, so every revert is; photos need not come back with the file, though.
+    if change.once and not findings(change.once):
+        # What the file once was by right is right again, so every revert is; photos need not come back with the file.
         back = change.material in change.material_then
         return [] if back else [finding for finding in together if finding.path in (("known_images",), ("species",))]
     return [

@@ -51,7 +51,8 @@ class Judge:
         served_last = version == _last_succeeded(snapshot)
         if self.forbidden and not served_last:
             # A pull request's check says so too, but only here nobody could forge the answer.
-            sentence = "; ".join(self.forbidden)
+            commit = self.activation.state.commit.id[:7]
+            sentence = f"{commit} changed what the rules forbid, so revert it: {'; '.join(self.forbidden)}"
             return Judgement(refused=Failure.VERDICT, sentence=sentence, verdict=None, answers=answers)
         back = self.activation.change is ChangeClass.ROLLBACK and version in snapshot.succeeded
         if back or served_last:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lepinet.workflow.contents import ModelFolder
 
 
-_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "ever_declared", "species", "known_images")
+_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "states", "ever_declared", "species", "known_images")
 """What is read of a workspace's files and history, whoever asks."""
 
 
