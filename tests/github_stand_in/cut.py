@@ -39,6 +39,7 @@ OPERATIONS = {
     f"{_REPOSITORY}/commits/{{commit_sha}}/pulls": ("get",),
     f"{_REPOSITORY}/commits/{{ref}}/check-runs": ("get",),
     f"{_REPOSITORY}/check-runs": ("post",),
+    f"{_REPOSITORY}/check-runs/{{check_run_id}}": ("patch",),
     f"{_REPOSITORY}/git/blobs": ("post",),
     f"{_REPOSITORY}/git/trees": ("post",),
     f"{_REPOSITORY}/git/commits": ("post",),

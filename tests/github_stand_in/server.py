@@ -38,6 +38,22 @@ _RIGHTS = (
     (r"/actions/", "actions"),
 )
 """Which permission of a job a path asks for; comments count as pull requests', for no job comments on an issue."""
+_SOME_DAY = "2026-11-26T00:00:00Z"
+_ACTIONS = {
+    "id": 15368,
+    "slug": "github-actions",
+    "node_id": "text",
+    "owner": filled("simple-user"),
+    "name": "GitHub Actions",
+    "description": None,
+    "external_url": "https://example.org/",
+    "html_url": "https://example.org/",
+    "created_at": _SOME_DAY,
+    "updated_at": _SOME_DAY,
+    "permissions": {},
+    "events": [],
+}
+"""The app whose checks those of every workflow are."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +145,7 @@ class StandIn:
             ("GET", r"/commits/(\w+)/pulls"): self._pulls_of_commit,
             ("GET", r"/commits/(\w+)/check-runs"): self._list_checks,
             ("POST", "/check-runs"): self._check,
+            ("PATCH", r"/check-runs/(\d+)"): self._check_again,
             ("POST", "/git/blobs"): self._blob,
             ("POST", "/git/trees"): self._tree,
             ("POST", "/git/commits"): self._commit,
@@ -221,8 +238,14 @@ class StandIn:
     def _check(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
         check = filled("check-run", id=len(self.checks) + 1, **{k: v for k, v in body.items() if k != "output"})
         check["output"] |= body["output"]
+        check["app"] = dict(_ACTIONS)
         self.checks.append(check)
         return 201, check
+
+    def _check_again(self, ids: list[Any], _: dict[str, str], body: Any) -> tuple[int, Any]:
+        (check,) = (one for one in self.checks if one["id"] == ids[0])
+        check |= {**body, "output": check["output"] | body["output"]}
+        return 200, check
 
     def git(self, *arguments: str, given: bytes = b"", **variables: str) -> str:
         """A command in the repository itself."""

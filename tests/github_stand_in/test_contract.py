@@ -41,6 +41,7 @@ BAD: dict[tuple[str, str], tuple[dict[str, str], Any]] = {
     ("get", "commits/9f3c2ab/pulls"): ({"state": "open"}, None),
     ("get", "commits/9f3c2ab/check-runs"): ({"filter": "newest"}, None),
     ("post", "check-runs"): ({}, {"name": "verdict", "conclusion": "neutral"}),
+    ("patch", "check-runs/1"): ({}, {"conclusion": "undecided"}),
     ("post", "git/blobs"): ({}, {"encoding": "base64"}),
     ("post", "git/trees"): ({}, {"tree": [{"path": "models.yaml", "mode": "644"}]}),
     ("post", "git/commits"): ({}, {"message": "no tree"}),

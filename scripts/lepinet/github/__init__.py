@@ -40,7 +40,8 @@ from lepinet.github.asking import Asking
 from lepinet.timings import Timings
 
 API = "https://api.github.com"
-BOT = "github-actions[bot]"
+_APP = "github-actions"
+BOT = f"{_APP}[bot]"
 """Who writes with a workflow's own token."""
 LABEL = "lepinet"
 _CHECKS = "required_status_checks"
@@ -201,7 +202,7 @@ class GitHub:
             self._asking.send("POST", f"{path}/dispatches", {"ref": branch})
 
     def check_run(self, name: str, commit: str, conclusion: Conclusion, title: str, text: str) -> None:
-        """Say something beside the checks of a commit, unless that was said last.
+        """Say something beside the checks of a commit, once: what was said of it before is no longer there.
 
         Args:
             name: of the check.
@@ -210,13 +211,18 @@ class GitHub:
             title: one line.
             text: Markdown.
         """
-        path = f"/commits/{commit}/check-runs?{httpx.QueryParams({'check_name': name})}"
-        found = self._asking.get(path, CheckRuns).check_runs
-        if found and found[0].conclusion == conclusion:
-            return
-        said = {"title": title, "summary": text}
-        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": conclusion, "output": said}
-        self._asking.made("/check-runs", CheckRun, wanted)
+        wanted = {"status": "completed", "conclusion": conclusion, "output": {"title": title, "summary": text}}
+        made = {"name": name, "head_sha": commit, **wanted}
+        found = self._asking.once(lambda: self._check(name, commit), CheckRun, "/check-runs", made)
+        if (found.conclusion, found.output.title) != (conclusion, title):
+            self._asking.send("PATCH", f"/check-runs/{found.id}", wanted)
+
+    def take_back(self, name: str, commit: str, title: str, text: str) -> None:
+        """Let a check of `check_run` say no more than that it is over; nothing where it never was. As of there."""
+        found = self._check(name, commit)
+        if found and found.conclusion != "skipped":
+            wanted = {"status": "completed", "conclusion": "skipped", "output": {"title": title, "summary": text}}
+            self._asking.send("PATCH", f"/check-runs/{found.id}", wanted)
 
     def comment(self, number: int, key: str, text: str, author: str = BOT) -> Comment:
         """The one comment of `author` with this key: written, and from then on edited. Others' are left alone.
@@ -313,14 +319,21 @@ class GitHub:
         found = self._asking.get("/actions/variables?per_page=30", Variables).variables
         return {one.name: one.value for one in found}
 
-    def required_checks(self, branch: str) -> frozenset[str]:
-        """What must have passed before a change comes to a branch, by the repository's rules."""
+    def required_checks(self, branch: str, app: int) -> frozenset[str]:
+        """What must have passed before a change comes to a branch, where no other app's word is taken for it."""
         rules = [rule for rule in self._asking.listed(f"/rules/branches/{branch}", Rule) if rule.type == _CHECKS]
-        return frozenset(check["context"] for rule in rules for check in rule.parameters[_CHECKS])
+        checks = [check for rule in rules for check in rule.parameters[_CHECKS]]
+        return frozenset(check["context"] for check in checks if check.get("integration_id") == app)
 
     def workflow_rights(self) -> WorkflowRights:
         path = "/actions/permissions/workflow"
         return self._asking.get(path, WorkflowRights)
+
+    def _check(self, name: str, commit: str) -> CheckRun | None:
+        """Ours of that name: another app's is none of what was said here, and may not be changed."""
+        path = f"/commits/{commit}/check-runs?{httpx.QueryParams({'check_name': name})}"
+        ours = (one for one in self._asking.get(path, CheckRuns).check_runs if one.app and one.app.slug == _APP)
+        return next(ours, None)
 
     def _comment(self, number: int, key: str, author: str) -> Comment | None:
         listed = self._asking.listed(f"/issues/{number}/comments", Comment)

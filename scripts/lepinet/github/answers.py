@@ -74,6 +74,14 @@ class Issue(Answer):
     """Present in lists, where a pull request counts as an issue."""
 
 
+class _App(Answer):
+    slug: str
+
+
+class _Output(Answer):
+    title: str | None = None
+
+
 class CheckRun(Answer):
     """A check of a commit, a job of a workflow too."""
 
@@ -83,6 +91,9 @@ class CheckRun(Answer):
     """`completed`, or on its way there."""
     conclusion: str | None = None
     """Once it is completed: `success`, `neutral`, `skipped`; anything else is no."""
+    output: _Output = _Output()
+    app: _App | None = None
+    """Who made it."""
 
 
 class CheckRuns(Answer):

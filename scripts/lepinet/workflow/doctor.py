@@ -177,7 +177,7 @@ def _github(workspace: Workspace) -> Iterator[Need]:
                 yield _on_github(f"environment {name}", [*lacking])
             if wanted.variables:
                 yield _on_github("the clock", [*there.of_variables(github, wanted, variables)])
-            yield _on_github("rules of main", [*there.of_rules(workspace, github)])
+            yield _on_github("rules of main", [*there.of_rules(workspace, github, variables)])
             yield _on_github("rights of workflows", [*there.of_rights(github)])
     except LepinetError as error:
         yield Need("GitHub", error.what, error.todo or "is it there, and may this token see it?")
