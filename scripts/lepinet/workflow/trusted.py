@@ -80,7 +80,7 @@ def _read_lists(workspace: Workspace, merged: str) -> None:
         folder = Path(scratch).resolve() / "merged"
         there = replace(workspace, git=workspace.git.check_out(merged, folder))
         try:
-            there.known_images  # noqa: B018 -- raises where a list cannot be read
+            there.species, there.known_images  # noqa: B018 -- raise where a list cannot be read
         except RefusedError as error:
             where = (error.where or "").removeprefix(f"{folder}/")
             raise RefusedError(error.what, where=where, todo=error.todo) from None
