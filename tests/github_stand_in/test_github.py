@@ -16,6 +16,7 @@ from github_stand_in.server import ME, TOKEN, Failure, StandIn, stand_in
 from lepinet.errors import OutsideError, RefusedError
 from lepinet.github import GitHub, NewFile
 from lepinet.timings import Timings
+from workflow.desk import lay, put_on_github
 
 QUICK = replace(Timings(), retry=0.01, retries=2, github=5, request=5)
 COMMIT = "9f3c2ab" * 5 + "9f3c2"
@@ -152,10 +153,34 @@ def test_what_was_reported_once_is_not_reported_again(github: GitHub, there: Sta
     assert [issue["state"] for issue in there.issues] == ["closed"]
 
 
-def test_a_check_says_again_only_what_is_new(github: GitHub, there: StandIn) -> None:
+def test_a_check_is_there_once_and_says_what_was_said_last(github: GitHub, there: StandIn) -> None:
     for conclusion in ("neutral", "neutral", "success"):
         github.check_run("lepinet verdict", COMMIT, conclusion, "undecided", "a person decides")
-    assert [one["conclusion"] for one in there.checks] == ["neutral", "success"]
+    assert [one["conclusion"] for one in there.checks] == ["success"]
+    github.check_run("lepinet verdict", COMMIT, "success", "fine to ship", "as good")
+    assert [one["output"]["title"] for one in there.checks] == ["fine to ship"]
+
+
+def test_a_check_of_another_app_is_none_of_ours(github: GitHub, there: StandIn) -> None:
+    github.check_run("lepinet verdict", COMMIT, "neutral", "undecided", "a person decides")
+    there.checks[0]["app"] |= {"slug": "mallory"}
+    github.take_back("lepinet verdict", COMMIT, "over", "")
+    github.check_run("lepinet verdict", COMMIT, "neutral", "undecided", "a person decides")
+    assert [one["conclusion"] for one in there.checks] == ["neutral", "neutral"]
+
+
+def test_a_check_whose_answer_is_lost_is_not_made_twice(github: GitHub, there: StandIn) -> None:
+    there.fails_at = ("POST /repos/acme/butterflies/check-runs", Failure(502, after=True))
+    github.check_run("lepinet verdict", COMMIT, "neutral", "undecided", "a person decides")
+    assert len(there.checks) == 1
+
+
+def test_a_workflow_is_started_once_on_a_commit(github: GitHub, there: StandIn, tmp_path: Path) -> None:
+    desk = lay(tmp_path)
+    there.origin = put_on_github(desk)
+    for _ in range(2):
+        github.start("pr.yml", "main", desk.git("rev-parse", "main"))
+    assert there.dispatches == [("pr.yml", "main")]
 
 
 def test_a_commit_of_the_api_is_the_one_that_was_meant(github: GitHub, there: StandIn, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from github_stand_in.server import TOKEN, StandIn, stand_in
 from lepinet.errors import RefusedError
 from lepinet.workflow.comment import read_report, written
 from report.hostile import NAMES
-from report.reports import FINE, LOST, document, environment, hostile_check
+from report.reports import FINE, LOST, TOO_FEW, document, environment, hostile_check
 from report.test_escaping import is_harmless, is_quiet
 from workflow.desk import Desk, Ended, lay
 
@@ -35,13 +35,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return lay(tmp_path_factory.mktemp("desk"))
 
 
-def said(desk: Desk, there: StandIn, report: str, result: str = "success", owner: str = "mallory") -> Ended:
+def said(desk: Desk, there: StandIn, report: str, result: str = "success", owner: str = "mallory", **job: str) -> Ended:
     file = desk.home.parent / "report.json"
     file.write_text(report)
     told = {"GITHUB_API_URL": there.url, "GITHUB_TOKEN": TOKEN, "GITHUB_REPOSITORY": there.repository}
     told |= {"GITHUB_SERVER_URL": "https://github.com"}
     asked = [f"--head={owner}:work", f"--commit={HEAD}", f"--result={result}", str(file)]
-    return desk.lepinet("github", "comment", *asked, **told)
+    return desk.lepinet("github", "comment", *asked, **told, **job)
 
 
 def replaced(old: str, new: str) -> Callable[[Any], Any]:
@@ -97,6 +97,28 @@ def test_a_fork_of_the_repositorys_own_owner_is_one_too(
     pull["head"]["repo"]["full_name"] = repository
     assert said(desk, there, json.dumps(TRUE), owner="acme").code == 0
     assert ("From a fork" in there.comments[0]["body"]) == told
+
+
+@pytest.mark.parametrize("job", [{}, {"GITHUB_REF_NAME": "main"}])
+def test_the_comment_goes_to_the_pull_request_into_main(desk: Desk, there: StandIn, job: dict[str, str]) -> None:
+    there.open("work", HEAD, title="A change", body=None, owner="mallory")
+    there.open("work", HEAD, title="Into an old release", body=None, base="old-release", owner="mallory")
+    assert said(desk, there, json.dumps(TRUE), **job).code == 0
+    assert [comment["issue_url"][-2:] for comment in there.comments] == ["/1"]
+
+
+def test_what_is_no_longer_undecided_is_taken_back(desk: Desk, there: StandIn) -> None:
+    there.open("work", HEAD, title="A change", body=None, owner="mallory")
+    assert said(desk, there, json.dumps(TRUE)).code == 0
+    assert there.checks == [], "what never was undecided has nothing to take back"
+    undecided = document(environment(TOO_FEW)).model_dump_json()
+    for _ in range(2):
+        assert said(desk, there, undecided).code == 0
+    assert [one["conclusion"] for one in there.checks] == ["neutral"]
+    assert said(desk, there, json.dumps(TRUE)).code == 0
+    assert [one["conclusion"] for one in there.checks] == ["skipped"]
+    assert said(desk, there, undecided).code == 0
+    assert [one["conclusion"] for one in there.checks] == ["neutral"]
 
 
 def test_a_comment_is_never_longer_than_github_takes(desk: Desk, there: StandIn) -> None:

@@ -275,7 +275,8 @@ def test_github_gets_what_is_missing_and_each_is_shown_first(newcomer: Newcomer)
     assert made.workflows_open_pull_requests
     (ruleset,) = made.rulesets
     (required,) = (rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks")
-    assert required["parameters"]["required_status_checks"][0]["context"] == "lepinet / check"
+    checks = required["parameters"]["required_status_checks"]
+    assert checks == [{"context": "lepinet / check", "integration_id": 15368}], "of GitHub Actions alone"
     assert "\n  $ gh api --silent --method PUT repos/acme/butterflies/environments/production --input -" in told.err
     assert "gh secret set SUPABASE_SERVICE_KEY --env production" in told.err
     emergency = made.environments["production-emergency"]
@@ -289,6 +290,25 @@ def test_github_gets_what_is_missing_and_each_is_shown_first(newcomer: Newcomer)
     again = newcomer.lepinet("init", "--github", settings=SETTINGS)
     assert (again.out, again.err) == ("made on GitHub: 0, still missing: 0\n", "")
     assert newcomer.github.requests[-1].startswith("GET ")
+
+
+def test_a_check_that_any_app_may_make_is_not_what_main_needs(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    made = newcomer.github.settings
+    (required,) = (rule for rule in made.rulesets[0]["rules"] if rule["type"] == "required_status_checks")
+    del required["parameters"]["required_status_checks"][0]["integration_id"]
+    told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    assert told.out == "made on GitHub: 1, still missing: 0\n"
+
+
+def test_where_the_trusted_check_starts_by_itself_main_needs_that_one(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    newcomer.github.settings.variables["LEPINET_TRUSTED_CHECK"] = "yes"
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    (ruleset,) = newcomer.github.settings.rulesets
+    (required,) = (rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks")
+    assert required["parameters"]["required_status_checks"][0]["context"] == "lepinet trusted"
 
 
 def test_a_setting_that_nobody_knows_is_named_and_the_rest_is_made(newcomer: Newcomer) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from lepinet.cli import OUTSIDE, options
-from lepinet.cli.output import show, show_document, warn
+from lepinet.cli.output import show, show_document, warn, write_text
+from lepinet.errors import RefusedError
 from lepinet.workflow.workspace import open_workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -60,11 +61,21 @@ def comment(*, report: Path, head: str, commit: str, result: str, trusted: bool)
 @github.command(epilog="Example: lepinet github take 9f3c… --allow 'acme/moths acme/bees'")
 @click.argument("commit")
 @click.option("--allow", default="", metavar="NAMES", help="Repositories of the Hub that may be read too.")
-def take(*, commit: str, allow: str) -> int:
-    """Put a pull request's models.yaml into this checkout of main, if nothing but trusted models is in it."""
-    from lepinet.workflow.trusted import take_manifest  # noqa: PLC0415 -- as above
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a refusal there, as JSON.")
+def take(*, commit: str, allow: str, report: Path | None) -> int:
+    """Put a pull request's models.yaml into this checkout of main, if nothing but trusted models is in it.
 
-    show(take_manifest(open_workspace(), commit, allow.split()))
+    What `check` would have against its other files is said here, for they are not taken.
+    """
+    from lepinet.workflow import trusted  # noqa: PLC0415 -- as above
+
+    workspace = open_workspace()
+    try:
+        show(trusted.take_manifest(workspace, commit, allow.split()))
+    except RefusedError as error:
+        if report:
+            write_text(report, trusted.refusal(workspace, error).model_dump_json(indent=2))
+        raise
     return 0
 
 

@@ -20,6 +20,8 @@ from lepinet.manifest.model import Manifest
 from lepinet.timings import Timings
 from lepinet.workflow.propose import repository_at
 
+TRUSTED: Final = "lepinet trusted"
+"""The check of private models, which main's code makes."""
 MONITOR: Final = "monitor.yml"
 ROLLBACK: Final = "rollback.yml"
 TRUSTED_CHECK: Final = "trusted-check.yml"

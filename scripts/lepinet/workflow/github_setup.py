@@ -14,8 +14,7 @@ from lepinet.errors import OutsideError, UsageError
 from lepinet.github import GitHub
 from lepinet.github.answers import Environment as Made
 from lepinet.manifest.model import Environment
-from lepinet.workflow.callers import MONITOR, ROLLBACK, TRUSTED_CHECK, check_name, has
-from lepinet.workflow.comment import TRUSTED
+from lepinet.workflow.callers import MONITOR, ROLLBACK, TRUSTED, TRUSTED_CHECK, check_name, has
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
 
@@ -27,8 +26,8 @@ _CLOCK: Final = "LEPINET_MONITOR"
 """The variable without which the clock starts neither the monitor nor register."""
 _APART: Final = "LEPINET_APART"
 """The variable that lists the environments which these two look at one by one, each with keys of its own."""
-_TRUSTED: Final = "LEPINET_TRUSTED_CHECK"
-"""The variable without which the check of private models does not start by itself."""
+_TRUSTED_STARTS: Final = "LEPINET_TRUSTED_CHECK"
+"""The variable with which the trusted check starts by itself."""
 _ACTIONS: Final = 15368
 """The number of GitHub Actions among GitHub's apps: nobody else's check of that name counts."""
 
@@ -240,11 +239,11 @@ def of_rules(workspace: Workspace, github: GitHub, variables: Mapping[str, str])
     Of private models it is the trusted one: the other has no token, and cannot read them.
     """
     public, main = check_name(workspace.root), workspace.git.main_branch()
-    check = TRUSTED if variables.get(_TRUSTED) and has(workspace.root, TRUSTED_CHECK) else public
+    check = TRUSTED if variables.get(_TRUSTED_STARTS) and has(workspace.root, TRUSTED_CHECK) else public
     if check is None:
         yield Left(f"{main} changes by what has passed a check", "a pr.yml that calls LepiNet's: lepinet init")
         return
-    required = github.required_checks(main)
+    required = github.required_checks(main, _ACTIONS)
     if check in required:
         return
     what = f"{main} changes by pull requests alone, and each must pass {check}"
@@ -305,6 +304,8 @@ def _ruleset(check: str) -> Any:
         "dismiss_stale_reviews_on_push": True,
         "require_last_push_approval": False,
         "required_review_thread_resolution": False,
+        # A rebase brings each commit to main as a change of its own: loosened gates before what they let through.
+        "allowed_merge_methods": ["merge", "squash"],
     }
     passed = {
         "strict_required_status_checks_policy": False,

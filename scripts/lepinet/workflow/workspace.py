@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from lepinet.evaluation.labels import Species
     from lepinet.hub import Fetching, Hub, Kept
     from lepinet.hub.listing import Choose
-    from lepinet.manifest.history import EverDeclared
+    from lepinet.manifest.history import EverDeclared, State
     from lepinet.registry import Registry
     from lepinet.target import Target
     from lepinet.workflow.contents import ModelFolder
 
 
-_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "ever_declared", "species", "known_images")
+_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "states", "ever_declared", "species", "known_images")
 """What is read of a workspace's files and history, whoever asks."""
 
 
@@ -84,12 +84,18 @@ class Workspace:
         return read_small(file)
 
     @cached_property
-    def ever_declared(self) -> EverDeclared:
-        """The versions that main's file ever had, as far as HEAD's first-parent line tells."""
+    def states(self) -> tuple[State, ...]:
+        """Of main's file, oldest first, as far as HEAD's first-parent line tells."""
         from lepinet.changes import history  # noqa: PLC0415 -- see above
+
+        return history(self.git, "HEAD").states
+
+    @cached_property
+    def ever_declared(self) -> EverDeclared:
+        """The versions that main's file ever had."""
         from lepinet.manifest.history import ever_declared  # noqa: PLC0415 -- see above
 
-        return ever_declared(history(self.git, "HEAD").states)
+        return ever_declared(self.states)
 
     @cached_property
     def first_commit(self) -> str:
