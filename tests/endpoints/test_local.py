@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dripping import dripping
 from lepinet.endpoints import Order
 from lepinet.endpoints.local import LocalEndpoint
 from lepinet.endpoints.local_folder import Followed, LocalFolder, UnreadableError, accepts
@@ -146,6 +147,14 @@ def test_what_is_no_lepinet_server_is_said_to_be_none(endpoint: LocalEndpoint, f
         url = f"http://127.0.0.1:{stranger.server_port}"
         with folder.serving(0), folder.announced(url), pytest.raises(OutsideError, match="no LepiNet server of this"):
             endpoint.observe()
+
+
+def test_a_server_that_answers_in_drops_is_given_up(folder: LocalFolder) -> None:
+    hurried = LocalEndpoint(folder.path, "staging", Timings(connect=1, request=0.2))
+    with dripping() as url, folder.serving(0), folder.announced(url):
+        with pytest.raises(OutsideError, match="it does not answer in time") as told:
+            hurried.observe()
+        assert told.value.todo == "start it: lepinet serve -e staging"
 
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["the server follows it", "the server has not seen it"])

@@ -22,6 +22,8 @@ from lepinet.errors import OutsideError, RefusedError
 from lepinet.target import Target
 
 NAME = "asha/butterflies-api"
+CALLS = {"look": f"^/api/spaces/{NAME}$", "variables": "^/api/spaces/.*/variables$"}
+CALLS |= {"write": "^POST .*/variables$", "restart": "^POST .*/restart$"}
 
 
 @pytest.fixture
@@ -115,7 +117,17 @@ def test_a_host_that_is_no_address_is_none_yet(hosted: Hosted, space: Space, hos
         endpoint.observe()
 
 
-@pytest.mark.parametrize("fault", [faults.flood, faults.gzip_bomb, faults.drip])
+@pytest.mark.parametrize("fault", [faults.drip, faults.drip_head])
+def test_a_hub_that_answers_in_drops_is_given_up(hosted: Hosted, fault: faults.Fault) -> None:
+    hosted.hub.order(fault, on=CALLS["look"], times=99)
+    endpoint = replace(hosted, timings=replace(hosted.timings, request=0.5)).workspace.endpoint("production")
+    assert endpoint is not None
+    with pytest.raises(OutsideError, match="no answer in time") as told:
+        endpoint.observe()
+    assert TOKEN not in str(told.value)
+
+
+@pytest.mark.parametrize("fault", [faults.flood, faults.gzip_bomb, faults.drip, faults.drip_head])
 def test_a_server_whose_answer_does_not_end_is_not_ready_and_nothing_goes_on_reading_it(
     hosted: Hosted, space: Space, fault: faults.Fault
 ) -> None:
@@ -138,10 +150,6 @@ def test_a_server_whose_answer_does_not_end_is_not_ready_and_nothing_goes_on_rea
         for thread in left:
             thread.join(10)
         assert not [thread for thread in left if thread.is_alive()]
-
-
-CALLS = {"look": f"^/api/spaces/{NAME}$", "variables": "^/api/spaces/.*/variables$"}
-CALLS |= {"write": "^POST .*/variables$", "restart": "^POST .*/restart$"}
 
 
 @pytest.mark.slow

@@ -44,6 +44,8 @@ ODDITIES: Final = (
     "a trigger that notes the time",
     "a numbered column",
     "opened to everybody there is",
+    "narrow columns that are in use",
+    "another user's numbers",
 )
 SEEDS: Final = range(len(ODDITIES) + 1)
 """Every oddity is one of them's own."""
@@ -53,11 +55,12 @@ _SETTLED_FIRST: Final = {
     *("a view called active_model", "an index of the same name", "a new column of another type"),
     *("figures that must be given", "blank names", "narrow columns", "forced row-level security", "each path once"),
     *("a trigger that names its table plainly", "a trigger that keeps what is active", "a rule"),
+    *("narrow columns that are in use", "another user's numbers"),
 }
 """What the registry cannot have once it is taken over."""
 _OF_COLUMNS: Final = {
     *("several active", "null figures", "another type", "fewer columns", "no defaults", "figures that must be given"),
-    *("narrow columns", "a trigger that keeps what is active"),
+    *("narrow columns", "a trigger that keeps what is active", "narrow columns that are in use"),
 }
 """Need columns to be odd in."""
 
@@ -74,12 +77,12 @@ def make(superuser: Rows, seed: int) -> set[str]:
     odd = {own, *chance.sample(ODDITIES, chance.randint(0, 4))} if seed else set()
     for fewer, needing in (
         ("hardly any columns", _OF_COLUMNS),
-        ("fewer columns", {"figures that must be given", "narrow columns"}),
+        ("fewer columns", {"figures that must be given", "narrow columns", "narrow columns that are in use"}),
     ):
         if fewer in odd:
             odd -= needing if own == fewer else {fewer}
     superuser.execute(_versions_table(odd).encode())
-    if "narrow columns" in odd:  # before a view of them lets nobody change them
+    if odd & {"narrow columns", "narrow columns that are in use"}:  # before a view of them lets nobody change them
         superuser.execute(_NARROW)
     for number in range(chance.randint(2, 9)):
         superuser.execute(
@@ -203,6 +206,19 @@ _STATEMENTS: Final = {
         grant all on public.model_versions to public, elsewhere;
         create view public.latest as select * from public.model_versions;
         grant select on public.latest to anon
+    """,
+    "narrow columns that are in use": """
+        create view public.long_names as select version_name from public.model_versions where accuracy_score is null;
+        create view public.count_of_names as select count(*) from public.long_names;
+        create policy exact on public.model_versions for select to authenticated using (accuracy_score > 0.5);
+        create function public.note_name() returns trigger language plpgsql as $$ begin return new; end $$;
+        create trigger note_name before update of version_name on public.model_versions
+          for each row execute function public.note_name();
+        alter view public.long_names owner to lepinet; alter view public.count_of_names owner to lepinet
+    """,
+    "another user's numbers": """
+        create sequence public.numbers owned by none;
+        alter table public.model_versions add column place_in_line bigint default nextval('public.numbers')
     """,
     "a key of another name": """
         alter index if exists public.model_performance_logs_pkey rename to logs_key

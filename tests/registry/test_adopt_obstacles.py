@@ -11,6 +11,7 @@ import pytest
 from lepinet.registry import adopt, migrate
 from lepinet.registry.adopt import Conflict, ConflictsError
 from lepinet.registry.embedded import EmbeddedServer
+from lepinet.registry.keeper import SUPERUSER
 
 Rows: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -87,6 +88,15 @@ OBSTACLES = {
         "alter table public.model_performance_logs force row level security",
         r"the forced row-level security of public\.model_performance_logs",
         "alter table public.model_performance_logs no force row level security;",
+    ),
+    "a default that names its function plainly": (
+        """
+        create table public.words (word text);
+        create function public.word() returns text language plpgsql as $$ begin return (select word from words); end $$;
+        alter table public.model_versions add column word text default public.word()
+        """,
+        r"the default of public\.model_versions\.word lets no version be logged and activated: relation",
+        "alter table public.model_versions alter column word drop default;",
     ),
     "a short name": (
         "alter table public.model_versions alter column version_name type varchar(20)",
@@ -180,13 +190,52 @@ def test_each_of_several_obstacles_is_named_and_what_does_no_harm_is_not(owner_h
 
 def test_what_nothing_of_the_tables_explains_is_refused_too(owner_here: Rows) -> None:
     owner_here.execute("""
-        create table public.words (word text);
-        create function public.word() returns text language plpgsql as $$ begin return (select word from words); end $$;
-        alter table public.model_versions add column word text default public.word();
+        create domain public.word as text default 'none' not null;
+        alter table public.model_versions add column word public.word;
+        alter domain public.word drop default;
     """)
     (found,) = conflicts(owner_here)
-    assert found.what == 'no version can be logged and activated here: relation "words" does not exist'
+    assert found.what == "no version can be logged and activated here: domain public.word does not allow null values"
     assert found.settled_by.startswith("-- ")
+
+
+def test_a_sequence_beside_the_tables_goes_on_counting(owner_here: Rows) -> None:
+    owner_here.execute("""
+        create schema counting;
+        create sequence counting.numbers;
+        alter table public.model_versions add column number bigint not null default nextval('counting.numbers');
+        alter table public.model_performance_logs add column number serial;
+    """)
+    migrate.apply(owner_here)
+    insert_with_the_secret_key(owner_here)
+
+
+def insert_with_the_secret_key(owner: Rows) -> None:
+    """As the old guide's trainer and tester do it."""
+    owner.execute("set role service_role")
+    owner.execute("insert into public.model_versions (version_name, file_path) values ('v2.0.0', 'm/3')")
+    owner.execute("insert into public.model_performance_logs (test_accuracy) values (0.9)")
+    owner.execute("reset role")
+    for table in ("model_versions", "model_performance_logs"):
+        numbers = f"select count(distinct number), count(*) from public.{table}"  # noqa: S608 -- one of these two
+        (different, rows) = owner.execute(numbers.encode()).fetchone() or (0, 1)
+        assert different == rows
+
+
+def test_a_sequence_of_another_user_is_asked_for(server: EmbeddedServer, empty_database: str, owner_here: Rows) -> None:
+    with server.connect(empty_database, SUPERUSER) as another:
+        another.execute("create sequence public.numbers")
+        for table in ("model_versions", "model_performance_logs"):
+            added = f"alter table public.{table} add column number bigint default nextval('public.numbers')"
+            another.execute(added.encode())
+        of_tests, of_versions = conflicts(owner_here)
+        assert of_versions.what == (
+            "public.model_versions.number takes its numbers from public.numbers, which belongs to another user"
+        )
+        assert of_versions.settled_by == of_tests.settled_by
+        another.execute(of_versions.settled_by.encode())
+    migrate.apply(owner_here)
+    insert_with_the_secret_key(owner_here)
 
 
 def test_of_versions_alike_the_one_that_stays_active_keeps_its_name(owner_here: Rows) -> None:
@@ -205,17 +254,107 @@ def test_of_versions_alike_the_one_that_stays_active_keeps_its_name(owner_here: 
     assert named[3][1].startswith("v0.9.0-")
 
 
-def test_a_view_of_a_narrow_column_is_made_again_as_it_was(owner_here: Rows) -> None:
+IN_USE = """
+    create view public.names with (security_invoker = on) as select version_name, id from public.model_versions;
+    grant select (version_name) on public.names to anon;
+    create materialized view public.short_names as select left(version_name, 4) as name from public.names;
+    create unique index short_names_name on public.short_names (name);
+    grant select on public.short_names to authenticated;
+    create rule renamed as on update to public.names do instead
+      update public.model_versions set version_name = new.version_name where id = new.id;
+    create table public.seen (name text);
+    alter table public.seen enable row level security;
+    create policy named on public.seen as restrictive for insert to authenticated, anon
+      with check (exists (select from public.model_versions v where v.version_name = name));
+    create policy "no secrets" on public.model_versions for select using (version_name <> 'secret');
+    create function public.note() returns trigger language plpgsql as $$ begin return new; end $$;
+    create trigger "noted first" before update of version_name on public.model_versions
+      for each row when (new.version_name <> 'x') execute function public.note();
+    alter table public.model_versions enable always trigger "noted first";
+    create rule kept as on delete to public.seen do also
+      update public.model_versions set notes = 'seen' where version_name = old.name;
+"""
+USERS = """
+    select 'relation', c.oid::regclass::text, c.relowner, concat(c.reloptions, c.relacl, a.attacl, c.relrowsecurity)
+    from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attacl is not null
+    where c.relname in ('names', 'short_names', 'short_names_name', 'seen')
+    union all select 'policy', policyname, 0,
+        concat(tablename, permissive, roles, cmd, qual is null, with_check is null)
+      from pg_policies
+    union all select 'trigger', tgname, 0, concat(tgenabled, tgrelid::regclass, tgattr, tgqual is null)
+      from pg_trigger where not tgisinternal
+    union all select 'rule', rulename, 0, ev_class::regclass::text from pg_rewrite where ev_class >= 16384
+    order by 1, 2, 4
+"""
+
+
+def test_what_uses_a_narrow_column_is_made_again_as_it_was(owner_here: Rows) -> None:
+    owner_here.execute(OBSTACLES["a short name"][0].encode())
+    owner_here.execute("alter table public.model_versions add column notes text")
+    owner_here.execute(IN_USE.encode())
+    before = owner_here.execute(USERS.encode()).fetchall()
+    (found,) = conflicts(owner_here)
+    assert found.what == "public.model_versions.version_name is character varying(20), and not text"
+    owner_here.execute(found.settled_by.encode())
+    assert owner_here.execute(USERS.encode()).fetchall() == before
+    assert len(owner_here.execute("select name from public.short_names").fetchall()) == 2
+    migrate.apply(owner_here)
+
+
+def test_a_column_that_is_computed_from_another_keeps_what_it_holds(owner_here: Rows) -> None:
+    owner_here.execute(OBSTACLES["few images"][0].encode())
+    owner_here.execute("update public.model_versions set training_image_count = 12")
+    owner_here.execute("""
+        alter table public.model_versions
+          add column dozens integer generated always as (training_image_count / 12) stored
+    """)
+    (found,) = conflicts(owner_here)
+    assert found.settled_by.startswith("begin; alter table public.model_versions alter column dozens drop expression;")
+    settle(owner_here)
+    assert owner_here.execute("select distinct dozens from public.model_versions").fetchall() == [(1,)]
+
+
+def test_a_default_gets_the_type_of_its_column(owner_here: Rows) -> None:
+    owner_here.execute("""
+        alter table public.model_versions alter column is_active drop default, alter column is_active type text,
+          alter column is_active set default 'no'
+    """)
+    settle(owner_here)
+    assert owner_here.execute("select version_name from public.model_versions where is_active").fetchall() == [
+        ("v1.1.0",)
+    ]
+    owner_here.execute("insert into public.model_versions (version_name, file_path) values ('v2.0.0', 'm/3')")
+
+
+def test_what_cannot_be_changed_keeps_what_it_holds_under_another_name(owner_here: Rows) -> None:
+    owner_here.execute("""
+        alter table public.model_versions alter column created_at drop default, alter column created_at type text;
+        update public.model_versions set created_at = 'last week' where is_active;
+        create policy dated on public.model_versions for select using (created_at <> '');
+    """)
+    (found,) = conflicts(owner_here)
+    assert found.what == (
+        "public.model_versions.created_at is text, and not timestamp with time zone; PostgreSQL does not change it:"
+        ' invalid input syntax for type timestamp with time zone: "last week"'
+    )
+    assert found.settled_by == "alter table public.model_versions rename column created_at to created_at_by_hand;"
+    settle(owner_here)
+    assert owner_here.execute("select created_at_by_hand from public.model_versions where is_active").fetchall() == [
+        ("last week",)
+    ]
+
+
+def test_a_needed_column_that_cannot_be_changed_says_what_holds_it(owner_here: Rows) -> None:
     owner_here.execute(OBSTACLES["a short name"][0].encode())
     owner_here.execute("""
-        create view public.names with (security_invoker = on) as select version_name from public.model_versions;
-        grant select on public.names to anon;
+        create function public.newest() returns text language sql
+          begin atomic select max(version_name) from public.model_versions; end;
     """)
-    described = "select reloptions, relacl::text from pg_class where oid = 'public.names'::regclass"
-    before = owner_here.execute(described.encode()).fetchone()
+    (found,) = conflicts(owner_here)
+    assert 'function public.newest() depends on column "version_name"' in found.what
+    assert found.settled_by.startswith("-- take away what it names")
+    owner_here.execute("drop function public.newest")
     settle(owner_here)
-    assert owner_here.execute(described.encode()).fetchone() == before
-    assert len(owner_here.execute("select version_name from public.names").fetchall()) == 2
 
 
 def test_every_column_that_the_registry_has_is_looked_at(server: EmbeddedServer, migrated: str) -> None:

@@ -1,8 +1,9 @@
 """The rules of Supabase's database linter that can apply here, as SQL: what its dashboard would say of the registry.
 
 Each is shown to find what it is for. Left out are rules about what the registry has not (users' tables, extensions,
-queues, buckets), about use (bloat, unused indexes), and two that only remind: 0012, that a user may be anonymous, which
-`app_metadata.role` rules out, and 0026 and 0027, that who can read a table can learn its columns' names.
+queues, buckets), about use (bloat, unused indexes, replication slots), 0023, which asks about tables that break 0013,
+and those that only remind: 0012, that a user may be anonymous, which `app_metadata.role` rules out, and 0026 and 0027,
+that who can read a table can learn its columns' names.
 
 https://supabase.com/docs/guides/database/database-linter
 """
@@ -127,6 +128,20 @@ RULES: Final = {
           and has_function_privilege(r.oid, p.oid, 'execute')
         """,
         "alter function public.registry_snapshot(text, text[], text) security definer",
+    ),
+    "0030 index that is not valid": Rule(
+        "select indexrelid::regclass from pg_index i join pg_class c on c.oid = i.indrelid"
+        " where c.relnamespace = 'public'::regnamespace and not i.indisvalid",
+        "update pg_index set indisvalid = false where indexrelid = 'public.model_versions_name'::regclass",
+    ),
+    "0030 table that is never vacuumed": Rule(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace"
+        " and 'autovacuum_enabled=false' = any (reloptions)",
+        "alter table public.environments set (autovacuum_enabled = false)",
+    ),
+    "0030 policy that is true where nobody has signed in": Rule(
+        r"select policyname from pg_policies where concat(qual, with_check) ~* 'auth\.\w+\(\)\s+is null'",
+        "create policy nobody on public.environments for select to anon using (auth.jwt() is null or place = 1)",
     ),
     "policy for whoever it may be": Rule(
         "select policyname from pg_policies where 'public' = any (roles)",

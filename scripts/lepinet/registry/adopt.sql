@@ -88,26 +88,99 @@ begin
 end
 $$;
 
--- Gives a column another type; views of it do not let that happen, and are made again with their grants.
-create or replace function pg_temp.lepinet_retyped(relation regclass, named text, typed text) returns text
+-- What gives a column another type. PostgreSQL lets nobody change what is in use: views, policies, triggers and rules are
+-- taken away and made again as they were; a column that is computed from it keeps what it holds, and is computed no more.
+create or replace function pg_temp.lepinet_retyped(relation regclass, named text, typed text) returns text[]
   language sql stable set search_path = '' as $$
-  with views as (
-    select distinct v.oid::regclass as view, case v.relkind when 'm' then 'materialized view' else 'view' end as kind,
-      coalesce(' with (' || array_to_string(v.reloptions, ', ') || ')', '') as options, v.relacl, v.relowner
-    from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
-    join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-    where d.classid = 'pg_rewrite'::regclass and d.refobjid = relation and a.attname = named and v.relkind in ('v', 'm')
+  with recursive users as (
+    select d.classid, d.objid from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+    where d.refclassid = 'pg_class'::regclass and d.refobjid = relation and a.attname = named
+  ), views as (
+    select r.ev_class, 1 as depth from users u join pg_rewrite r on r.oid = u.objid
+    where u.classid = 'pg_rewrite'::regclass and r.ev_type = '1'
+    union
+    select r.ev_class, v.depth + 1
+    from views v join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = v.ev_class
+    join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+    where r.ev_type = '1' and r.ev_class <> v.ev_class
   ), grants as (
-    select v.view, string_agg(distinct
-      format(' grant %s on %s to %s;', a.privilege_type, v.view, coalesce(quote_ident(g.rolname), 'public')), '') as granted
-    from views v cross join aclexplode(v.relacl) a left join pg_roles g on g.oid = a.grantee
-    where a.grantee <> v.relowner group by v.view
+    select r.oid, format('grant %s%s on %s to %s;', a.privilege_type, r.columns, r.oid::regclass, coalesce(quote_ident(g.rolname), 'public')) as granted
+    from (
+      select c.oid, c.relowner, '' as columns, c.relacl as acl from pg_class c
+      union all
+      select c.oid, c.relowner, format(' (%I)', t.attname), t.attacl from pg_class c join pg_attribute t on t.attrelid = c.oid) r
+    cross join aclexplode(r.acl) a left join pg_roles g on g.oid = a.grantee
+    where r.oid in (select v.ev_class from views v) and a.grantee <> r.relowner
+  ), remade (place, taken_away, made_again) as (
+    select v.depth, format('drop %s %s;', k.kind, c.oid::regclass),
+      array[format('create %s %s%s as %s', k.kind, c.oid::regclass, ' with (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid))]
+        || array(select format('alter %s %s owner to %I;', k.kind, c.oid::regclass, pg_get_userbyid(c.relowner))
+          where pg_get_userbyid(c.relowner) <> current_user)
+        || array(select pg_get_indexdef(i.indexrelid) || ';' from pg_index i where i.indrelid = c.oid)
+        || array(select pg_get_triggerdef(t.oid) || ';' from pg_trigger t where t.tgrelid = c.oid)
+        || array(select pg_get_ruledef(r.oid) from pg_rewrite r where r.ev_class = c.oid and r.ev_type <> '1')
+        || array(select g.granted from grants g where g.oid = c.oid order by 1)
+    from (select ev_class, max(depth) as depth from views group by ev_class) v join pg_class c on c.oid = v.ev_class
+    cross join lateral (select case c.relkind when 'm' then 'materialized view' else 'view' end as kind) k
+    union all
+    select 0, format('drop policy %I on %s;', p.polname, p.polrelid::regclass),
+      array[format('create policy %I on %s as %s for %s to %s%s%s;', p.polname, p.polrelid::regclass,
+        case when p.polpermissive then 'permissive' else 'restrictive' end,
+        case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+        (select string_agg(coalesce(quote_ident(r.rolname), 'public'), ', ') from unnest(p.polroles) o left join pg_roles r on r.oid = o),
+        ' using (' || pg_get_expr(p.polqual, p.polrelid) || ')', ' with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')]
+    from users u join pg_policy p on u.classid = 'pg_policy'::regclass and p.oid = u.objid
+    union all
+    select 0, format('drop trigger %I on %s;', t.tgname, t.tgrelid::regclass),
+      pg_get_triggerdef(t.oid) || ';' || case t.tgenabled
+        when 'D' then array[format('alter table %s disable trigger %I;', t.tgrelid::regclass, t.tgname)]
+        when 'A' then array[format('alter table %s enable always trigger %I;', t.tgrelid::regclass, t.tgname)]
+        when 'R' then array[format('alter table %s enable replica trigger %I;', t.tgrelid::regclass, t.tgname)]
+        else '{}' end
+    from users u join pg_trigger t on u.classid = 'pg_trigger'::regclass and t.oid = u.objid
+    union all
+    select 0, format('drop rule %I on %s;', r.rulename, r.ev_class::regclass), array[pg_get_ruledef(r.oid)]
+    from users u join pg_rewrite r on u.classid = 'pg_rewrite'::regclass and r.oid = u.objid and r.ev_type <> '1'
+    where r.ev_class not in (select v.ev_class from views v)
+    union all
+    select 0, format('alter table %s alter column %I drop expression;', relation, a.attname), '{}'
+    from users u join pg_attrdef e on u.classid = 'pg_attrdef'::regclass and e.oid = u.objid
+    join pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum and a.attname <> named
+  ), filled as (
+    select pg_get_expr(e.adbin, e.adrelid) as by from pg_attrdef e join pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum
+    where a.attrelid = relation and a.attname = named and a.attgenerated = ''
   )
-  select concat(
-    string_agg(format('drop %s %s; ', v.kind, v.view), ''),
-    format('alter table %s alter column %I type %s using %2$I::%3$s;', relation, named, typed),
-    string_agg(format(' create %s %s%s as %s%s', v.kind, v.view, v.options, pg_get_viewdef(v.view), g.granted), ''))
-  from views v left join grants g using (view)
+  select array(select r.taken_away from (select distinct place, taken_away from remade) r order by r.place desc, r.taken_away)
+    || format('alter table %s%s alter column %I type %s using %3$I::%4$s%s;', relation,
+      (select format(' alter column %I drop default,', named) from filled), named, typed,
+      (select format(', alter column %I set default (%s)::%s', named, f.by, typed) from filled f))
+    || array(
+      select s.statement from (select distinct place, taken_away, made_again from remade) r,
+        unnest(r.made_again) with ordinality s (statement, number)
+      order by r.place, r.taken_away, s.number)
+$$;
+
+-- Why statements cannot be run, and the SQLSTATE of that; null when they can. Nothing of it stays.
+create or replace function pg_temp.lepinet_refusal(statements text[], out state text, out reason text)
+  language plpgsql set search_path = '' as $$
+declare
+  statement text;
+  detail text;
+begin
+  foreach statement in array statements loop
+    execute statement;
+  end loop;
+  raise exception using errcode = 'LP000';
+exception
+  when sqlstate 'LP000' then
+    null;
+  when lock_not_available or deadlock_detected or serialization_failure then
+    raise;
+  when others then
+    get stacked diagnostics detail = pg_exception_detail;
+    state := sqlstate;
+    reason := concat_ws(': ', sqlerrm, nullif(detail, ''));
+end
 $$;
 
 create or replace function pg_temp.lepinet_conflicts_of_table(looked_at text) returns table (what text, settled_by text)
@@ -115,6 +188,8 @@ create or replace function pg_temp.lepinet_conflicts_of_table(looked_at text) re
 declare
   away constant text := format('alter table public.%I rename to %I;', looked_at, looked_at || '_by_hand');
   missing text;
+  refused record;
+  c record;
 begin
   select string_agg(e.named, ' and no ') into missing from pg_temp.lepinet_columns() e
     where e.of_table = looked_at and e.needed and not exists (
@@ -143,13 +218,36 @@ begin
     union all
     select format('public.%s.%s is %s, and not uuid: it is another table of that name', looked_at, f.named, f.typed), away
     from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
-    where e.typed = 'uuid' and f.typed <> 'uuid'
-    union all
-    -- A length or a number of digits is a part of the type here: varchar(20) has no room for every version.
-    select format('public.%s.%s is %s, and not %s', looked_at, f.named, f.typed, e.typed),
-      pg_temp.lepinet_retyped(('public.' || looked_at)::regclass, f.named, e.typed)
-    from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
-    where not e.added and e.typed <> 'uuid' and f.typed <> all (e.as_good || e.typed);
+    where e.typed = 'uuid' and f.typed <> 'uuid';
+  -- A length or a number of digits is a part of the type here: varchar(20) has no room for every version.
+  for c in
+    select a.attname as named, format_type(a.atttypid, a.atttypmod) as typed, e.typed as wanted, e.needed,
+      pg_temp.lepinet_retyped(a.attrelid, a.attname, e.typed) as statements
+    from pg_attribute a join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = a.attname
+    where a.attrelid = ('public.' || looked_at)::regclass and not e.added and e.typed <> 'uuid'
+      and format_type(a.atttypid, a.atttypmod) <> all (e.as_good || e.typed)
+    order by a.attnum
+  loop
+    select * into refused from pg_temp.lepinet_refusal(c.statements);
+    what := format('public.%s.%s is %s, and not %s', looked_at, c.named, c.typed, c.wanted);
+    settled_by := case cardinality(c.statements) when 1 then c.statements[1] else format('begin; %s commit;', array_to_string(c.statements, ' ')) end;
+    if refused.state = '42501' then
+      what := format('%s; %I may not change it: %s', what, current_user, refused.reason);
+    elsif refused.state is not null then
+      what := format('%s; PostgreSQL does not change it: %s', what, refused.reason);
+      settled_by := case when c.needed then '-- take away what it names, then run this again'
+        else format('alter table public.%I rename column %I to %I;', looked_at, c.named, c.named || '_by_hand') end;
+    end if;
+    return next;
+  end loop;
+  return query
+    select distinct format('public.%s.%s takes its numbers from %s, which belongs to another user', looked_at, a.attname, s.oid::regclass),
+      format('grant usage on sequence %s to %I, service_role;', s.oid::regclass, current_user)
+    from pg_attrdef e join pg_attribute a on a.attrelid = e.adrelid and a.attnum = e.adnum
+    join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = e.oid
+    join pg_class s on d.refclassid = 'pg_class'::regclass and s.oid = d.refobjid
+    where e.adrelid = ('public.' || looked_at)::regclass and s.relkind = 'S' and not pg_has_role(s.relowner, 'usage')
+      and not (has_sequence_privilege(s.oid, 'usage') and has_sequence_privilege('service_role', s.oid, 'usage'));
   -- PostgreSQL lets nobody insert with `on conflict` then.
   return query
     select format('the rule %s of public.%s stands before every row that is logged', r.rulename, looked_at),
@@ -241,6 +339,11 @@ create or replace function pg_temp.lepinet_obstacles(indexes text[]) returns tab
     format('alter table public.%I alter column %I drop expression;', o.relname, a.attname), null
   from old o join pg_attribute a on a.attrelid = o.oid
   where a.attgenerated <> '' and a.attname in (select c.named from pg_temp.lepinet_columns() c)
+  union all
+  select format('the default of public.%s.%s', o.relname, a.attname),
+    format('alter table public.%I alter column %I drop default;', o.relname, a.attname), null
+  from old o join pg_attribute a on a.attrelid = o.oid
+  where a.atthasdef and a.attgenerated = '' and a.attname not in (select c.named from pg_temp.lepinet_columns() c)
 $$;
 
 -- Log two versions of the same files, and activate one after the other, as runs do; null when all of it works, else what
@@ -311,7 +414,7 @@ begin
   left_over := pg_temp.lepinet_rehearse(removals);
   if left_over is not null then
     return query select format('no version can be logged and activated here: %s', left_over),
-      '-- no trigger, index or constraint of these tables explains it'::text;
+      '-- no trigger, index, constraint or default of these tables explains it'::text;
     return;
   end if;
   for o in select * from pg_temp.lepinet_obstacles(indexes) loop

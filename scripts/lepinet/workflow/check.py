@@ -23,6 +23,7 @@ from lepinet.report.documents import CheckDocument, DeclaredVersion, Environment
 from lepinet.target import Target
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench
 from lepinet.workflow.findings import check_document, declared_version, environment_check
+from lepinet.workflow.judging import require_room
 from lepinet.workflow.speed import speed_of
 from lepinet.workflow.workspace import Workspace
 
@@ -84,6 +85,7 @@ class _Judging:
         old, new, verdict, error = self._baseline(activation.baseline), None, None, None
         try:
             new = self._answers(activation.target)
+            require_room(new)
             terms = replace(terms, best=self._best(settings, activation), speed=self._speed(activation, old, new))
             verdict = self._verdict(activation.baseline, old, new, terms)
         except RefusedError as refused:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -19,6 +22,10 @@ from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, Failure, Snapshot
 from lepinet.target import Target
 from lepinet.workflow.handover import Offline
+
+_ROOM: Final = 16 << 20
+"""Bytes that the registry gives to a version's answers (supabase/migrations/20261202000200_bounded_rows.sql)."""
+_EXPONENT: Final = re.compile(r'"confidence": [\d.]+e-(\d+)')
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Judge:
         self.tell(f"{self.activation.environment}: testing {version} on the known images")
         try:
             answers = self.offline.answers(target)
+            require_room(answers)
         except NoTokenError:
             raise  # it says nothing of the version, and the run that has a token goes on
         except RefusedError as error:
@@ -94,6 +102,25 @@ class Judge:
         if target is None:
             return stored_answers(self.registry, active, known_images)
         return tested_answers(self.offline, self.registry, target, known_images)
+
+
+def require_room(answers: Answers | None) -> None:
+    """See that the registry takes a version's answers, before an endpoint has moved to it.
+
+    Raises:
+        RefusedError: it does not.
+    """
+    if answers is None:
+        return
+    text = json.dumps(answers.model_dump(mode="json"), ensure_ascii=False)
+    # PostgreSQL writes 1e-30 with all of its noughts.
+    size = len(text.encode()) + sum(int(exponent) - 3 for exponent in _EXPONENT.findall(text))
+    if size > _ROOM:
+        count = len(answers.answers)
+        raise RefusedError(
+            f"the registry keeps {_ROOM >> 20} MB of a version's answers, those on about {count * _ROOM // size:,}"
+            f" photos like these, and there are {count:,}"
+        )
 
 
 def tested_answers(offline: Offline, registry: Registry, target: Target, known_images: str) -> Answers | None:
