@@ -115,6 +115,11 @@ for _ in range(40):
         ({"metrics": {"deep": NESTED}}, "metrics is nested deeper than 32 levels"),
         ({"metrics": {"loss": [0.5, {"last": 10**400}]}}, "metrics has a number beyond"),
         ({"links": {"run": -(10**4000)}}, "links has a number beyond"),
+        ({"version_name": "v1.0.0 "}, "version_name has a space at an end"),
+        ({"version_name": "v1.0.0\u200b"}, "version_name has a space at an end, or a character that cannot be seen"),
+        ({"created_at": "infinity"}, "created_at is infinity"),
+        ({"created_at": "0001-01-01T00:00:00Z"}, "created_at is 0001"),
+        ({"training_image_count": -1}, "training_image_count is -1"),
         ({"file_path": "m" * 3000}, "file_path has 3000 bytes"),
         ({"revision": "r" * 300}, "revision has 300 bytes"),
     ],
@@ -125,7 +130,7 @@ def test_a_trainer_can_fill_no_row_so_that_others_cannot_read_it(
     with pytest.raises(APIError, match=refusal):
         signed_in("trainer").rpc("log_model_version", VERSION | said).execute()
     assert owner.execute("select from public.model_versions").fetchall() == []
-    if "file_path" not in said:
+    if not {"file_path", "version_name"} & said.keys():
         signed_in("trainer").rpc("log_model_version", VERSION).execute()
         with pytest.raises(APIError, match=refusal):
             signed_in("trainer").rpc("log_model_version", VERSION | said).execute()
@@ -141,8 +146,21 @@ def test_a_monitor_can_fill_no_row_so_that_others_cannot_read_it(
         ({"details": {"deep": NESTED}}, "details is nested deeper"),
         ({"details": {"median_ms": 10**4000}}, "details has a number beyond"),
         ({"notes": "x" * 70_000}, "notes has 70000 bytes"),
-        ({"environment": "x" * 300}, "environment has 300 bytes"),
+        ({"environment": "nowhere"}, "this registry has no environment nowhere"),
+        ({"test_accuracy": 5}, "test_accuracy is 5"),
+        ({"test_accuracy": "NaN"}, "test_accuracy is NaN"),
+        ({"top3_accuracy": -0.1}, "top3_accuracy -0.1"),
+        ({"test_sample_size": -1}, "test_sample_size is -1"),
     ):
         with pytest.raises(APIError, match=refusal):
             signed_in("monitor").rpc("log_model_performance", {"id": str(uuid4()), **measured, **said}).execute()
     assert owner.execute("select from public.model_performance_logs").fetchall() == []
+
+
+def test_a_row_from_before_names_were_looked_at_is_still_filled_in(
+    signed_in: Callable[[str], Client], owner: Rows
+) -> None:
+    owner.execute("insert into public.model_versions (version_name, file_path) values ('first ', 'm')")
+    said = {"version_name": "first ", "file_path": "m", "notes": "n"}
+    answer: Any = signed_in("trainer").rpc("log_model_version", said).execute().data
+    assert answer["notes"] == "n"
