@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from uuid import uuid4
 
 from dashboard.world import MONITORED, Browser, World, on_github
+from lepinet.registry.records import PerformanceLog
+from workflow.desk import Desk
 
 
 def environment(page: str, name: str) -> str:
@@ -74,6 +78,32 @@ def test_drift_needs_a_person_and_is_named(hostile: World) -> None:
     assert "by hand" in environment(page, "production")
     with hostile.database() as owner:
         owner.execute("update public.model_versions set is_active = true where version_name = 'v1.0.0'")
+
+
+def test_where_the_endpoint_cannot_be_asked_the_monitor_s_last_look_stands(world: World, tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "repository", world.desk.home)
+    world.desk.git("clone", "--quiet", "--no-local", "--branch=main", ".", str(desk.folder))
+    desk.git("remote", "remove", "origin")
+    desk.alter(r"(production:\n    active: .*\n    registry: .*\n    endpoint: )none", r"\g<1>local")
+    desk.commit("Serve production from this machine")
+    found = PerformanceLog(
+        id=uuid4(),
+        version_name="v1.0.0",
+        kind="monitor",
+        test_accuracy=1,
+        test_sample_size=12,
+        notes="the endpoint is set to v1.1.0",
+        details={"looked": "asked", "runs": {"drift": 1}},
+    )
+    with world.workspace.registry("production") as registry:
+        registry.log_performance(found, "production")
+    with replace(world, desk=desk).dashboard() as url, Browser(url) as browser:
+        production = environment(browser.get("/").text, "production")
+    with world.database() as owner:
+        owner.execute("delete from public.model_performance_logs where id = %s", [found.id])
+    assert "lepinet serve -e production" in production
+    assert re.search(r"monitor [^<]* ago: the endpoint is set to v1.1.0", production)
+    assert "ALARM: models.yaml, database and endpoint do not agree" in production
 
 
 def test_a_row_that_a_hand_changes_is_seen_though_rows_are_remembered(hostile: World) -> None:
