@@ -26,6 +26,17 @@ from lepinet.workflow.workspace import Workspace
 _FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 """A revision already; anything else is the name of a branch or tag."""
 
+_ACTIVATION = re.compile(r"Activate (?P<version>\S+) in (?P<environment>\S+)")
+_ROLLBACK = re.compile(r"Roll (?P<environment>\S+) back to (?P<version>[^\s:]+)(?::.*)?")
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a change makes active, and where."""
+
+    environment: str
+    version: str
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -88,6 +99,12 @@ def rollback_proposal(environment: str, version: str, reason: str | None, branch
         branch=branch_name(branch),
         message=f"Roll {environment} back to {version}{why}",
     )
+
+
+def aim_of(title: str) -> Aim | None:
+    """What a change that was proposed here makes active, by its title; None of any other change."""
+    found = _ACTIVATION.fullmatch(title) or _ROLLBACK.fullmatch(title)
+    return Aim(found["environment"], found["version"]) if found else None
 
 
 def previous_version(workspace: Workspace, environment: str) -> str:
