@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 
@@ -21,6 +22,12 @@ def flipped(world: World) -> Iterator[Flipped]:
 def shown(page: str) -> list[str]:
     """The file names of the photos in the galleries."""
     return re.findall(r'<p class="file">([^<]*)</p>', page)
+
+
+def test_what_can_be_compared_is_listed_the_older_version_first(browser: Browser) -> None:
+    page = unescape(browser.get("/compare").text)
+    assert f'<a href="{QUESTION}">v1.0.0 and v1.1.0</a>' in page
+    assert "Tested on the known images of today" not in browser.get(QUESTION).text
 
 
 def test_the_verdict_is_the_one_of_the_command_line(world: World, browser: Browser) -> None:

@@ -6,22 +6,25 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive
 
 from lepinet.dashboard.place import site_of, visitor_of
 from lepinet.errors import LepinetError, OutsideError, RefusedError
+from lepinet.workflow.requested import Requested
 
 Handled: TypeAlias = Callable[[Request, FormData], Response]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
+IN_OTHER_WORDS: Final = "in-other-words"
+"""In the address of a change's page: it was asked for before, with another reason."""
 _SMALL = 64 << 10
 """Bytes of a form without files."""
 _SLOWEST = 64 << 10
@@ -60,6 +63,12 @@ def status_of(why: LepinetError | None) -> HTTPStatus:
     if isinstance(why, OutsideError):
         return HTTPStatus.BAD_GATEWAY
     return HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def followed(made: Requested) -> Response:
+    """On to the page that follows a change, which says so where somebody else's words stand in it."""
+    query = f"?{IN_OTHER_WORDS}" if made.in_other_words else ""
+    return RedirectResponse(f"/changes/{made.key}{query}", HTTPStatus.SEE_OTHER)
 
 
 def _require_own(request: Request) -> None:

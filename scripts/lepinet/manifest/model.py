@@ -321,6 +321,10 @@ class Manifest(Value):
                 )
         return versions
 
+    def place(self, version: str) -> int:
+        """Where a version stands in the file, to whose end new ones are appended; -1 for one that it does not have."""
+        return next((place for place, name in enumerate(self.versions) if name == version), -1)
+
     def target(self, version: str) -> Target:
         """What an endpoint serves when that version is active there.
 

@@ -30,6 +30,17 @@ _FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 _OPTIONS = {"training_image_count": "images", "accuracy_score": "accuracy", "links": "link"}
 """Fields that their options call otherwise."""
 
+_ACTIVATION = re.compile(r"Activate (?P<version>\S+) in (?P<environment>\S+)")
+_ROLLBACK = re.compile(r"Roll (?P<environment>\S+) back to (?P<version>[^\s:]+)(?::.*)?")
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a change makes active, and where."""
+
+    environment: str
+    version: str
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -92,6 +103,12 @@ def rollback_proposal(environment: str, version: str, reason: str | None, branch
         branch=branch_name(branch),
         message=f"Roll {environment} back to {version}{why}",
     )
+
+
+def aim_of(title: str) -> Aim | None:
+    """What a change that was proposed here makes active, by its title; None of any other change."""
+    found = _ACTIVATION.fullmatch(title) or _ROLLBACK.fullmatch(title)
+    return Aim(found["environment"], found["version"]) if found else None
 
 
 def previous_version(workspace: Workspace, environment: str) -> str:

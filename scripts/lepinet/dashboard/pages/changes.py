@@ -13,10 +13,10 @@ from typing import Final, TypeAlias
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from lepinet.dashboard.forms import posted, status_of
+from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, status_of
 from lepinet.dashboard.place import Site, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.errors import LepinetError, RefusedError, UsageError
@@ -24,7 +24,7 @@ from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.declared import earlier_version, earlier_versions
-from lepinet.workflow.following import Change, Progress, changes, progress
+from lepinet.workflow.following import Change, Progress, changes, progress, rivals
 from lepinet.workflow.logged import newest_logged, waiting
 from lepinet.workflow.proposals import registration
 from lepinet.workflow.propose import Proposal
@@ -84,13 +84,21 @@ def ask(request: Request, form: FormData) -> Response:
         made = requested.ask(place.workspace, wanted, requested.Request.of(place.person, said.get("reason", "")))
     except LepinetError as error:
         return _form(request, kind, said, error)
-    return RedirectResponse(f"/changes/{made.key}", HTTPStatus.SEE_OTHER)
+    return followed(made)
 
 
 def follow(request: Request) -> Response:
     """One change, and how far it is."""
     found = _progress(request)
-    return page(request, "change.html", progress=found, seen=_mark(found), every=_every(found))
+    return page(
+        request,
+        "change.html",
+        progress=found,
+        seen=_mark(found),
+        every=_every(found),
+        in_other_words=IN_OTHER_WORDS in request.query_params,
+        rivals=_rivals(request, found.change),
+    )
 
 
 def follow_on(request: Request) -> Response:
@@ -107,6 +115,11 @@ def _progress(request: Request) -> Progress:
         return site_of(request).lately.get((place.person, key), partial(progress, place.workspace, key))
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+
+
+def _rivals(request: Request, change: Change) -> tuple[Change, ...]:
+    place = place_of(request)
+    return rivals(change, site_of(request).lately.get((place.person, "changes"), partial(changes, place.workspace)))
 
 
 def _mark(found: Progress) -> str:

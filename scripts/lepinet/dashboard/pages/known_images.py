@@ -11,12 +11,12 @@ from typing import Final
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from lepinet.changes import standing
 from lepinet.dashboard import asked
-from lepinet.dashboard.forms import posted, status_of
+from lepinet.dashboard.forms import followed, posted, status_of
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.rendering import page
@@ -146,7 +146,7 @@ def _asked(request: Request, form: FormData, wanted: Proposal) -> Response:
     place = place_of(request)
     by = requested.Request.of(place.person, str(form.get("reason", "")))
     made = requested.ask(place.workspace, wanted, by)
-    return RedirectResponse(f"/changes/{made.key}", HTTPStatus.SEE_OTHER)
+    return followed(made)
 
 
 def _photo(request: Request, name: str, why: LepinetError | None = None, reason: str = "") -> Response:
