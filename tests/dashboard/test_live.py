@@ -52,6 +52,12 @@ def test_a_step_is_told_at_once_and_by_its_id_alone(hostile: World) -> None:
         assert f"deployment_events {note(hostile)}" == next(notices)
 
 
+def test_a_merge_is_told_before_anything_is_reconciled(hostile: World) -> None:
+    with hostile.dashboard() as url, Browser(url) as browser, following(browser) as notices:
+        hostile.desk.git("commit", "--quiet", "--allow-empty", "--message", "Merge")
+        assert next(notices) == "main"
+
+
 def test_all_that_moves_is_told_and_a_lease_is_not(hostile: World) -> None:
     changes = (
         "update public.environments set lease_until = lease_until where name = 'production'",

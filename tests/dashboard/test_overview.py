@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from dashboard.world import MONITORED, Browser, World, on_github
 from lepinet.registry.records import PerformanceLog
@@ -39,6 +42,53 @@ def test_it_shows_how_well_it_does_with_the_table_behind_the_picture(browser: Br
     assert production.count('<th scope="row">') == MONITORED
     assert "Last: 11 of 12 right; between 65 and 99\N{NO-BREAK SPACE}% of all such photos" in production
     assert "monitor 1 hour ago" in production
+
+
+def test_until_the_monitor_ran_it_says_how_the_version_was_tested(browser: Browser) -> None:
+    page = browser.get("/").text
+    assert re.search(
+        r"<p>\d+ of 12 known images right when tested; not monitored yet\.</p>", environment(page, "staging")
+    )
+    assert "not monitored yet" not in environment(page, "production")
+
+
+@pytest.fixture
+def moving(world: World) -> Iterator[None]:
+    """A run is at work on staging; it is as before in the end."""
+    id_ = uuid4()
+    with world.database() as owner:
+        owner.execute(
+            "insert into public.model_deployments (id, number, environment, kind, version_id, actor, status, begun_at)"
+            " select %s, 1000, 'staging', 'merge', id, 'asha', 'started', now() from public.model_versions"
+            " where version_name = 'v1.0.0'",
+            [id_],
+        )
+        owner.execute(
+            "insert into public.deployment_events (id, deployment_id, step, text) values (%s, %s, 'move', 'it moves')",
+            [uuid4(), id_],
+        )
+        owner.execute(
+            "update public.environments set claimant = %s, claimant_label = 'asha', claimant_commit = '',"
+            " lease_until = now() + interval '1 hour' where name = 'staging'",
+            [id_],
+        )
+        yield
+        owner.execute("delete from public.deployment_events where deployment_id = %s", [id_])
+        owner.execute("delete from public.model_deployments where id = %s", [id_])
+        owner.execute(
+            "update public.environments set claimant = null, claimant_label = null, claimant_commit = null,"
+            " lease_until = null where name = 'staging'"
+        )
+
+
+@pytest.mark.usefixtures("moving")
+def test_while_reconcile_is_at_work_its_steps_stand_there_and_nothing_else_is_offered(browser: Browser) -> None:
+    page = browser.get("/").text
+    assert "Reconcile is at work on staging.</h1>" in page
+    staging = environment(page, "staging")
+    assert "<b>move</b>: it moves" in staging
+    assert "/changes/new" not in staging
+    assert "/changes/new" in environment(page, "production")
 
 
 def test_the_way_to_what_was_live_before_is_there_where_no_rollback_leads_to_it(browser: Browser) -> None:

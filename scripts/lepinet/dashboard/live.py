@@ -36,10 +36,10 @@ _SOMETHING = "registry"
 
 
 class Source(Protocol):
-    """One registry that is followed."""
+    """What is followed: a registry, or main."""
 
     def notices(self) -> AsyncGenerator[str]:
-        """What happens from now on, after a first notice that it is followed: nobody knows what happened before.
+        """What happens from now on; of a registry after a first notice, for nobody knows what happened before.
 
         Raises:
             LepinetError: it cannot be followed any more, for now.
@@ -91,6 +91,25 @@ class Looking:
             return registry.pulse()
 
 
+@dataclass(frozen=True)
+class Moving:
+    """Main, which somebody merges into."""
+
+    commit: Callable[[], str]
+    """Main's newest."""
+    every: float
+    """Seconds between two looks."""
+
+    async def notices(self) -> AsyncGenerator[str]:
+        before = await run_in_threadpool(self.commit)
+        while True:
+            await asyncio.sleep(self.every)
+            now = await run_in_threadpool(self.commit)
+            if now != before:
+                yield "main"
+            before = now
+
+
 def sources_of(shown: Workspace, asked: Callable[[], Workspace | None]) -> tuple[Source, ...]:
     """Each registry once.
 
@@ -118,7 +137,7 @@ class Live:
     """The pages that follow, and what they are told. All of it happens in the loop that serves them.
 
     Args:
-        sources: the registries, found when the first page follows them.
+        sources: what is followed, found when the first page follows them.
         is_in: whether a browser's number is that of somebody who may look.
         every: seconds before a source that failed is tried again.
     """

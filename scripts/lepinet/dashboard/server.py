@@ -14,7 +14,7 @@ from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door, door_of, entry_of
 from lepinet.dashboard.links import Links
-from lepinet.dashboard.live import Live, sources_of
+from lepinet.dashboard.live import Live, Moving, Source, sources_of
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.place import Site, seen_by
 from lepinet.dashboard.remembered import Remembered
@@ -96,7 +96,14 @@ def _live(main: MainLine, door: Door, sessions: Sessions, every: float) -> Live:
         entry = next((entry for entry in entries if entry), None)
         return seen_by(entry, main) if entry else None
 
-    live = Live(lambda: sources_of(main.now(), asked), is_in, every)
+    def newest() -> str:
+        return main.now().git.head()
+
+    def sources() -> tuple[Source, ...]:
+        shown = main.now()
+        return *sources_of(shown, asked), Moving(newest, shown.timings.look)
+
+    live = Live(sources, is_in, every)
     return live
 
 

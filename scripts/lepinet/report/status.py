@@ -57,6 +57,14 @@ class EnvironmentStatus:
         return self.plan is None or (self.plan.empty and self.plan.stop is None)
 
     @property
+    def moving(self) -> bool:
+        """Whether reconcile is at work on it: its newest deployment goes on, and somebody holds the lease."""
+        if self.snapshot is None or not self.snapshot.deployments:
+            return False
+        newest = self.snapshot.deployments[0]
+        return newest.status is DeploymentStatus.STARTED and self.snapshot.environment.lease_seconds > 0
+
+    @property
     def superseded(self) -> str | None:
         """Why this checkout cannot tell: it is older than what was reconciled last."""
         return self.plan.superseded if self.plan else None
@@ -122,11 +130,14 @@ def conclusion(environments: Sequence[EnvironmentStatus]) -> str:
     """Whether anybody has to do something, and what."""
     needed = [one.environment for one in environments if one.needs_a_person]
     older = [one.environment for one in environments if one.superseded]
+    moving = [one.environment for one in environments if one.moving]
     open_ = [one.environment for one in environments if not one.in_step and not one.needs_a_person]
     if needed:
         return f"{', '.join(needed)}: a person is needed."
     if older:
         return f"This checkout is too old to tell: {', '.join(older)}. Next: git pull"
+    if moving:
+        return f"Reconcile is at work on {', '.join(moving)}."
     if open_:
         return f"Not in step yet: {', '.join(open_)}. Next: lepinet reconcile"
     return "Nothing needs you."

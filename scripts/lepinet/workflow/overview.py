@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lepinet.commit import Commit
+from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentRow, MonitoredAccuracy, PastDeployment
 from lepinet.report.status import EnvironmentStatus
 from lepinet.workflow.look import Ask, status
@@ -37,6 +38,8 @@ class EnvironmentOverview:
     """The newest attempt, whatever came of it."""
     accuracy: tuple[MonitoredAccuracy, ...]
     """As monitored, oldest first."""
+    tested: str | None
+    """How the active version did when it was tested, in a sentence; None where the monitor tells, or nobody knows."""
     before: str | None
     """What was live before, where no rollback returns to it: it was rolled back, and can be activated again."""
     next: tuple[Next, ...]
@@ -48,7 +51,7 @@ class EnvironmentOverview:
 def overview(workspace: Workspace, ask: Ask) -> Iterator[EnvironmentOverview]:
     """Each environment in promotion order; what cannot be asked is said in its status, the rest shown all the same."""
     for one in status(workspace, None, ask):
-        last, accuracy = _asked(workspace, one)
+        last, accuracy, tested = _asked(workspace, one)
         live = one.live
         newer = _newer(workspace, one.environment)
         yield EnvironmentOverview(
@@ -56,19 +59,32 @@ def overview(workspace: Workspace, ask: Ask) -> Iterator[EnvironmentOverview]:
             commit=_commit(workspace, live),
             last=last,
             accuracy=accuracy,
+            tested=tested,
             before=_before(workspace, one),
             next=newer[-_NEXT:],
             more=max(0, len(newer) - _NEXT),
         )
 
 
-def _asked(workspace: Workspace, one: EnvironmentStatus) -> tuple[PastDeployment | None, tuple[MonitoredAccuracy, ...]]:
+def _asked(
+    workspace: Workspace, one: EnvironmentStatus
+) -> tuple[PastDeployment | None, tuple[MonitoredAccuracy, ...], str | None]:
     """What the registry knows besides; nothing where it did not answer a moment ago."""
     if one.snapshot is None:
-        return None, ()
+        return None, (), None
     with workspace.registry(one.environment) as registry:
         last = next(iter(registry.history(one.environment, page=1)), None)
-        return last, registry.monitored_accuracy(one.environment, _RUNS)
+        accuracy = registry.monitored_accuracy(one.environment, _RUNS)
+        active = one.snapshot.environment.active
+        return last, accuracy, _tested(registry, active) if active and not accuracy else None
+
+
+def _tested(registry: Registry, version: str) -> str | None:
+    for row in registry.performance(version):
+        if row.kind == "known-images" and row.test_sample_size and row.test_accuracy is not None:
+            right = round(row.test_accuracy * row.test_sample_size)
+            return f"{right:,} of {row.test_sample_size:,} known images right when tested; not monitored yet."
+    return None
 
 
 def _before(workspace: Workspace, one: EnvironmentStatus) -> str | None:
