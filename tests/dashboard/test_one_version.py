@@ -18,6 +18,7 @@ def test_it_shows_what_was_stored_when_it_was_deployed(browser: Browser) -> None
     assert "Try v1.1.0 in staging" in page
     assert "<h3>LepiNet demo model v1.1.0</h3>" in page
     assert 'href="/compare?old=v1.0.0&amp;new=v1.1.0"' in page
+    assert 'href="/changes/new?kind=activate&amp;version=v1.1.0&amp;environment=production">Activate it</a>' in page
 
 
 def test_a_photo_that_is_named_wrong_is_shown(browser: Browser) -> None:

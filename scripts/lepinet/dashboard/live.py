@@ -97,17 +97,19 @@ class Moving:
 
     commit: Callable[[], str]
     """Main's newest."""
+    before: str
+    """It, when somebody began to follow."""
     every: float
     """Seconds between two looks."""
 
     async def notices(self) -> AsyncGenerator[str]:
-        before = await run_in_threadpool(self.commit)
+        before = self.before
         while True:
-            await asyncio.sleep(self.every)
             now = await run_in_threadpool(self.commit)
             if now != before:
                 yield "main"
             before = now
+            await asyncio.sleep(self.every)
 
 
 def sources_of(shown: Workspace, asked: Callable[[], Workspace | None]) -> tuple[Source, ...]:

@@ -101,7 +101,7 @@ def _live(main: MainLine, door: Door, sessions: Sessions, every: float) -> Live:
 
     def sources() -> tuple[Source, ...]:
         shown = main.now()
-        return *sources_of(shown, asked), Moving(newest, shown.timings.look)
+        return *sources_of(shown, asked), Moving(newest, shown.git.head(), shown.timings.look)
 
     live = Live(sources, is_in, every)
     return live

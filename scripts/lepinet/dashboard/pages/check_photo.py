@@ -22,6 +22,7 @@ from lepinet.dashboard.rendering import page
 from lepinet.dashboard.thumbnails import EDGE
 from lepinet.dashboard.uploads import photos_of
 from lepinet.errors import LepinetError, OutsideError, UsageError
+from lepinet.evaluation.photos import FORMATS
 from lepinet.evaluation.photos.looking import thumbnails
 from lepinet.workflow.one_photo import Opinion, opinions
 from lepinet.workflow.workspace import Workspace
@@ -72,7 +73,9 @@ def _looked_at(workspace: Workspace, photo: Path, candidate: str) -> tuple[str, 
         raise UsageError(f"models.yaml has no version {candidate}")
     small = thumbnails({"photo": photo}, EDGE, timings=replace(workspace.timings, prediction=_SECONDS))
     if "photo" not in small:
-        raise UsageError("this file is no photo that can be read", todo="JPEG, PNG or WebP, up to 128 million pixels")
+        raise UsageError(
+            "this file is no photo that can be read", todo=f"{', '.join(FORMATS)}, up to 128 million pixels"
+        )
     versions = tuple(dict.fromkeys(filter(None, (_active(workspace), candidate))))
     return base64.b64encode(small["photo"]).decode(), opinions(workspace, photo, versions, _SECONDS)
 

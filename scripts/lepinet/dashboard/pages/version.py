@@ -93,6 +93,7 @@ def version(request: Request) -> Response:
         card=markdown.shown(card_text) if card_text.strip() else None,
         tested=tested,
         command=shlex.join(("lepinet", "test", name)),
+        activate=_activate(place, name),
         has_photos=bool(workspace.known_images and workspace.known_images.images),
         tests=tuple(map(_test, tests)),
         older=asked.address(PATH, name=name, environment=kept, before=oldest) + "#tests" if oldest else None,
@@ -180,6 +181,13 @@ def _others(place: Place, name: str, earlier: ListedVersion | None) -> Iterator[
     active = (one.active for one in place.workspace.manifest.environments.values())
     before = earlier.version_name if earlier else None
     return (other for other in dict.fromkeys((*active, before)) if other and other != name)
+
+
+def _activate(place: Place, name: str) -> str | None:
+    """The form that makes it active in the first environment where it is not; None where it is active in all."""
+    environments = place.workspace.manifest.environments
+    free = next((environment for environment, settings in environments.items() if settings.active != name), None)
+    return asked.address("/changes/new", kind="activate", version=name, environment=free) if free else None
 
 
 ROUTES = (Route(PATH, version),)
