@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -35,8 +36,14 @@ def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
         return None
 
 
-Moment = Annotated[datetime | None, WrapValidator(_or_none)]
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """Of a column without time zones in UTC."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+
+
+Moment = Annotated[datetime | None, WrapValidator(_or_none), AfterValidator(_in_utc)]
 Share = Annotated[float | None, Field(ge=0, le=1), WrapValidator(_or_none)]
+Figure = Annotated[float | None, WrapValidator(_or_none)]
 Count = Annotated[int | None, Field(ge=0, lt=2**31), WrapValidator(_or_none)]
 Answer = Annotated[bool | None, WrapValidator(_or_none)]
 Text = Annotated[str | None, WrapValidator(_or_none)]
@@ -76,6 +83,14 @@ class VersionRow(Record):
             notes=self.notes,
             links=self.links,
         )
+
+
+class Opening(Record):
+    """What lets others past the registry's rules, by the project's own doing."""
+
+    what: str
+    closed_by: str
+    """SQL for its owner."""
 
 
 class VersionStatus(StrEnum):
@@ -124,11 +139,13 @@ class VersionSort(StrEnum):
 class OldRow(Record):
     """A row of `model_versions` that no rule has looked at; what is missing or makes no sense counts as not said."""
 
+    id: Text = None
     version_name: Text = None
     file_path: Text = None
     revision: Text = None
     training_image_count: Count = None
-    accuracy_score: Share = None
+    accuracy_score: Figure = None
+    """Whatever number it is: people wrote percent, too."""
     notes: Text = None
     is_active: Answer = None
     created_at: Moment = None
