@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 
+from lepinet.registry import adopt
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
 from lepinet.registry.refusals import READING
@@ -98,6 +99,14 @@ def test_a_role_of_ones_own_may_not_pass_for_the_secret_key(
             with pytest.raises(psycopg.Error) as refused:
                 connection.execute(statement.encode())
             assert refused.value.sqlstate == "PT403", statement
+
+
+def test_a_role_of_ones_own_is_told_with_what_ends_it(owner: Rows, superuser: Rows, own_role: str) -> None:
+    adopt.state(owner)
+    closing = names(owner, f"select closed_by from {adopt.OPENINGS} where what like 'the role %'")  # noqa: S608
+    assert len(closing) == 1
+    superuser.execute(closing.pop().encode())
+    assert not names(owner, f"select what from {adopt.OPENINGS} where what like 'the role {own_role} %'")  # noqa: S608
 
 
 def _asked(call: str) -> str:
