@@ -38,6 +38,14 @@ create or replace function public.registry_openings() returns jsonb
       and not pg_has_role(r.oid, h.relowner, 'usage')
     group by r.rolname, h.relname
     union all
+    -- But for Supabase's own, and for whoever may do all of it anyway.
+    select format('the role %I is a member of %s, and may do what that one may', m.rolname, r.rolname),
+      format('revoke %I from %I;', r.rolname, m.rolname)
+    from pg_auth_members a join pg_roles r on r.oid = a.roleid join pg_roles m on m.oid = a.member
+    where r.rolname in ('anon', 'authenticated', 'service_role') and not m.rolsuper
+      and m.rolname <> 'authenticator' and m.rolname not like 'supabase\_%'
+      and not exists (select from tables t where pg_has_role(m.oid, t.relowner, 'member'))
+    union all
     select format('the policy %I shows rows of public.%s to %s: %s', p.policyname, p.tablename,
         replace(array_to_string(p.roles, ', '), 'public', 'everybody'), coalesce(p.qual, 'true')),
       format('drop policy %I on public.%I;', p.policyname, p.tablename)

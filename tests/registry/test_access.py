@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 
+from lepinet.registry import adopt
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
 from lepinet.registry.refusals import READING
@@ -98,6 +99,13 @@ def test_a_role_of_ones_own_may_not_pass_for_the_secret_key(
             with pytest.raises(psycopg.Error) as refused:
                 connection.execute(statement.encode())
             assert refused.value.sqlstate == "PT403", statement
+
+
+def test_a_role_of_ones_own_is_told_with_what_ends_it(owner: Rows, superuser: Rows, own_role: str) -> None:
+    (told,) = (one for one in adopt.openings(owner) if one.what.startswith("the role "))
+    assert own_role in told.what
+    superuser.execute(told.closed_by.encode())
+    assert not [one for one in adopt.openings(owner) if one.what.startswith("the role ")]
 
 
 def _asked(call: str) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from lepinet.errors import RefusedError
+from lepinet.errors import LepinetError, RefusedError
 from lepinet.registry.calls import Connection, explained
 from lepinet.registry.records import OldRow, Opening
 
@@ -28,6 +28,12 @@ _INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
 _RELATION: Final = re.compile(r"create (?:table if not exists|or replace view) public\.(\w+)")
 TABLES: Final = ("model_versions", "model_performance_logs")
 """The old guide's."""
+_OWN_FUNCTION: Final = re.compile(
+    r"function (?!inline_code_block|pg_temp|lepinet\.|public\.lepinet)([^\s(]+\([^)\n]*\))"
+)
+"""In the context of an error, the innermost first: a function that is not LepiNet's."""
+_NOT_OF_ITS_OWN: Final = frozenset({"08", "40", "53", "57", "58"})
+"""Classes of states that are about the connection, others' work at the same time, or the server."""
 _THERE: Final = "select t from unnest(%s::text[]) t where to_regclass('public.' || t) is not null"
 _ROLES: Final = ("anon", "authenticated", "service_role")
 _GRANTED: Final = """
@@ -175,6 +181,25 @@ def require_none(connection: Connection, source: str) -> None:
         raise ConflictsError(in_the_way)
 
 
+def stopped(error: psycopg.Error, where: str) -> LepinetError:
+    """What PostgreSQL meets in a database that has things of its own, in its own words; nothing was changed."""
+    state, said = error.sqlstate or "", error.diag
+    if state[:2] in _NOT_OF_ITS_OWN or state in {"", "25006", "42501", "55P03"} or state.startswith("PT"):
+        return explained(error, where)
+    table = ".".join(filter(None, (said.schema_name, said.table_name, said.column_name)))
+    function = _OWN_FUNCTION.search(said.context or "")
+    seen = table or (
+        f"the function {function[1]}" if function else "what that names, else at the tables and their rows"
+    )
+    # What is said of a row that breaks a rule quotes the row.
+    detail = None if state.startswith("23") else said.message_detail
+    return RefusedError(
+        f"nothing was changed, since a statement failed: {': '.join(filter(None, (said.message_primary, detail)))}",
+        where=where,
+        todo=f"look at {seen}: take away or rename what is this project's own there, then run the same command again",
+    )
+
+
 def adoption(connection: Connection, apply: Callable[[Connection], object]) -> Adoption | None:
     """What `apply` would change for those who use the hand-made registry; None where there is none. It is undone.
 
@@ -196,7 +221,7 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
             (hidden,) = connection.execute(_HIDDEN).fetchone() or (False,)
             left_open = openings(connection)
     except psycopg.Error as error:
-        raise explained(error, connection.info.dbname) from error
+        raise stopped(error, connection.info.dbname) from error
     return Adoption(rows, before, {place: after[place] for place in before}, bool(hidden), left_open)
 
 

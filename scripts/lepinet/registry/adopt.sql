@@ -43,10 +43,14 @@ $$;
 create or replace function pg_temp.lepinet_state() returns text
   language plpgsql stable set search_path = '' as $$
 begin
-  if to_regproc('lepinet.refuse') is not null then
+  -- From the catalogue: asking by name ends in an error where the schema is another user's. One name alone may be anybody's.
+  if 2 = (select count(distinct p.proname) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+          where n.nspname = 'lepinet' and p.proname in ('refuse', 'version_id')) then
     return 'taken over';
-  elsif to_regclass('supabase_migrations.schema_migrations') is not null then
-    if exists (select from supabase_migrations.schema_migrations m where m.version = '20261124000100') then
+  elsif exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where n.nspname = 'supabase_migrations' and c.relname = 'schema_migrations'
+                  and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')) then
+    if exists (select from supabase_migrations.schema_migrations m where m.version::text = '20261124000100') then
       return 'taken over';
     end if;
   end if;
@@ -185,7 +189,9 @@ $$;
 create or replace function pg_temp.lepinet_conflicts_of_table(looked_at text) returns table (what text, settled_by text)
   language plpgsql set search_path = '' as $$
 declare
-  away constant text := format('alter table public.%I rename to %I;', looked_at, looked_at || '_by_hand');
+  away constant text := format('alter table public.%I rename to %I;', looked_at, looked_at || '_by_hand')
+    || case when to_regclass(format('public.%I', looked_at || '_pkey')) is not null
+      then format(' alter index public.%I rename to %I;', looked_at || '_pkey', looked_at || '_by_hand_pkey') else '' end;
   missing text;
   refused record;
   c record;
@@ -200,7 +206,7 @@ begin
   return query
     with found as (
       select a.attname::text as named, format_type(a.atttypid, a.atttypmod) as typed, a.attnotnull as not_null,
-        a.atthasdef or a.attidentity <> '' as filled, a.attnum
+        a.atthasdef or a.attidentity <> '' as filled, a.attgenerated <> '' as computed, a.attnum
       from pg_attribute a
       where a.attrelid = ('public.' || looked_at)::regclass and a.attnum > 0 and not a.attisdropped
     )
@@ -210,10 +216,11 @@ begin
     from found f left join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
     where f.not_null and not coalesce(e.always_known, f.filled)
     union all
-    select format('public.%s.%s is %s, and LepiNet needs the name for %s', looked_at, f.named, f.typed, e.typed),
+    select format('public.%s.%s is %s, and LepiNet needs the name for %s', looked_at, f.named,
+        case when f.computed then 'computed' else f.typed end, e.typed),
       format('alter table public.%I rename column %I to %I;', looked_at, f.named, f.named || '_by_hand')
     from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
-    where e.added and f.typed <> e.typed
+    where e.added and (f.typed <> e.typed or f.computed)
     union all
     select format('public.%s.%s is %s, and not uuid: it is another table of that name', looked_at, f.named, f.typed), away
     from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
@@ -247,6 +254,11 @@ begin
     join pg_class s on d.refclassid = 'pg_class'::regclass and s.oid = d.refobjid
     where e.adrelid = ('public.' || looked_at)::regclass and s.relkind = 'S' and not pg_has_role(s.relowner, 'usage')
       and not (has_sequence_privilege(s.oid, 'usage') and has_sequence_privilege('service_role', s.oid, 'usage'));
+  return query
+    select format('the trigger %s of public.%s is this project''s own, and LepiNet''s are called so', t.tgname, looked_at),
+      format('alter trigger %I on public.%I rename to %I;', t.tgname, looked_at, 'by_hand_' || t.tgname)
+    from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+    where t.tgrelid = ('public.' || looked_at)::regclass and t.tgname like 'lepinet\_%' and n.nspname <> 'lepinet';
   -- PostgreSQL lets nobody insert with `on conflict` then.
   return query
     select format('the rule %s of public.%s stands before every row that is logged', r.rulename, looked_at),
@@ -273,6 +285,16 @@ declare
   by_hand constant text[] := array['model_versions', 'model_performance_logs'];
   c record;
 begin
+  return query
+    select format('the schema %I belongs to another user, who alone can change it', n.nspname),
+      format('alter schema %I owner to %I;', n.nspname, current_user)
+    from pg_namespace n
+    where n.nspname in ('lepinet', 'supabase_migrations') and not has_schema_privilege(n.oid, 'usage, create');
+  return query
+    select 'supabase_migrations.schema_migrations belongs to another user, who alone can change it'::text,
+      format('alter table supabase_migrations.schema_migrations owner to %I;', current_user)
+    from pg_class l join pg_namespace n on n.oid = l.relnamespace
+    where n.nspname = 'supabase_migrations' and l.relname = 'schema_migrations' and not pg_has_role(l.relowner, 'usage');
   -- Of other arguments or results too: a call by name would find two.
   return query
     select format('%s is a function of this project''s own, and LepiNet needs the name', f.signature),
