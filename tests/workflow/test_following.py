@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.following import Progress, State, changes, progress, rivals
+from lepinet.workflow.photo_changes import removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
 from report.reports import FINE, LOST, document, environment
@@ -56,6 +58,15 @@ def run(github: StandIn, name: str, **known: Any) -> None:
     head = github.pulls[0]["head"]["sha"]
     made = filled("check-run", id=len(github.checks) + 1, name=name, head_sha=head, **known)
     github.checks = [one for one in github.checks if one["name"] != name] + [made]
+
+
+def follow(desk: Desk, commands: Sequence[str]) -> None:
+    for command in commands:
+        words = shlex.split(command)
+        if words[0] == "lepinet":
+            desk.lepinet(*words[1:])
+        else:
+            desk.run(*words)
 
 
 def test_checks_verdict_and_merge_are_told_as_they_come(desk: Desk, github: StandIn) -> None:
@@ -152,19 +163,39 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
         True,
     )
     found = progress(desk.workspace, key)
-    assert told(found)["Merged"][0] is State.WAITING
-    for command in found.commands:
-        words = shlex.split(command)
-        if words[0] == "lepinet":
-            desk.lepinet(*words[1:])
-        else:
-            desk.run(*words)
+    assert told(found)["Verdict"][0] is told(found)["Merged"][0] is State.WAITING
+    follow(desk, found.commands)
     desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
     merged = progress(desk.workspace, key)
     assert told(merged)["Merged"] == (State.DONE, "it is on main")
     assert told(merged)["Live in production"][0] is State.WAITING
-    assert merged.commands == ()
+    assert merged.commands == ("lepinet reconcile",)
     assert [(one.key, one.is_merged) for one in changes(desk.workspace)] == [(key, True)]
+
+
+def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    key = ask(desk.workspace, WANTED, ASHA).key
+    desk.git("switch", "--quiet", "activate-production-v1.1.0")
+    checked = desk.lepinet("check")
+    desk.git("switch", "--quiet", "main")
+    state, sentence = told(progress(desk.workspace, key))["Verdict"]
+    word = re.match(r"v1\.0\.0 → v1\.1\.0: ([a-z, ]+)\. ", sentence)
+    assert word
+    assert word[1] in checked.out
+    assert state is State.DONE
+
+
+def test_photos_that_are_merged_come_with_the_command_that_asks_about_them(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    key = ask(desk.workspace, removal(desk.workspace, "blue_tiger_01.jpg"), ASHA).key
+    found = progress(desk.workspace, key)
+    assert "Verdict" not in told(found)
+    follow(desk, found.commands)
+    merged = progress(desk.workspace, key)
+    assert merged.commands == ("lepinet test v1.1.0", "lepinet test v1.0.0")
+    follow(desk, merged.commands)
+    assert progress(desk.workspace, key).commands == ()
 
 
 def test_what_main_says_already_is_left_with_its_withdrawal_alone(desk: Desk) -> None:

@@ -16,10 +16,12 @@ from lepinet.github import GitHub
 from lepinet.github.answers import CheckRun, PullRequest
 from lepinet.manifest.load import FILE, load
 from lepinet.registry.records import DeploymentStatus, PastDeployment
-from lepinet.report import markdown, shipped
+from lepinet.report import headline, markdown, shipped
 from lepinet.report.escape import for_terminal, from_markdown
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import aim_of
+from lepinet.workflow.declared import earlier_versions
+from lepinet.workflow.kept import answers_here, compared
 from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
 from lepinet.workflow.to_main import steps_from_branch
 from lepinet.workflow.workspace import Workspace
@@ -28,6 +30,9 @@ _MOST = 100
 """So many of the newest pull requests, or commits of main, are looked at."""
 _OVER = 20
 """So many of the changes that are over are told, where they are commits."""
+_TO_MAIN = "To bring it to main, in the repository:"
+_TO_LIVE = "To bring it live, in the repository:"
+_TO_KNOW = "To ask what is active about these photos, where this dashboard runs:"
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 _REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
@@ -79,7 +84,9 @@ class Progress:
     change: Change
     steps: tuple[Step, ...]
     commands: tuple[str, ...] = ()
-    """That bring its branch to main, where there is no pull request."""
+    """That come next, for whoever has the repository."""
+    purpose: str = ""
+    """What they are for."""
     withdrawn_by: str | None = None
     """The command that takes it back, where there is no pull request to close."""
 
@@ -159,6 +166,7 @@ def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progr
     ]
     if found.merged_at and found.merge_commit_sha:
         steps += _shipped(workspace, found.merge_commit_sha)
+        return Progress(change, tuple(steps), *_asking(workspace, found.merge_commit_sha))
     return Progress(change, tuple(steps))
 
 
@@ -200,7 +208,10 @@ def _of_commit(workspace: Workspace, commit: str) -> Progress:
     steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
     if brought:
         merged = Step("Merged", State.DONE, "it is on main", git.commit(brought).at)
-        return Progress(change, (*steps, merged, *_shipped(workspace, brought)))
+        shipped_so_far = tuple(_shipped(workspace, brought))
+        if any(step.state is State.WAITING for step in shipped_so_far):
+            return Progress(change, (*steps, merged, *shipped_so_far), ("lepinet reconcile",), _TO_LIVE)
+        return Progress(change, (*steps, merged, *shipped_so_far), *_asking(workspace, brought))
     if not branches:
         gone = Step("Merged", State.STOPPED, "its branch is gone, or is another change by now")
         return Progress(change, (*steps, gone))
@@ -208,7 +219,53 @@ def _of_commit(workspace: Workspace, commit: str) -> Progress:
     if needless := _needless(workspace, change):
         return Progress(change, (*steps, needless), withdrawn_by=withdraw)
     waits = Step("Merged", State.WAITING, f"a person merges the branch {branches[0]}")
-    return Progress(change, (*steps, waits), steps_from_branch(workspace, branches[0]), withdraw)
+    commands = steps_from_branch(workspace, branches[0])
+    return Progress(change, (*steps, *_compared(workspace, change), waits), commands, _TO_MAIN, withdraw)
+
+
+def _compared(workspace: Workspace, change: Change) -> Iterator[Step]:
+    """What a check here has found of an activation; nothing of a way back, which no comparison stops."""
+    aim = aim_of(change.title)
+    environment = workspace.manifest.environments.get(aim.environment) if aim else None
+    if not (aim and environment and environment.active) or aim.version in earlier_versions(workspace, aim.environment):
+        return
+    try:
+        with workspace.registry(aim.environment) as registry:
+            document = compared(workspace, registry, environment.active, aim.version)
+    except LepinetError as error:
+        yield Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
+        return
+    if document is None:
+        yield Step(
+            "Verdict", State.WAITING, "comes when lepinet check, on its branch, has tested it on the known images"
+        )
+        return
+    told = headline.of_comparison(document)
+    stopped = told.decision is Decision.HOLD
+    yield Step("Verdict", State.STOPPED if stopped else State.DONE, f"{told.title}: {told.word}. {told.sentence}")
+
+
+def _asking(workspace: Workspace, commit: str) -> tuple[tuple[str, ...], str]:
+    """The commands that ask active versions about the photos that a commit of main has changed, and what they do."""
+    git, manifest = workspace.git, workspace.manifest
+    if not manifest.known_images or not git.brought_by(commit, git.main()):
+        return (), ""
+    if not git.files_between(f"{commit}^", commit, [manifest.known_images]):
+        return (), ""
+    lacking = dict.fromkeys(
+        environment.active
+        for name, environment in manifest.environments.items()
+        if environment.active and not _is_asked(workspace, name, environment.active)
+    )
+    return tuple(shlex.join(("lepinet", "test", version)) for version in lacking), _TO_KNOW
+
+
+def _is_asked(workspace: Workspace, environment: str, version: str) -> bool:
+    try:
+        with workspace.registry(environment) as registry:
+            return answers_here(workspace, registry, version, judged=False) is not None
+    except LepinetError:
+        return False
 
 
 def _needless(workspace: Workspace, change: Change) -> Step | None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 
 from lepinet.errors import LepinetError, RefusedError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages
+from lepinet.evaluation.gates.judge import judge
+from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.photos.kept import LookCache
 from lepinet.evaluation.run import kept_answers
 from lepinet.files import read_small
 from lepinet.model_files import CARD, CONFIG, wanted_files
 from lepinet.registry import Registry
+from lepinet.report.documents import ComparisonDocument, comparison_document
 from lepinet.target import Target
 from lepinet.workflow.judging import stored_answers
 from lepinet.workflow.workspace import Workspace
@@ -45,6 +49,20 @@ def answers_here(workspace: Workspace, registry: Registry, version: str, *, judg
     with suppress(LepinetError):
         return _kept(workspace, known, workspace.manifest.target(version), judged=judged)
     return None
+
+
+def compared(workspace: Workspace, registry: Registry, old: str, new: str) -> ComparisonDocument | None:
+    """Two versions on main's known images, by answers that are here; how long they take is not judged.
+
+    Returns:
+        None where somebody has to test one of them first.
+    """
+    before, after = (answers_here(workspace, registry, name, judged=True) for name in (old, new))
+    if before is None or after is None:
+        return None
+    # Nobody runs both side by side here.
+    terms = Terms(workspace.manifest.gates)
+    return comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
 
 
 def answers_so_far(workspace: Workspace, registry: Registry, version: str) -> Answers | None:

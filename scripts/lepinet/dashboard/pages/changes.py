@@ -16,13 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lepinet.dashboard.asked import address
 from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, status_of
 from lepinet.dashboard.place import Site, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
-from lepinet.workflow.change import activation_proposal, rollback_proposal
+from lepinet.workflow.change import activation_proposal, aim_of, rollback_proposal
 from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.following import Change, Progress, changes, progress, rivals
 from lepinet.workflow.logged import newest_logged, waiting
@@ -96,6 +97,7 @@ def follow(request: Request) -> Response:
         progress=found,
         seen=_mark(found),
         every=_every(found),
+        compare=_compare(request, found.change),
         in_other_words=IN_OTHER_WORDS in request.query_params,
         rivals=_rivals(request, found.change),
     )
@@ -106,7 +108,19 @@ def follow_on(request: Request) -> Response:
     found = _progress(request)
     if request.query_params.get("seen") == _mark(found):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return page(request, "progress.html", progress=found, seen=_mark(found), every=_every(found))
+    about = {"progress": found, "seen": _mark(found), "every": _every(found)}
+    return page(request, "progress.html", **about, compare=_compare(request, found.change))
+
+
+def _compare(request: Request, change: Change) -> str | None:
+    """Where what an open change would make active stands beside what is."""
+    aim, environments = aim_of(change.title), place_of(request).workspace.manifest.environments
+    if aim is None or not change.is_open or aim.environment not in environments:
+        return None
+    active = environments[aim.environment].active
+    if active in {None, aim.version}:
+        return None
+    return address("/compare", old=active, new=aim.version, environment=aim.environment)
 
 
 def _progress(request: Request) -> Progress:

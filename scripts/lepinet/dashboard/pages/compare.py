@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from starlette.requests import Request
@@ -16,13 +15,11 @@ from lepinet.dashboard.pages import photos
 from lepinet.dashboard.pages.version import TABLE
 from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.rendering import page
-from lepinet.evaluation.gates.judge import judge
-from lepinet.evaluation.gates.terms import Terms
 from lepinet.registry import Registry
 from lepinet.registry.records import ListedVersion
 from lepinet.report import gallery, illustrations
-from lepinet.report.documents import ComparisonDocument, Flip, comparison_document
-from lepinet.workflow.kept import answers_here
+from lepinet.report.documents import ComparisonDocument, Flip
+from lepinet.workflow.kept import answers_here, compared
 
 PATH = "/compare"
 _OFFERED = 50
@@ -54,7 +51,7 @@ def compare(request: Request) -> Response:
         ready = () if old and new else tuple(_ready(place, registry, environment))
         if old and new and not unknown:
             key = ("compared", environment, *_identities(rows, place))
-            document = site_of(request).remembered.get(key, lambda: _compared(place, registry, old, new))
+            document = site_of(request).remembered.get(key, lambda: compared(place.workspace, registry, old, new))
             missing = _missing(place, registry, (old, new)) if document is None else ()
     kept = query.get("environment") and environment
     shown = _filtered(document, species, kind) if document else None
@@ -89,15 +86,6 @@ def _identities(rows: Mapping[str, ListedVersion | None], place: Place) -> Itera
         yield name, row.id if row else None, versions[name].revision if name in versions else None
     yield photos.digest(place)
     yield gates.model_dump_json()
-
-
-def _compared(place: Place, registry: Registry, old: str, new: str) -> ComparisonDocument | None:
-    before, after = (answers_here(place.workspace, registry, name, judged=True) for name in (old, new))
-    if before is None or after is None:
-        return None
-    # Nobody runs both side by side here, so how long they take is not judged.
-    terms = Terms(place.workspace.manifest.gates)
-    return comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
 
 
 def _ready(place: Place, registry: Registry, environment: str) -> Iterator[tuple[str, str]]:
