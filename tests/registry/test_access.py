@@ -102,11 +102,9 @@ def test_a_role_of_ones_own_may_not_pass_for_the_secret_key(
 
 
 def test_a_role_of_ones_own_is_told_with_what_ends_it(owner: Rows, superuser: Rows, own_role: str) -> None:
-    adopt.state(owner)
-    closing = names(owner, f"select closed_by from {adopt.OPENINGS} where what like 'the role %'")  # noqa: S608
-    assert len(closing) == 1
-    superuser.execute(closing.pop().encode())
-    assert not names(owner, f"select what from {adopt.OPENINGS} where what like 'the role {own_role} %'")  # noqa: S608
+    (opening,) = [it for it in adopt.openings(owner) if it.what.startswith(f"the role {own_role} is a member of ")]
+    superuser.execute(opening.closed_by.encode())
+    assert opening not in adopt.openings(owner)
 
 
 def _asked(call: str) -> str:

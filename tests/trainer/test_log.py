@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -92,7 +93,8 @@ def test_a_training_ends_well_in_a_broken_environment(script: Script, settings: 
     assert why in done.stderr
     assert done.stderr.endswith(
         "Your training is safe: Bhanura/lepinet-model-v2. From any machine, when you like:\n"
-        "  lepinet register v2.0.0 --file-path Bhanura/lepinet-model-v2 --images 5400 --accuracy 0.9234\n"
+        "  lepinet register v2.0.0 --file-path Bhanura/lepinet-model-v2 --revision main"
+        " --images 5400 --accuracy 0.9234\n"
     )
     assert done.stdout.endswith("🎉 Training pipeline completed!\n")
     assert PASSWORD not in done.stdout + done.stderr
@@ -156,6 +158,17 @@ def test_what_is_logged_says_how_it_is_registered(capsys: pytest.CaptureFixture[
     command = "lepinet register v2.0.0 --file-path Bhanura/lepinet-model --revision"
     figures = "--images 5400 --accuracy 0.9234 --notes 'wet season'"
     assert capsys.readouterr().out.endswith(f"  {command} {REVISION} {figures}\n")
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_model_whose_revision_nobody_gave_is_registered_as_main_was_when_it_was_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = log_model_version("v2.0.0", "Bhanura/lepinet-model", 5400, 0.9234)
+
+    assert rows is not None
+    logged = datetime.fromisoformat(rows[0]["created_at"])
+    assert f"--file-path Bhanura/lepinet-model --revision main@{logged:%Y-%m-%dT%H:%M:%S}Z " in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("connected")

@@ -92,13 +92,17 @@ def test_every_wrong_value_is_named_at_once() -> None:
 @pytest.mark.parametrize(
     ("given_values", "command"),
     [
-        (GOOD, "lepinet register v2.0.0 --file-path Bhanura/lepinet-model"),
+        (GOOD, "lepinet register v2.0.0 --file-path Bhanura/lepinet-model --revision main"),
+        (GOOD | {"file_path": "models/a/b"}, "lepinet register v2.0.0 --file-path models/a/b"),
         (
             GOOD | {"training_image_count": 5400, "accuracy_score": 92.34, "links": {"run": "https://x.org/?a=b"}},
-            """lepinet register v2.0.0 --file-path Bhanura/lepinet-model --images 5400 --accuracy 0.9234 \
---link 'run=https://x.org/?a=b'""",
+            """lepinet register v2.0.0 --file-path Bhanura/lepinet-model --revision main \
+--images 5400 --accuracy 0.9234 --link 'run=https://x.org/?a=b'""",
         ),
-        ({"version_name": "lepinet-2024", "file_path": ""}, "lepinet register vX.Y.Z --file-path ORG/NAME"),
+        (
+            {"version_name": "lepinet-2024", "file_path": ""},
+            "lepinet register vX.Y.Z --file-path ORG/NAME --revision main",
+        ),
     ],
 )
 def test_the_command_that_registers_it_by_hand(given_values: dict[str, Any], command: str) -> None:

@@ -235,6 +235,12 @@ def test_a_folder_is_registered_with_its_files(desk: Desk) -> None:
     assert desk.workspace.model(desk.workspace.manifest.target("v1.2.0")).path.is_dir()
 
 
+def test_a_folder_is_what_its_files_are_whatever_branch_a_command_names(desk: Desk) -> None:
+    desk.copy_model("v1.2.0", "v1.2.0")
+    done(desk, "register", "v1.2.0", "--file-path", "models/v1.2.0", "--revision", "main")
+    assert desk.workspace.model(desk.workspace.manifest.target("v1.2.0")).path.is_dir()
+
+
 def test_a_model_of_the_hub_is_registered_by_its_commit(desk: Desk) -> None:
     without = desk.lepinet("register", "v2.0.0", *HUB[:2])
     assert without.code == 2

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -19,10 +22,12 @@ from hf_stand_in.server import StandIn, hub_online
 from lepinet.evaluation.fingerprints import fingerprints_text
 from lepinet.evaluation.photos.looking import look_at
 from lepinet.model_files import TRAINING
+from lepinet.registry.records import VersionRow
 from workflow.desk import Desk, Ended, lay
 
 MODELS = Path(__file__).parents[1] / "models"
 NAME = "asha/butterflies"
+WITHOUT_A_ZONE = datetime.fromisoformat("2024-12-03T09:30")
 CANARY, VOUCHED = "hf_canary_of_these_tests", "vouched-by-github"
 
 
@@ -84,6 +89,19 @@ def test_register_changes_nothing_when_the_hub_has_no_such_branch(desk: Desk, hu
     ended = lepinet(desk, hub, "register", "v2.0.0", "--file-path", NAME, "--revision", "mian", code=1)
     assert "no branch, tag or commit 'mian'" in ended.err
     assert desk.manifest == before
+
+
+def test_a_row_that_notes_no_commit_is_registered_as_main_was_when_it_was_logged(desk: Desk, hub: StandIn) -> None:
+    grown = hub.create("asha/grown", files_of(MODELS / "v1.1.0"), at=datetime(2024, 12, 1, tzinfo=UTC))
+    before = newest(grown)
+    grown.commit({"README.md": b"trained again"}, "trained again", at=datetime(2024, 12, 20, tzinfo=UTC))
+    row = VersionRow(id=uuid4(), version_name="v2.0.0", file_path=grown.name, created_at=WITHOUT_A_ZONE)
+    lepinet(desk, hub, *shlex.split(row.register_command())[1:])
+    assert desk.workspace.manifest.versions["v2.0.0"].revision == before
+    manifest = desk.manifest
+    early = lepinet(desk, hub, "register", "v2.0.1", "--file-path", grown.name, "--revision", "main@2024-11-30", code=1)
+    assert "asha/grown has no commit from before 2024-11-30 00:00 UTC" in early.err
+    assert desk.manifest == manifest
 
 
 def test_it_answers_as_the_same_files_in_a_folder(desk: Desk, hub: StandIn) -> None:

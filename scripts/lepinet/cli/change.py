@@ -90,7 +90,8 @@ def _at_once(environment: str, version: str, reason: str, *, as_json: bool) -> i
 @click.option(
     "--revision",
     metavar="REVISION",
-    help="The Hub's commit, or a branch or tag, whose commit is written. A folder tells its own.",
+    help="The Hub's commit, or a branch or tag, whose commit is written; main@TIME: what main was then. "
+    "A folder tells its own.",
 )
 @click.option("--images", type=int, metavar="N", help="How many images it was trained on.")
 @click.option("--accuracy", type=float, metavar="SHARE", help="As the trainer measured it, 0 to 1.")

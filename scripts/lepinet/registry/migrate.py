@@ -50,6 +50,9 @@ select public.bind_environments(repository => {repository}, environments => arra
     or exists (select from public.environments e where e.name = n.name and e.place is not null)
   order by n.place));
 """.lstrip()
+_OPENINGS: Final = """
+select * from jsonb_to_recordset(public.registry_openings()) as o (what text, closed_by text);
+""".lstrip()
 
 
 @dataclass(frozen=True)
@@ -245,7 +248,7 @@ def script(repository: str, environments: Sequence[str], ours: Collection[str]) 
     parts += [
         _REFUSE.format(state="= 'by hand'", conflicts=adopt.rehearsal(_all_sql())),
         f"-- Which repository this database belongs to, by its first commit, and its environments.\n{bind}",
-        f"-- What lets others past the registry's rules, and what ends that.\nselect * from {adopt.OPENINGS};\n",
+        f"-- What lets others past the registry's rules, and what ends that.\n{_OPENINGS}",
         "commit;\n",
     ]
     return "\n".join(parts)

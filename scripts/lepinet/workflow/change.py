@@ -14,6 +14,7 @@ from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
+from lepinet.manifest.command import moment_of_main
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.report.escape import for_markdown
@@ -146,17 +147,17 @@ def register(
 ) -> Edited:
     """Append a version. A folder of this repository needs no revision: it is what its files are.
 
-    Of a branch or tag of a Hub repository the commit is written that it is now.
+    Of a branch or tag of a Hub repository the commit is written that it is now, of `main@TIME` the one it was then.
 
     Raises:
         UsageError: a model of the Hub without a revision, or a value that models.yaml does not take.
-        RefusedError: the name is taken, or the Hub has no such branch or tag.
+        RefusedError: the name is taken, or the Hub has no such branch or tag, or had no commit then.
         OutsideError: the Hub does not answer.
     """
-    if revision is None:
+    if revision is None or (not _FIXED.fullmatch(revision) and inside(workspace.root, file_path).is_dir()):
         revision = _revision_of(workspace, file_path)
     elif HUB_REPOSITORY.fullmatch(file_path) and not _FIXED.fullmatch(revision):
-        revision = workspace.hub.commit(file_path, revision)
+        revision = _commit_of(workspace, file_path, revision)
     given = {
         "file_path": file_path,
         "revision": revision,
@@ -213,6 +214,15 @@ def _revision_of(workspace: Workspace, file_path: str) -> str:
             todo="of a model on the Hub, name a branch, a tag or a commit, such as --revision main",
         )
     return folder_revision(folder)
+
+
+def _commit_of(workspace: Workspace, repository: str, revision: str) -> str:
+    moment = moment_of_main(revision)
+    if moment is None:
+        return workspace.hub.commit(repository, revision)
+    if commit := workspace.hub.commit_at(repository, moment):
+        return commit
+    raise RefusedError(f"{repository} has no commit from before {moment:%Y-%m-%d %H:%M} UTC")
 
 
 def _tested(workspace: Workspace, version: str) -> str:
