@@ -247,7 +247,7 @@ class Registry:
 
     def openings(self) -> tuple[Opening, ...]:
         """What lets others past the registry's rules; for the secret key alone."""
-        return tuple(_read(Opening, row) for row in self._call("registry_openings"))
+        return tuple(_read(list[Opening], self._call("registry_openings")))
 
     def stored_answers(self, version_name: str, known_images_sha256: str) -> dict[str, Any] | None:
         """`details` of the last known-image test of this version on exactly these images, if there was one."""

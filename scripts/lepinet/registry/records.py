@@ -37,12 +37,15 @@ def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
         return None
 
 
-def _in_utc(moment: datetime | None) -> datetime | None:
-    """Of a column without time zones in UTC."""
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+def _in_its_years(moment: datetime | None) -> datetime | None:
+    """As models.yaml can have it; of a column without time zones in UTC."""
+    moment = moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+    if moment and not EARLIEST <= moment <= LATEST:
+        raise ValueError
+    return moment
 
 
-Moment = Annotated[datetime | None, WrapValidator(_or_none), AfterValidator(_in_utc)]
+Moment = Annotated[datetime | None, AfterValidator(_in_its_years), WrapValidator(_or_none)]
 Share = Annotated[float | None, Field(ge=0, le=1), WrapValidator(_or_none)]
 Figure = Annotated[float | None, WrapValidator(_or_none)]
 Count = Annotated[int | None, Field(ge=0, lt=2**31), WrapValidator(_or_none)]
@@ -143,14 +146,6 @@ class VersionSort(StrEnum):
     CREATED = "created"
 
 
-def _within_the_years(moment: datetime | None) -> datetime | None:
-    """Of a column without time zones in UTC."""
-    moment = moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
-    if moment and not EARLIEST <= moment <= LATEST:
-        raise ValueError
-    return moment
-
-
 class OldRow(Record):
     """A row of `model_versions` that no rule has looked at; what is missing or makes no sense counts as not said."""
 
@@ -163,7 +158,7 @@ class OldRow(Record):
     """Whatever number it is: people wrote percent, too."""
     notes: Text = None
     is_active: Answer = None
-    created_at: Annotated[datetime | None, AfterValidator(_within_the_years), WrapValidator(_or_none)] = None
+    created_at: Moment = None
 
 
 class EnvironmentRow(Record):
