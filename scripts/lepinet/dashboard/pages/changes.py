@@ -108,8 +108,8 @@ def follow_on(request: Request) -> Response:
     found = _progress(request)
     if request.query_params.get("seen") == _mark(found):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    about = {"progress": found, "seen": _mark(found), "every": _every(found)}
-    return page(request, "progress.html", **about, compare=_compare(request, found.change))
+    compare = _compare(request, found.change)
+    return page(request, "progress.html", progress=found, seen=_mark(found), every=_every(found), compare=compare)
 
 
 def _compare(request: Request, change: Change) -> str | None:
