@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import photos
-from benchmarks.pages import OLD, YOUNG, served
+from benchmarks.pages import OLD, UNRETIRED, YOUNG, Filled, served
 from benchmarks.race import ROUNDS, Cost, Program, in_turn, ratio
 from benchmarks.registry import filled, planned, told
 from benchmarks.serving import CONNECTIONS, beside, overrun, serving, swaps
@@ -186,25 +186,40 @@ def registry(scratch: Scratch) -> Iterator[Row]:
 def dashboard(scratch: Scratch) -> Iterator[Row]:
     """10,000 versions, 1,000 species and 100,000 rows of performance beside 10, 12 and 1,000."""
     with served(scratch.folder / "young", YOUNG) as young, served(scratch.folder / "old", OLD) as old:
-        for name, path in old.pages().items():
-            few, many = in_turn(young.again(young.pages()[name]), old.again(path))
-            told = f"{statistics.median(walls(many)) * 1000:.0f} ms"
-            yield Row(
-                f"page {name}: times a young registry's", ratio(walls(many), walls(few)), 3, at_least=False, note=told
-            )
+        yield from _pages(young, old, "")
         photos_grew = (OLD.species * OLD.photos) / (YOUNG.species * YOUNG.photos)
         for name in ("version", "two compared"):
             few, many = in_turn(young.first(young.pages()[name]), old.first(old.pages()[name]))
             told = f"{statistics.median(walls(many)) * 1000:.0f} ms, the first time after a start"
             title = f"page {name}, nothing remembered, {photos_grew:.0f} times the photos"
             yield Row(title, ratio(walls(many), walls(few)), photos_grew, at_least=False, note=told)
-        largest = max(old.size(path) for path in old.pages().values())
-        yield Row("largest page, kB without photos", largest / 1000, 300, at_least=False)
         few, many = in_turn(young.cold, old.cold)
         told = f"{statistics.median(walls(many)):.1f} s"
         name = "from the command to the first page: times a young one's"
         yield Row(name, ratio(walls(many), walls(few)), 3, at_least=False, note=told)
         yield Row("memory with 10,000 versions, MB", old.megabytes(), 200, at_least=False)
+        with served(scratch.folder / "unretired", UNRETIRED) as unretired:
+            yield from _pages(young, unretired, ", all 10,000 in models.yaml")
+            few, many = in_turn(young.first("/"), unretired.first("/"))
+            told = f"{statistics.median(walls(many)) * 1000:.0f} ms, the first time after a change"
+            name = "page overview, all 10,000 in models.yaml, nothing remembered"
+            yield Row(name, ratio(walls(many), walls(few)), 30, at_least=False, note=told)
+
+
+def _pages(young: Filled, old: Filled, where: str) -> Iterator[Row]:
+    """Each page as it is from the second time on."""
+    for name, path in old.pages().items():
+        few, many = in_turn(young.again(young.pages()[name]), old.again(path))
+        told = f"{statistics.median(walls(many)) * 1000:.0f} ms"
+        yield Row(
+            f"page {name}{where}: times a young registry's",
+            ratio(walls(many), walls(few)),
+            3,
+            at_least=False,
+            note=told,
+        )
+    largest = max(old.size(path) for path in old.pages().values())
+    yield Row(f"largest page{where}, kB without photos", largest / 1000, 300, at_least=False)
 
 
 def serve(scratch: Scratch) -> Iterator[Row]:

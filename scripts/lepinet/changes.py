@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise, zip_longest
@@ -20,6 +20,7 @@ from lepinet.manifest.model import Gates, Manifest, ModelVersion
 from lepinet.manifest.problems import ManifestError, Problem
 from lepinet.manifest.rules import Change, Material, findings
 from lepinet.manifest.stream import decode
+from lepinet.target import Target
 
 
 @dataclass(frozen=True)
@@ -122,15 +123,8 @@ def change_between(repository: Repository, base: str, head: str | None = None) -
     content = _content(repository, tip) if head else _working_tree(repository)
     manifest = load(content)
     commit = repository.commit(tip) if head else Commit("", "", "(not committed)", datetime.now(UTC))
-    material = _material(repository, tip, manifest)
     state = State(commit, manifest, _digest(content))
-    change = Change(
-        past,
-        state,
-        _material(repository, start.id, past[-1].manifest) if past else Material(),
-        material if head else _with_edits(repository, manifest, material),
-        _material_then(repository, past, state),
-    )
+    change = _on_top(repository, past, state, before=start.id, after=tip, edited=head is None)
     problems = locate(decode(content), findings(change))
     states = (*past, change.state)
     since = _photos_since(repository, start.id, states)
@@ -152,6 +146,91 @@ def standing(repository: Repository, commit: str) -> Standing:
     last = {name: line[-1] for name, line in found.items()}
     since = _photos_since(repository, here.id, states)
     return Standing(here, manifest, last, {name: try_number(states, each, since) for name, each in last.items()})
+
+
+def forbidden(repository: Repository, states: Sequence[State], environment: str) -> tuple[str, ...]:
+    """What the rules have against the commit of main that set an environment's active version, as a sentence each.
+
+    A check that somebody forged lets such a commit through.
+
+    Args:
+        repository: with its whole history.
+        states: of the file on main, oldest first.
+        environment: of the file.
+    """
+    line = activations(states, environment)
+    if not line:
+        return ()
+    change = _merged(repository, states, line[-1].state)
+    # What another environment's version may not be is held there.
+    others = {("environments", name, "active") for name in change.after.environments if name != environment}
+    return tuple(finding.message for finding in findings(change) if finding.path not in others)
+
+
+def _merged(repository: Repository, states: Sequence[State], state: State) -> Change:
+    """What the commit of main that left one of its states changed."""
+    past = states[: next(place for place, each in enumerate(states) if each is state)]
+    return _on_top(repository, past, state, before=f"{state.commit.id}^", after=state.commit.id)
+
+
+def _on_top(
+    repository: Repository, past: Sequence[State], state: State, *, before: str, after: str, edited: bool = False
+) -> Change:
+    """A state as a change of main.
+
+    Args:
+        repository: with its whole history.
+        past: main's states.
+        state: the new one.
+        before: main's tip.
+        after: the commit with the new state's other files.
+        edited: they are those of the working tree, which began as that commit.
+    """
+    if not past:
+        return Change(past, state, Material(), Material())
+    material = _material(repository, after, state.manifest)
+    once = next((each for each in past if each.digest == state.digest), None)
+    return Change(
+        past,
+        state,
+        _material(repository, before, past[-1].manifest),
+        _with_edits(repository, state.manifest, material) if edited else material,
+        _material_then(repository, past, state),
+        _merged(repository, past, once) if once else None,
+        tuple(_swapped(repository, past, state, before, after, edited=edited)),
+    )
+
+
+def _swapped(
+    repository: Repository, past: Sequence[State], state: State, before: str, after: str, *, edited: bool
+) -> Iterator[str]:
+    """Versions in folders whose files become others, and are not those that were merged with them either."""
+    versions = state.manifest.versions
+    kept = [name for name, version in past[-1].manifest.versions.items() if _in_folder(versions.get(name), version)]
+    folders = [versions[name].file_path for name in kept]
+    if not folders:
+        return
+    edits = repository.dirty(folders) if edited else ()
+    changed = (*repository.files_between(before, after, folders), *edits)
+    for name, folder in zip(kept, folders, strict=True):
+        if not _of_model(changed, folder):
+            continue
+        first = next(each for each in past if _in_folder(each.manifest.versions.get(name), versions[name]))
+        others = (*repository.files_between(first.commit.id, after, [folder]), *edits)
+        if _of_model(others, folder):
+            yield name
+
+
+def _in_folder(version: ModelVersion | None, other: ModelVersion) -> bool:
+    """Whether two are the same folder of the repository with the same files, as far as the manifest says."""
+    target = Target(other.file_path, other.revision)
+    return version is not None and not target.on_hub and target.same_files(Target(version.file_path, version.revision))
+
+
+def _of_model(files: Iterable[str], folder: str) -> bool:
+    """Whether one of them is of the model in a folder: hidden ones are not."""
+    inside = (file.removeprefix(f"{folder}/").split("/") for file in files if file.startswith(f"{folder}/"))
+    return any(not any(part.startswith(".") for part in parts) for parts in inside)
 
 
 def _readable(content: bytes, known: dict[str, ModelVersion]) -> tuple[Manifest, str] | None:

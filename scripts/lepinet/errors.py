@@ -20,6 +20,13 @@ class LepinetError(Exception):
         head = f"{self.where}: {self.what}" if self.where else self.what
         return (head, self.todo) if self.todo else (head,)
 
+    def in_one_line(self) -> str:
+        """As `lines`, where there is room for one: a command or the end of a sentence follows a semicolon."""
+        head, *todo = self.lines()
+        if not todo:
+            return head
+        return f"{head.removesuffix('.')}{'. ' if todo[0][:1].isupper() else '; '}{todo[0]}"
+
     def __str__(self) -> str:
         return "\n".join(self.lines())
 

@@ -371,6 +371,12 @@ class Repository:
             found.append(FileState(os.fsdecode(path), before if gone else after, None if gone else blob))
         return tuple(found)
 
+    def files_between(self, before: str, after: str, folders: Sequence[str]) -> tuple[str, ...]:
+        """Files in some folders that one commit has otherwise than another one, or one of them has not."""
+        options = ["-r", "-z", "--name-only", "--no-renames"]
+        listed = self._run("diff-tree", *options, self.resolve(before), self.resolve(after), "--", *folders)
+        return tuple(os.fsdecode(name) for name in listed.split(b"\0") if name)
+
     def objects_beyond(self, tip: str, base: str) -> frozenset[str]:
         """Ids of what `tip` has and the history of `base` has not."""
         told = self._text(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lepinet.errors import OutsideError
 
@@ -16,12 +20,13 @@ from lepinet.errors import OutsideError
 class Server(uvicorn.Server):
     """One that leaves logs and signals to whoever runs it."""
 
-    def __init__(self, app: ASGIApp, *, drain: int, keep_alive: int = 5) -> None:
+    def __init__(self, app: ASGIApp, *, drain: int, head: float, keep_alive: int = 5) -> None:
         """Not begun yet.
 
         Args:
             app: what it serves.
             drain: seconds that requests on their way have when it is told to end.
+            head: seconds that a client has for what comes before a request's body.
             keep_alive: seconds after which it closes a connection that is idle.
         """
         settings = uvicorn.Config(
@@ -31,6 +36,8 @@ class Server(uvicorn.Server):
             log_config=None,
             server_header=False,
             proxy_headers=False,
+            # It is called, and not looked at.
+            http=partial(_Impatient, head),  # type: ignore[arg-type]
             ws="none",
             timeout_keep_alive=keep_alive,
             timeout_graceful_shutdown=drain,
@@ -41,6 +48,35 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the loop: uvicorn would raise them again at its end, before this process has cleaned up."""
         yield
+
+
+class _Impatient(H11Protocol):
+    """A connection that is closed when a request's head does not come in time: uvicorn would wait for ever."""
+
+    def __init__(self, head: float, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._head = head
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(self._head, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self._head, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 @contextmanager

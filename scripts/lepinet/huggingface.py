@@ -108,7 +108,8 @@ class Patience:
     def wait(self, error: NoAnswerError) -> None:
         """Before another try. Raises OutsideError when there is none left."""
         if not self._left:
-            raise self._failed(f"{self._service.name} fails, {self._timings.retries + 1} times in a row: {error}")
+            often = f", {self._timings.retries + 1} times in a row" if self._timings.retries else ""
+            raise self._failed(f"{self._service.name} fails{often}: {error}")
         self._left -= 1
         own = self._pause * random.uniform(0.5, 1.5)  # noqa: S311 -- spreads requests, hides nothing
         self._pause *= 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 from lepinet.errors import RefusedError, UsageError
 from lepinet.files import inside, open_regular, read_small
+from lepinet.manifest.problems import HIDDEN
 
 _CHUNK = 1 << 20
 _LONGEST_LABEL = 200
@@ -27,10 +29,25 @@ ONNX = "onnx/model.onnx"
 """Where exporters put it."""
 _ONNX_NAMES = (ONNX, "model.onnx")
 _SAFETENSORS = "model.safetensors"
+_OTHER_TASK = re.compile(
+    r"For\w*(Answering|AudioClassification|Detection|Estimation|Generation|LM|Modeling|Segmentation"
+    r"|SequenceClassification|TokenClassification|VideoClassification)$"
+)
+"""Ends of the names that transformers gives to networks with another head; a name of somebody's own tells nothing."""
 _TIMM = (
     f"A timm model: export the module with torch.onnx.export to {ONNX}, and write its labels into {CONFIG}"
     f" (id2label) and its size, crop, mean and std into {_PREPROCESSOR} (ViTImageProcessor)."
 )
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model's numbers mean."""
+
+    labels: tuple[str, ...]
+    """`id2label` of config.json, in the order of the model's outputs."""
+    independent: bool
+    """Each label has a probability of its own (sigmoid); otherwise they sum to one (softmax)."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +61,9 @@ class ModelFiles:
     onnx: bool
     """Whether the weights are in ONNX; else they are in safetensors."""
     labels: tuple[str, ...]
-    """`id2label` of config.json, in the order of the model's outputs."""
+    """As of `Outputs`."""
     independent: bool
-    """Each label has a probability of its own (sigmoid); otherwise they sum to one (softmax)."""
+    """As of `Outputs`."""
 
     def sha256(self) -> str:
         """Digest over the three files that decide the answers, read now; equal digests mean identical answers."""
@@ -63,24 +80,38 @@ def read_model_files(folder: Path) -> ModelFiles:
     if not folder.is_dir():
         raise UsageError("there is no such folder", where=str(folder), todo="Give the folder of a model.")
     names = needed_files(tuple(file_names(folder)), str(folder))
-    onnx = names[-1] != _SAFETENSORS
-    config_file, preprocessor, weights = (inside(folder, name) for name in names)
+    onnx = is_onnx(names[-1])
+    config, preprocessor, weights = (inside(folder, name) for name in names)
     with open_regular(weights) as file:
         if file.read(len(_POINTER)) == _POINTER:
             raise RefusedError("is a Git LFS pointer, not the file itself", where=str(weights), todo="git lfs pull")
-    config = read_json_object(config_file)
-    if not onnx and not isinstance(config.get("model_type"), str):
-        raise RefusedError("names no model_type of transformers", where=str(config_file), todo=_TIMM)
-    labels = _labels(config, config_file)
+    outputs = read_outputs(config, onnx=onnx)
     return ModelFiles(
         folder=folder,
-        config=config_file,
+        config=config,
         preprocessor=preprocessor,
         weights=weights,
         onnx=onnx,
-        labels=labels,
-        independent=_independent(config, labels, config_file),
+        labels=outputs.labels,
+        independent=outputs.independent,
     )
+
+
+def read_outputs(file: Path, *, onnx: bool) -> Outputs:
+    """What config.json says of the model's outputs.
+
+    Args:
+        file: it.
+        onnx: whether the weights are in ONNX; else transformers runs them, and must know the network.
+
+    Raises:
+        RefusedError: it says something that is not understood, or that the model does something else.
+    """
+    config = read_json_object(file)
+    if not onnx:
+        _must_be_a_classifier(config, file)
+    labels = _labels(config, file)
+    return Outputs(labels, _independent(config, labels, file))
 
 
 def needed_files(names: Collection[str], where: str) -> tuple[str, str, str]:
@@ -102,13 +133,9 @@ def needed_files(names: Collection[str], where: str) -> tuple[str, str, str]:
     return CONFIG, _PREPROCESSOR, weights
 
 
-def needs_torch(names: Collection[str], where: str) -> bool:
-    """Whether a model with these files is run by transformers and torch.
-
-    Raises:
-        RefusedError: as `needed_files`.
-    """
-    return needed_files(names, where)[-1] == _SAFETENSORS
+def is_onnx(weights: str) -> bool:
+    """Whether weights of that name are run by onnxruntime; else transformers and torch run them."""
+    return weights != _SAFETENSORS
 
 
 def wanted_files(names: Collection[str], where: str) -> tuple[str, ...]:
@@ -171,6 +198,16 @@ def _todo(names: Collection[str]) -> str:
     return f"Save the model with `save_pretrained`, or export it to {ONNX}."
 
 
+def _must_be_a_classifier(config: dict[str, Any], where: Path) -> None:
+    if not isinstance(config.get("model_type"), str):
+        raise RefusedError("names no model_type of transformers", where=str(where), todo=_TIMM)
+    named = config.get("architectures")
+    other = next((one for one in named if _OTHER_TASK.search(str(one))), None) if isinstance(named, list) else None
+    if other:
+        what = f"says that the model is a {str(other)[:_LONGEST_LABEL]!r}, which does not classify images"
+        raise RefusedError(what, where=str(where), todo="register a model for image classification")
+
+
 def _labels(config: dict[str, Any], where: Path) -> tuple[str, ...]:
     table = config.get("id2label")
     if not isinstance(table, dict) or not table:
@@ -184,14 +221,14 @@ def _labels(config: dict[str, Any], where: Path) -> tuple[str, ...]:
         raise RefusedError(f"id2label gives two outputs the name {name!r}", where=str(where))
     unusable = next((name for name in names if len(name) > _LONGEST_LABEL or _unprintable(name)), None)
     if unusable is not None:
-        what = f"id2label has a name that is too long or holds control characters: {unusable[:40]!r}"
+        what = f"id2label has a name that is too long or holds characters that cannot be seen: {unusable[:40]!r}"
         raise RefusedError(what, where=str(where))
     return names
 
 
 def _unprintable(name: str) -> bool:
-    """Controls and halves of characters, which no database or terminal takes; joiners belong to Sinhala and Tamil."""
-    return any(unicodedata.category(character) in {"Cc", "Cs"} for character in name)
+    """Controls and halves of characters, which no database or terminal takes, and what turns a line's direction."""
+    return bool(HIDDEN.search(name)) or any(unicodedata.category(character) in {"Cc", "Cs"} for character in name)
 
 
 def _independent(config: dict[str, Any], labels: tuple[str, ...], where: Path) -> bool:

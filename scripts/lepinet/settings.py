@@ -41,6 +41,11 @@ class Settings:
         own = _own(name, environment) if environment else name
         return self._find(own) or (self._find(name) if own != name else None)
 
+    def name_of(self, name: str, environment: str) -> str:
+        """The setting whose value `get` takes; arguments as there."""
+        own = _own(name, environment)
+        return own if self._find(own) else name
+
     def token(self, name: str, environment: str | None = None) -> str | None:
         """As `get`, of what is sent in a header.
 
@@ -49,7 +54,8 @@ class Settings:
         """
         value = self.get(name, environment)
         if value is not None and not _TOKEN.fullmatch(value):
-            raise UsageError(f"{name} is no token: it holds spaces or letters that none has")
+            named = self.name_of(name, environment) if environment else name
+            raise UsageError(f"{named} is no token: it holds spaces or letters that none has")
         return value
 
     def as_user(self, tokens: Mapping[str, str]) -> Settings:

@@ -25,6 +25,8 @@ class Timings:
     """Between two looks at something that is on its way."""
     look: float = 3
     """Between two looks at a registry that does not tell by itself what happens, while somebody follows it."""
+    outage: float = 10
+    """How long the dashboard leaves a registry alone that did not answer."""
     prediction: float = 30
     """One image, decoded and answered, offline or live; loading a model may take ten times as long."""
     known_images: float = 3600
@@ -39,6 +41,10 @@ class Timings:
     """All of a model's files from the Hub, pauses included."""
     git: float = 120
     """One git command, a fetch too."""
+    head: float = 15
+    """Until a client has sent all that comes before a request's body; else the server hangs up."""
+    form: float = 30
+    """Until a form of the dashboard has arrived; one that may bring files has longer, by its size."""
     drain: float = 3
     """How long a server that was told to stop still takes photos, while whoever spreads them turns to others."""
     retry: float = 1

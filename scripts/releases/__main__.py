@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def notes(tag: str, version: str, changelog: str) -> str:
-    """What changed, as CHANGELOG.md has it below `## 0.1.0` and a date.
+    """What changed, as CHANGELOG.md has it below `## 0.1.0`, a comma and a date.
 
     Args:
         tag: such as `v0.1.0`.
@@ -23,8 +23,10 @@ def notes(tag: str, version: str, changelog: str) -> str:
     """
     if tag != f"v{version}":
         raise ValueError(f"the tag is {tag}, and the package's version is {version}")
-    found = re.search(rf"^## {re.escape(version)}\b[^\n]*\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
-    if found is None or not found[1].strip():
+    # All of the heading: that of a candidate, 0.1.0-rc.1, begins alike.
+    heading = rf"^## {re.escape(version)}(?:,[^\n]*)?\n"
+    found = re.search(rf"{heading}(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
+    if found is None or not re.search(r"^(?!#)\S", found[1], re.MULTILINE):
         raise ValueError(f"CHANGELOG.md says nothing below `## {version}`")
     return found[1].strip() + "\n"
 

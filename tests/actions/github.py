@@ -350,12 +350,14 @@ def _alone(job: Any, leg: Mapping[str, str], results: Mapping[str, str], outputs
 
 
 def _outputs(job: Any, lines: list[dict[str, Any]]) -> dict[str, str]:
-    said = {(line["stepID"][0], line["name"]): line["arg"] for line in lines if line.get("command") == "set-output"}
+    said: dict[tuple[str, ...], str] = {
+        (line["stepID"][0], line["name"]): line["arg"] for line in lines if line.get("command") == "set-output"
+    }
     found = {}
     for name, value in job.get("outputs", {}).items():
-        step = re.fullmatch(r"\$\{\{ steps\.([\w-]+)\.outputs\.([\w-]+) \}\}", value)
-        assert step
-        found[name] = said.get((step[1], step[2]), "")
+        steps = [re.fullmatch(r"steps\.([\w-]+)\.outputs\.([\w-]+)", one) for one in value[4:-3].split(" || ")]
+        assert all(steps)
+        found[name] = next((said[step.groups()] for step in steps if step and said.get(step.groups())), "")
     return found
 
 

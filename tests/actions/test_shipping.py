@@ -182,7 +182,8 @@ def test_a_pin_stops_the_run_until_it_is_lifted(live: Live) -> None:
     live.activate("v1.1.0")
     ran = live.run(SHIP, live.push_main())
     assert ran.jobs == BOTH | {"reconcile (production)": "failure"}
-    assert "inned to v1.0.0: wrong names" in ran.summary
+    assert "Pinned to v1.0.0 by lepinet" in ran.summary
+    assert ": wrong names. Make git agree" in ran.summary
     unpin = live.dispatched("main", SHIP, environment="production", action="unpin", reason="names are right again")
     assert live.run(SHIP, unpin).jobs == {"judge": "success", "reconcile (production)": "success"}
     assert live.active("production") == "v1.1.0"

@@ -37,10 +37,11 @@ def github(github: GitHub, hub: StandIn) -> GitHub:
     return github
 
 
-def proposed(github: GitHub, hub: StandIn, fork: str | None = None) -> Event:
+def proposed(github: GitHub, hub: StandIn, fork: str | None = None, text: str | None = None) -> Event:
+    """A pull request that adds a private version to models.yaml, or some other text."""
     commit = hub.repositories[NAME].references("heads")["main"]
     with (github.desk.folder / "models.yaml").open("a") as file:
-        file.write(f"  v1.2.0: {{file_path: {NAME}, revision: {commit}}}\n")
+        file.write(text or f"  v1.2.0: {{file_path: {NAME}, revision: {commit}}}\n")
     (github.desk.folder / "conftest.py").write_text("import os; os.system('touch pwned')\n")
     github.desk.commit("Register v1.2.0")
     return github.pull_request(fork=fork)
@@ -80,9 +81,21 @@ def test_a_repository_that_nobody_trusts_is_not_read(github: GitHub, hub: StandI
     opened = proposed(github, hub, fork="mallory")
     hub.forget()
     ran = github.run(CHECK, by_hand(github, opened))
-    assert ran.jobs == {"check": "failure"}
-    assert "names models of other repositories than main's: v1.2.0" in ran.annotations[0].text
+    assert ran.jobs == DONE
+    (comment,), (check,) = github.there.comments, github.there.checks
+    assert "names models of other repositories than main's: v1.2.0" in comment["body"]
+    assert (check["name"], check["conclusion"]) == ("lepinet trusted", "failure")
     assert hub.requests == []
+
+
+def test_a_models_yaml_that_is_not_right_gets_its_answer(github: GitHub, hub: StandIn) -> None:
+    opened = proposed(github, hub, text="  v1.2.0: {file_path: [}\n")
+    ran = github.run(CHECK, github.ended(github.run("pr.yml", opened), opened))
+    assert ran.jobs == DONE
+    (comment,), (check,) = github.there.comments, github.there.checks
+    assert "models.yaml" in comment["body"]
+    assert check["conclusion"] == "failure"
+    assert CANARY not in ran.seen
 
 
 @pytest.mark.parametrize("commit", ["main", "--upload-pack=touch pwned", "$(touch pwned)"])

@@ -12,6 +12,8 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+from lepinet.timings import Timings
+
 _CLIENT = """\
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as line:
@@ -21,6 +23,7 @@ with socket.socket(socket.AF_UNIX) as line:
     line.sendall(told)
     sys.exit(line.recv(1)[0])
 """
+TIMINGS = Timings(poll=0.05)
 _USED = [
     "cli.reconcile",
     "cli.look",
@@ -80,7 +83,7 @@ def _command(line: socket.socket) -> None:
     sys.argv = ["lepinet", *arguments]
     code = 70
     try:
-        import_module("lepinet.cli").main()
+        import_module("lepinet.cli").main(TIMINGS)
     except SystemExit as ended:
         code = int(ended.code or 0)
     finally:

@@ -40,5 +40,7 @@ def test_the_door_is_there_for_everybody_also_when_it_stays_shut(page_at: PageAt
         enter(page, "no butterfly")
     assert answered.value.status == 403
     expect(page.get_by_role("alert")).to_contain_text("Invalid login credentials")
+    expect(page.get_by_label("E-mail")).to_have_value(ADMIN.email)
+    expect(page.get_by_label("Password")).to_have_value("")
     fits(page)
     no_violations(page)

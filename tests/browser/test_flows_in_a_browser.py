@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import PageAt
 from browser.looking import Scheme, fits, keyboard_reaches, no_violations, unfold
-from dashboard.world import World
+from dashboard.world import World, flips
+from evaluation.photo_files import KANDY, drawing, exif, saved
 
 pytestmark = pytest.mark.slow
 
@@ -137,3 +138,71 @@ def test_a_wrong_label_becomes_a_change(page_at: PageAt, here: str, *, javascrip
     page.get_by_label("Why").fill("The wings are folded")
     page.get_by_role("button", name="Propose it").click()
     expect(page.get_by_text("git merge --no-ff")).to_be_visible()
+
+
+@with_and_without_javascript
+def test_flips_are_filtered_and_the_link_shows_others_the_same(
+    page_at: PageAt, world: World, *, javascript: bool
+) -> None:
+    with flips(world) as flipped, world.dashboard() as url:
+        page = page_at(768, javascript=javascript)
+        page.goto(f"{url}/compare?old=v1.0.0&new=v1.1.0")
+        expect(page.locator("#flips .file")).to_have_text([flipped.wrong.file_name, flipped.right.file_name])
+        for label, choice, shown in (
+            ("Flips", "newly right", [flipped.right.file_name]),
+            ("Species", flipped.wrong.expected_name, []),
+            ("Flips", "newly wrong", [flipped.wrong.file_name]),
+        ):
+            page.get_by_label(label, exact=True).select_option(choice)
+            if not javascript:
+                page.get_by_role("button", name="Show").click()
+            expect(page.locator("#flips .file")).to_have_text(shown)
+        other = page_at(360, javascript=javascript)
+        other.goto(page.url)
+        expect(other.locator("#flips .file")).to_have_text([flipped.wrong.file_name])
+        expect(other.get_by_label("Flips", exact=True)).to_have_value("newly wrong")
+        expect(other.get_by_label("Species", exact=True)).to_have_value(flipped.wrong.expected_id)
+        if javascript:
+            looked_at(other)
+
+
+@with_and_without_javascript
+def test_photos_are_added_by_keyboard_alone(
+    page_at: PageAt, here: str, world: World, tmp_path: Path, *, javascript: bool
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(saved(drawing("blue_tiger_02"), quality=90, exif=exif(place=KANDY)))
+    page = page_at(360, javascript=javascript)
+    page.goto(f"{here}/known-images")
+    tab_to(page, page.get_by_role("link", name="Add photos"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Add photos to the known images")
+    tab_to(page, page.get_by_label("Species", exact=True))
+    page.keyboard.type("Blue T")
+    tab_to(page, page.get_by_label("Photos"))
+    if javascript:
+        with page.expect_file_chooser() as chooser:
+            page.keyboard.press("Enter")
+        chooser.value.set_files(photo)
+    else:  # the test hears of no dialog then
+        page.get_by_label("Photos").set_input_files(photo)
+    tab_to(page, page.get_by_label("How do you know the species?"))
+    page.keyboard.type("Caught it myself")
+    tab_to(page, page.get_by_role("button", name="Propose them"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("git merge --no-ff")).to_be_visible()
+    git = world.workspace.git
+    (branch,) = set(git.branches()) - {"main"}
+    added = [one for one in git.files_changed_by(branch) if one.path.endswith(".jpg")]
+    assert [Path(one.path).stem.rpartition("_")[0] for one in added] == ["blue_tiger"]
+    assert not any(b"GPS" in content for content in git.blobs(filter(None, (one.blob for one in added))).values())
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """As somebody without a mouse: from where the focus is, until it is there."""
+    expect(wanted).to_have_count(1)
+    for _ in range(100):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError(f"Tab never comes to {wanted}")

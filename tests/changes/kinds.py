@@ -88,6 +88,8 @@ class Kind:
     """When the revert is reverted."""
     problem: str = ""
     """Why it should not have been merged; a person did all the same."""
+    once_more: str = ""
+    """What is said of the revert of its revert: the rules are against it as they were in the beginning."""
     late: str = ""
     """What is said of its revert when others have been merged meanwhile, so that main gets to no earlier state."""
 
@@ -151,6 +153,7 @@ KINDS = (
         reverted="rollback",
         again="activate",
         problem="known_images (or its files) and staging.active must not change together",
+        once_more="known_images (or its files) and staging.active must not change together",
         late="known_images (or its files) and staging.active must not change together",
     ),
     Kind(

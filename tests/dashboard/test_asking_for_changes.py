@@ -68,6 +68,30 @@ def test_sent_twice_it_is_one_change(browser: Browser, desk: World) -> None:
     assert len(branches(desk)) == 1
 
 
+@pytest.mark.usefixtures("desk")
+def test_who_asks_for_the_same_with_other_words_is_told_that_the_first_ones_stay(browser: Browser) -> None:
+    first = activate(browser)
+    second = activate(browser, reason="The season begins")
+    assert second == f"{first}?in-other-words"
+    shown = browser.get(second).text
+    assert "on its way already, asked for by asha: it keeps the words above, and yours were not added." in shown
+    assert REASON in shown
+    assert "The season begins" not in shown
+    assert "on its way already" not in browser.get(first).text
+
+
+@pytest.mark.usefixtures("desk")
+def test_two_changes_for_one_environment_name_each_other_and_each_its_withdrawal(browser: Browser) -> None:
+    forward = activate(browser)
+    said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
+    back = browser.fill("/changes/new?kind=rollback", "/changes/rollback", **said).headers["Location"]
+    elsewhere = activate(browser, environment="staging", version="v1.0.0")
+    shown = browser.get(back).text
+    assert f'<a href="{forward}">Activate v1.1.0 in production</a>. What is merged last counts.' in shown
+    assert "To withdraw it: <code>git branch -D rollback-production-v1.1.0</code>" in shown
+    assert "Also on its way" not in browser.get(elsewhere).text
+
+
 def test_a_link_fills_the_form_in(browser: Browser) -> None:
     shown = browser.get("/changes/new?kind=activate&environment=production&version=v1.1.0").text
     assert '<option value="production" selected>production, which has v1.0.0</option>' in shown
@@ -110,6 +134,17 @@ def test_a_rollback_returns_to_the_version_before(browser: Browser, desk: World)
     assert answer.status_code == 303, answer.text
     assert "Roll staging back to v1.0.0" in browser.get(answer.headers["Location"]).text
     assert branches(desk) == {"rollback-staging-v1.0.0"}
+
+
+def test_the_form_of_a_rollback_says_what_counts_as_one(browser: Browser, desk: World) -> None:
+    form = browser.get("/changes/new?kind=rollback").text
+    assert "Without a comparison: in staging v1.0.0; in production none." in form
+    assert "counts as an activation: it is compared with the version that is live" in form
+    nowhere = {"environment": "production", "reason": "wrong names"}
+    answer = browser.fill("/changes/new?kind=rollback", "/changes/rollback", **nowhere)
+    assert (answer.status_code, branches(desk)) == (422, set())
+    assert "nothing was active in production before, or it was rolled back" in answer.text
+    assert "lepinet rollback" not in answer.text
 
 
 def test_what_a_trainer_logged_and_nobody_can_resolve_is_explained(desk: World, tmp_path: Path) -> None:
@@ -181,6 +216,7 @@ def test_on_github_it_is_a_pull_request_and_the_page_moves_only_when_it_does(git
     (address,) = re.findall(r'hx-get="([^"]*)"', shown)
     still = browser.get(unescape(address))
     assert (still.status_code, still.text) == (204, "")
+    assert "To withdraw it, close the pull request." in shown
     moved = browser.get(re.sub(r"=\w+$", "=before", unescape(address)))
     assert moved.text.lstrip().startswith('<section id="progress"')
     assert "comes when the check has tested it" in moved.text

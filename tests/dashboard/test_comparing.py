@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from html import unescape
 
 import pytest
 
-from dashboard.world import Browser, World
+from dashboard.world import Browser, Flipped, World, flips
 
 QUESTION = "/compare?old=v1.0.0&new=v1.1.0"
 
 
 @pytest.fixture
-def flipped(world: World) -> Iterator[dict[str, Any]]:
-    """v1.1.0 takes a photo for another species, and knows the one that v1.0.0 did not; the test is taken back after."""
-    with world.database() as owner:
-        ((id_, details),) = owner.execute(
-            "select p.id, p.details from public.model_performance_logs p join public.model_versions v"
-            " on v.id = p.model_version_id where kind = 'known-images' and version_name = 'v1.1.0'"
-            " order by test_date desc limit 1"
-        ).fetchall()
-        answers = json.loads(json.dumps(details))["answers"]
-        wrong = next(one for one in answers if one["top"][0]["id"] != one["expected_id"])
-        right = next(one for one in answers if one["top"][0]["id"] == one["expected_id"])
-        wrong["top"][0] |= {"id": wrong["expected_id"], "name": wrong["expected_name"]}
-        right["top"][0] |= {"id": "999", "name": "Moon Moth"}
-        owner.execute(
-            "update public.model_performance_logs set details = %s where id = %s",
-            [json.dumps({**details, "answers": answers}), id_],
-        )
-        yield {"right": wrong, "wrong": right}
-        owner.execute("update public.model_performance_logs set details = %s where id = %s", [json.dumps(details), id_])
+def flipped(world: World) -> Iterator[Flipped]:
+    with flips(world) as flipped:
+        yield flipped
 
 
 def shown(page: str) -> list[str]:
     """The file names of the photos in the galleries."""
     return re.findall(r'<p class="file">([^<]*)</p>', page)
+
+
+def test_what_can_be_compared_is_listed_the_older_version_first(browser: Browser) -> None:
+    page = unescape(browser.get("/compare").text)
+    assert f'<a href="{QUESTION}">v1.0.0 and v1.1.0</a>' in page
+    assert "Tested on the known images of today" not in browser.get(QUESTION).text
 
 
 def test_the_verdict_is_the_one_of_the_command_line(world: World, browser: Browser) -> None:
@@ -53,18 +42,18 @@ def test_the_verdict_is_the_one_of_the_command_line(world: World, browser: Brows
 
 
 def test_flips_are_shown_with_the_truth_and_both_answers_and_found_by_species_and_kind(
-    world: World, flipped: dict[str, Any]
+    world: World, flipped: Flipped
 ) -> None:
-    right, wrong = flipped["right"], flipped["wrong"]
+    right, wrong = flipped.right, flipped.wrong
     with world.dashboard() as url, Browser(url) as browser:
         page = browser.get(QUESTION).text
-        assert shown(page) == [wrong["file_name"], right["file_name"]]
-        assert f"It is <b>{wrong['expected_name']}</b>" in page
-        assert f"v1.0.0 said {wrong['expected_name']}" in page
+        assert shown(page) == [wrong.file_name, right.file_name]
+        assert f"It is <b>{wrong.expected_name}</b>" in page
+        assert f"v1.0.0 said {wrong.expected_name}" in page
         assert "v1.1.0 says Moon Moth" in page
-        assert shown(browser.get(f"{QUESTION}&kind=newly+right").text) == [right["file_name"]]
-        assert shown(browser.get(f"{QUESTION}&species={wrong['expected_id']}").text) == [wrong["file_name"]]
-        none = browser.get(f"{QUESTION}&species={wrong['expected_id']}&kind=newly+right").text
+        assert shown(browser.get(f"{QUESTION}&kind=newly+right").text) == [right.file_name]
+        assert shown(browser.get(f"{QUESTION}&species={wrong.expected_id}").text) == [wrong.file_name]
+        none = browser.get(f"{QUESTION}&species={wrong.expected_id}&kind=newly+right").text
         assert shown(none) == []
         assert "No photo flipped like that." in none
 

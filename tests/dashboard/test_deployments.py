@@ -26,7 +26,7 @@ def test_the_newest_comes_first_with_who_why_verdict_and_steps(browser: Browser)
     ]
     first, second = re.findall(r'<li id="deployment-.*?</li>\s*(?=<li id=|</ol>)', page, re.DOTALL)[:2]
     assert "Roll production back to v1.0.0: wrong names" in first
-    assert "Way back: v1.1.0" in first
+    assert "In place of v1.1.0" in first
     assert "<b>prove</b>: no endpoint: nothing to move or prove" in first
     assert "<b>undecided, a person decides</b>: a smoke test of 12 known images" in second
 

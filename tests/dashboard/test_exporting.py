@@ -68,6 +68,15 @@ def test_the_pages_are_those_of_the_dashboard(exported: Path) -> None:
     assert sum(address.startswith("photos/") for address in gallery.to) == 12
 
 
+def test_the_comparisons_that_there_are_can_be_reached_from_their_page(world: World, tmp_path: Path) -> None:
+    with world.site() as site:
+        export(site, tmp_path / "public")
+    listed = Leading((tmp_path / "public" / "compare.html").read_text())
+    comparison, *others = {address for address in listed.to if address.startswith("compare-")}
+    assert others == []
+    assert "undecided, a person decides" in (tmp_path / "public" / comparison).read_text()
+
+
 def test_what_strangers_wrote_is_text_there_too(exported: Path) -> None:
     text = ""
     for _, page in pages(exported):

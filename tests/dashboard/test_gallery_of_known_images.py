@@ -145,6 +145,34 @@ def test_a_form_that_is_too_large_is_not_read(browser: Browser, desk: World) -> 
     assert not branches(desk)
 
 
+@pytest.fixture
+def grown(browser: Browser, desk: World) -> Iterator[World]:
+    """A photo more on main, and another label, since the models were asked; main is as before in the end."""
+    before = desk.desk.git("rev-parse", "main")
+    added = browser.give([("a.jpg", photo())], ADD, ADD, species=BLUE_TIGER, reason=REASON)
+    relabelled = browser.fill(f"{PHOTO}?name=blue_tiger_01.jpg", PHOTO, answer="label", species=CROW, reason=REASON)
+    for answer in (added, relabelled):
+        desk.desk.git("merge", "--quiet", "--no-edit", answer.headers["Location"].rpartition("/")[2])
+    yield desk
+    desk.desk.git("reset", "--quiet", "--hard", before)
+
+
+def test_what_models_said_of_other_photos_stays_when_one_comes(browser: Browser, grown: World) -> None:
+    shown = unescape(browser.get("/known-images").text)
+    for version in ("v1.0.0", "v1.1.0"):
+        lacks = f"{version} was not asked about 1 photo yet. Where this dashboard runs: <code>lepinet test {version}"
+        assert lacks in shown
+    assert "hard for all: v1.1.0 and v1.0.0 name them wrong" in shown
+    relabelled = unescape(browser.get(f"{PHOTO}?name=blue_tiger_01.jpg").text)
+    assert re.search(r"<b>v1\.0\.0</b>: Blue Tiger, .*>wrong<", relabelled)
+    known = grown.workspace.known_images
+    assert known
+    (new,) = (one.file_name for one in known.images if re.search("[0-9a-f]{10}", one.file_name))
+    alone = unescape(browser.get(f"{PHOTO}?name={new}").text)
+    assert "What models say" not in alone
+    assert "v1.0.0 was not asked about it yet. Where this dashboard runs: <code>lepinet test v1.0.0</code>" in alone
+
+
 def test_a_wrong_label_is_put_right_by_a_change(browser: Browser, desk: World) -> None:
     page = f"{PHOTO}?name=blue_tiger_01.jpg"
     shown = browser.get(page).text

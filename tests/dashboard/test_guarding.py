@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from lepinet.dashboard.server import site_of
 from lepinet.dashboard.sessions import IDLE, LONGEST, MOST, Entry, Sessions
 from lepinet.registry.accounts import NotSignedInError
 from lepinet.settings import Settings
+from lepinet.timings import Timings
 from supabase_gateway.gateway import project_online, serving
 
 ROUTES = [route for route in routes() if isinstance(route, Route)]
@@ -389,3 +391,14 @@ def test_it_does_not_begin_where_anybody_could_come_in(
     ended = world.desk.lepinet("dashboard", *options, **settings)
     assert (ended.code, what in ended.err) == (2, True), ended.err
     assert "a" * 31 not in ended.err
+
+
+def test_a_form_that_does_not_arrive_is_waited_for_a_while(world: World) -> None:
+    workspace = replace(world.workspace, timings=Timings(form=0.1))
+    head = "POST /changes/activate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n"
+    head += "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    with site_of(workspace, host="127.0.0.1", url=None, say=print) as site, serving(create_app(site)) as url:
+        address = ("127.0.0.1", httpx.URL(url).port or 0)
+        with socket.create_connection(address, timeout=60) as client, client.makefile("rb") as answer:
+            client.sendall(f"{head}reason=".encode())
+            assert answer.readline() == b"HTTP/1.1 408 Request Timeout\r\n"

@@ -13,15 +13,11 @@ import httpx
 import pytest
 from starlette.types import Message, Scope
 
-from dashboard.world import ADMIN, PASSWORD, Browser, World
+from dashboard.world import ADMIN, PASSWORD, Browser, World, on_the_wire
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.live import MOST_OF_ONE
 from lepinet.dashboard.place import Site
-from lepinet.dashboard.server import site_of
-from lepinet.settings import Settings
-from reconcile.supabase_wire import supabase_wire
 from reconcile.watch import Watch
-from supabase_gateway.gateway import project_online, serving
 from supabase_gateway.project import User
 
 OTHER = User("bhanura@example.org", PASSWORD, {"role": "admin"})
@@ -131,21 +127,9 @@ def events_asked(cookie: str) -> Scope:
 @contextmanager
 def looked_at(world: World) -> Iterator[tuple[str, Site, Watch]]:
     """A dashboard of a Supabase project, what its requests share, and who hears of its calls."""
-    assert world.project
     watch = Watch()
-    with (
-        project_online(replace(world.project, users=(ADMIN, OTHER))) as project,
-        supabase_wire(project, watch) as wire,
-    ):
-        environ = {**world.workspace.settings.environ, "SUPABASE_URL": wire, "SUPABASE_SERVICE_KEY": ""}
-        workspace = replace(
-            world.workspace, settings=Settings(environ), timings=replace(world.workspace.timings, look=LOOK)
-        )
-        with (
-            site_of(workspace, host="127.0.0.1", url=None, say=print) as site,
-            serving(create_app(site)) as url,
-        ):
-            yield url, site, watch
+    with on_the_wire(world, watch, replace(world.workspace.timings, look=LOOK), (ADMIN, OTHER)) as (url, site):
+        yield url, site, watch
 
 
 @contextmanager

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from uuid import uuid4
 
-from dashboard.world import MONITORED, Browser, World
+from dashboard.world import MONITORED, Browser, World, on_github
+from lepinet.registry.records import PerformanceLog
+from workflow.desk import Desk
 
 
 def environment(page: str, name: str) -> str:
@@ -18,8 +24,9 @@ def test_it_says_what_is_live_who_moved_it_and_why(browser: Browser, world: Worl
     assert "Nothing needs you.</h1>" in page
     production = environment(page, "production")
     assert "<b>v1.0.0</b> is live" in production
-    assert f"asha · commit <code>{world.desk.git('rev-parse', 'HEAD')[:7]}</code>" in production
-    assert '<p class="reason">Roll production back to v1.0.0: wrong names</p>' in production
+    assert f"moved by asha · commit <code>{world.desk.git('rev-parse', 'HEAD')[:7]}</code>" in production
+    because = "Roll production back to v1.0.0: wrong names<br>Gardeners say so.<br>asked by bhanu@example.org"
+    assert f'<p class="reason">{because}</p>' in production
     assert "in step" in production
     assert "Could be next: <b>v1.1.0</b> (active in staging)" in production
     assert "Could be next" not in environment(page, "staging")
@@ -34,10 +41,32 @@ def test_it_shows_how_well_it_does_with_the_table_behind_the_picture(browser: Br
     assert "monitor 1 hour ago" in production
 
 
+def test_the_way_to_what_was_live_before_is_there_where_no_rollback_leads_to_it(browser: Browser) -> None:
+    page = browser.get("/").text
+    (address,) = re.findall(r'href="([^"]*)">Activate v1.1.0 again</a>', environment(page, "production"))
+    form = browser.get(unescape(address)).text
+    assert '<option value="production" selected>' in form
+    assert 'name="version" list="version-list" value="v1.1.0"' in form
+    assert ">Roll back to v1.0.0</a>" in environment(page, "staging")
+    assert "again</a>" not in environment(page, "staging")
+
+
 def test_an_admin_sees_the_same_with_the_rights_of_an_admin(admin: Browser) -> None:
     page = admin.get("/").text
     assert "asha@example.org" in page
     assert "Roll production back to v1.0.0: wrong names" in environment(page, "production")
+
+
+def test_what_nothing_answers_for_is_not_called_live(world: World, tmp_path: Path) -> None:
+    with on_github(world, tmp_path) as (there, _):
+        there.desk.alter("endpoint: none\n  production", "endpoint: local\n  production")
+        there.desk.commit("Serve staging here")
+        there.desk.git("push", "--quiet", "origin", "main")
+        with there.dashboard() as url, Browser(url) as browser:
+            page = browser.get("/").text
+    assert "<b>v1.1.0</b> should be live; nothing answers</p>" in environment(page, "staging")
+    assert "it does not run" in environment(page, "staging")
+    assert "<b>v1.0.0</b> is live</p>" in environment(page, "production")
 
 
 def test_drift_needs_a_person_and_is_named(hostile: World) -> None:
@@ -49,3 +78,42 @@ def test_drift_needs_a_person_and_is_named(hostile: World) -> None:
     assert "by hand" in environment(page, "production")
     with hostile.database() as owner:
         owner.execute("update public.model_versions set is_active = true where version_name = 'v1.0.0'")
+
+
+def test_where_the_endpoint_cannot_be_asked_the_monitor_s_last_look_stands(world: World, tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "repository", world.desk.home)
+    world.desk.git("clone", "--quiet", "--no-local", "--branch=main", ".", str(desk.folder))
+    desk.git("remote", "remove", "origin")
+    desk.alter(r"(production:\n    active: .*\n    registry: .*\n    endpoint: )none", r"\g<1>local")
+    desk.commit("Serve production from this machine")
+    found = PerformanceLog(
+        id=uuid4(),
+        version_name="v1.0.0",
+        kind="monitor",
+        test_accuracy=1,
+        test_sample_size=12,
+        notes="the endpoint is set to v1.1.0",
+        details={"looked": "asked", "runs": {"drift": 1}},
+    )
+    with world.workspace.registry("production") as registry:
+        registry.log_performance(found, "production")
+    with replace(world, desk=desk).dashboard() as url, Browser(url) as browser:
+        production = environment(browser.get("/").text, "production")
+    with world.database() as owner:
+        owner.execute("delete from public.model_performance_logs where id = %s", [found.id])
+    assert "lepinet serve -e production" in production
+    assert re.search(r"monitor [^<]* ago: the endpoint is set to v1.1.0", production)
+    assert "ALARM: models.yaml, database and endpoint do not agree" in production
+
+
+def test_a_row_that_a_hand_changes_is_seen_though_rows_are_remembered(hostile: World) -> None:
+    def by_hand(file_path: str) -> None:
+        with hostile.database() as owner:
+            owner.execute("update public.model_versions set file_path = %s where version_name = 'v1.1.0'", [file_path])
+
+    with hostile.dashboard() as url, Browser(url) as browser:
+        assert "other files" not in environment(browser.get("/").text, "production")
+        by_hand("models/other")
+        assert "v1.1.0 in the registry is other files" in environment(browser.get("/").text, "production")
+        by_hand("models/v1.1.0")
+        assert "other files" not in environment(browser.get("/").text, "production")

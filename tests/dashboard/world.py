@@ -33,7 +33,10 @@ from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
 from lepinet.registry.records import PerformanceLog
 from lepinet.settings import Settings
+from lepinet.timings import Timings
 from lepinet.workflow.workspace import Workspace, open_workspace
+from reconcile.supabase_wire import supabase_wire
+from reconcile.watch import Watch
 from report.hostile import NAMES
 from supabase_gateway.gateway import project_online, serving
 from supabase_gateway.project import Project, User
@@ -112,6 +115,25 @@ def on_github(world: World, folder: Path) -> Iterator[tuple[World, StandIn]]:
 
 
 @contextmanager
+def on_the_wire(
+    world: World, watch: Watch, timings: Timings, users: Sequence[User] = USERS
+) -> Iterator[tuple[str, Site]]:
+    """A dashboard of a Supabase project whose calls `watch` hears: its URL, and what its requests share."""
+    assert world.project
+    with (
+        project_online(replace(world.project, users=tuple(users))) as project,
+        supabase_wire(project, watch) as wire,
+    ):
+        environ = {**world.workspace.settings.environ, "SUPABASE_URL": wire, "SUPABASE_SERVICE_KEY": ""}
+        workspace = replace(world.workspace, settings=Settings(environ), timings=timings)
+        with (
+            site_of(workspace, host="127.0.0.1", url=None, say=print) as site,
+            serving(create_app(site)) as url,
+        ):
+            yield url, site
+
+
+@contextmanager
 def make_world(folder: Path, *, hosted: bool = False) -> Iterator[World]:
     """The world, its registry embedded or hosted by Supabase."""
     desk = lay(folder, "supabase" if hosted else "embedded")
@@ -141,7 +163,7 @@ def _live_through(world: World) -> None:
     desk.commit("Activate v1.1.0 in production: better at dusk")
     world.lepinet("reconcile")
     desk.set_active("production", "v1.0.0")
-    desk.commit("Roll production back to v1.0.0: wrong names")
+    desk.commit("Roll production back to v1.0.0: wrong names\n\nGardeners say so.\n\nRequested-by: bhanu@example.org\n")
     world.lepinet("reconcile")
     with world.workspace.registry("production") as registry:
         registry.log_version(
@@ -170,6 +192,36 @@ def _monitored(number: int) -> PerformanceLog:
         notes=f"run {number}: {right} of 12 right",
         details={"looked": "asked", "whole": True, "median_ms": 40},
     )
+
+
+@dataclass(frozen=True)
+class Flipped:
+    """Two photos on which v1.1.0 answers otherwise than v1.0.0."""
+
+    wrong: Answer
+    """That it does not know, as it is answered before that."""
+    right: Answer
+
+
+@contextmanager
+def flips(world: World) -> Iterator[Flipped]:
+    """v1.1.0 takes a photo for a moth, and knows the one that v1.0.0 did not; its test is as before in the end."""
+    with world.database() as owner:
+        ((id_, details),) = owner.execute(
+            "select p.id, p.details from public.model_performance_logs p join public.model_versions v"
+            " on v.id = p.model_version_id where kind = 'known-images' and version_name = 'v1.1.0'"
+            " order by test_date desc limit 1"
+        ).fetchall()
+        answers = json.loads(json.dumps(details))["answers"]
+        right = next(one for one in answers if one["top"][0]["id"] != one["expected_id"])
+        wrong = next(one for one in answers if one["top"][0]["id"] == one["expected_id"])
+        flipped = Flipped(Answer.model_validate(wrong), Answer.model_validate(right))
+        right["top"][0] |= {"id": right["expected_id"], "name": right["expected_name"]}
+        wrong["top"][0] |= {"id": "999", "name": "Moon Moth"}
+        said = "update public.model_performance_logs set details = %s where id = %s"
+        owner.execute(said, [Jsonb({**details, "answers": answers}), id_])
+        yield flipped
+        owner.execute(said, [Jsonb(details), id_])
 
 
 def let_strangers_write(world: World) -> None:
@@ -268,7 +320,8 @@ _STRANGERS = (
     """
     insert into public.model_performance_logs
       (model_version_id, test_date, test_accuracy, test_sample_size, environment, kind, notes, details, commit_sha)
-      values (%(version)s, now(), 0.5, 12, 'production', 'monitor', %(text)s, %(details)s, %(text)s)
+      -- By a clock that goes fast: else pages would say with each minute that it is longer ago.
+      values (%(version)s, now() + interval '1 hour', 0.5, 12, 'production', 'monitor', %(text)s, %(details)s, %(text)s)
     """,
     """
     insert into public.model_performance_logs

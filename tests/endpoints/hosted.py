@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -124,13 +125,18 @@ class Hosted:
         return Target(REPOSITORY, self.revisions[version], version)
 
     def declare(self, active: str, **gates: Any) -> str:
-        """Commit to main; the id of the commit."""
+        """Commit to main, the endpoint and the gates before what they judge; the id of the last commit."""
+        file = self.folder / "models.yaml"
         text = MANIFEST.format(
             active=active, registry=self.registry, endpoint=self.endpoint, gates=json.dumps(LENIENT | gates)
         )
         for name in VERSIONS:
             text += f"  {name}: {{file_path: {REPOSITORY}, revision: {self.revisions[name]}}}\n"
-        (self.folder / "models.yaml").write_text(text)
+        if file.exists():
+            (before,) = re.findall("(?m)^    active: .*", file.read_text())
+            file.write_text(text.replace(f"    active: {active}", before))
+            commit(self.folder, "Ask otherwise")
+        file.write_text(text)
         return commit(self.folder, f"Activate {active}")
 
     def reconcile(self, **options: Any) -> Ended:

@@ -185,6 +185,7 @@ QUICK = (
     Cell(LOOK, 6, ALWAYS, "HTML", carried_out=False),
     Cell(PHOTO, 1, 1, "another model's answer", carried_out=True),
     Cell(PHOTO, 0, ALWAYS, "500", carried_out=False),
+    Cell(PHOTO, 2, ALWAYS, "401", carried_out=False),
 )
 
 

@@ -225,6 +225,15 @@ def test_one_that_is_paused_after_the_flip_is_started_again_and_that_is_said(hos
     assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
 
 
+def test_one_that_is_scaled_to_zero_after_the_flip_stays_so_and_that_is_said(hosted: Hosted) -> None:
+    hosted.declare("v1.1.0")
+    ended = meddled(hosted, lambda: asleep(hosted), lambda calls: calls.count("POST photo") == 4)
+    assert ended.code == 0, ended
+    assert "production: the endpoint sleeps: the first photo wakes it" in ended.told
+    assert (hosted.row(), hosted.told_to_serve(), hosted.managed.state) == ("v1.1.0", "v1.1.0", "scaledToZero")
+    assert hosted.reconcile().said == "in step: v1.1.0 is live"
+
+
 def test_one_that_is_set_by_hand_while_it_moves_is_left_to_the_hand(hosted: Hosted) -> None:
     hosted.declare("v1.1.0")
     ended = meddled(hosted, lambda: set_by_hand(hosted, "v1.2.0"), lambda calls: looks_after_the_update(calls) > 2)
@@ -324,7 +333,8 @@ def test_test_asks_an_address_with_the_token_that_is_meant_for_it(hosted: Hosted
     hosted.service.heard = seen.append
     url = hosted.managed.url
     refused = ask_with_test(hosted, url)
-    assert "HTTP 401" in refused.stdout + refused.stderr
+    assert refused.returncode == 3
+    assert "it does not take the token (HTTP 401" in refused.stderr
     assert set(seen) == {None}
     told = ask_with_test(hosted, url, LEPINET_ENDPOINT_TOKEN=TOKEN)
     assert told.returncode == 0, told.stderr

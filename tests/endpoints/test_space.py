@@ -84,6 +84,21 @@ def test_one_that_is_paused_is_started(hosted: Hosted, space: Space) -> None:
     assert (hosted.row(), space.stage) == ("v1.0.0", "RUNNING")
 
 
+def test_one_that_stays_starting_is_told_and_the_next_run_settles_it(hosted: Hosted, space: Space) -> None:
+    """It needs another start, which the variable alone, right already, does not bring."""
+    space.stuck = 1_000
+    hosted.declare("v1.1.0")
+    ended = replace(hosted, timings=replace(hosted.timings, move=0.5)).reconcile()
+    assert ended.code == 4, ended
+    assert "the endpoint of production is not back on v1.0.0" in ended.said
+    assert "within 0 s: the Space is APP_STARTING" in ended.said
+    assert f"its log: {hosted.hub.url}/spaces/{NAME}?logs=container" in ended.said
+    space.stuck = space.starts
+    ended = hosted.reconcile()
+    assert ended.code == 0, ended
+    assert (hosted.row(), version_of(space)) == ("v1.1.0", "v1.1.0")
+
+
 def test_one_that_sleeps_is_left_asleep(hosted: Hosted, space: Space) -> None:
     space.stage = "SLEEPING"
     assert hosted.reconcile().said == "in step: v1.0.0 is live"

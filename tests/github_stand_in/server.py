@@ -38,6 +38,22 @@ _RIGHTS = (
     (r"/actions/", "actions"),
 )
 """Which permission of a job a path asks for; comments count as pull requests', for no job comments on an issue."""
+_SOME_DAY = "2026-11-26T00:00:00Z"
+_ACTIONS = {
+    "id": 15368,
+    "slug": "github-actions",
+    "node_id": "text",
+    "owner": filled("simple-user"),
+    "name": "GitHub Actions",
+    "description": None,
+    "external_url": "https://example.org/",
+    "html_url": "https://example.org/",
+    "created_at": _SOME_DAY,
+    "updated_at": _SOME_DAY,
+    "permissions": {},
+    "events": [],
+}
+"""The app whose checks those of every workflow are."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,8 @@ class StandIn:
     pulls: list[Any] = field(default_factory=list)
     issues: list[Any] = field(default_factory=list)
     comments: list[Any] = field(default_factory=list)
+    outrun_by: str | None = None
+    """What another run says just before the next comment."""
     deployments: list[Any] = field(default_factory=list)
     statuses: list[Any] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
@@ -68,6 +86,8 @@ class StandIn:
     checks: list[Any] = field(default_factory=list)
     dispatches: list[tuple[str, str]] = field(default_factory=list)
     """Workflows that were started by hand, each with its branch."""
+    runs: list[tuple[str, str]] = field(default_factory=list)
+    """The same, each with the commit on which it ran."""
     origin: Path | None = None
     """The repository itself, bare; without one there are no branches."""
     permissions: dict[str, str] | None = None
@@ -117,6 +137,7 @@ class StandIn:
             ("PATCH", r"/issues/(\d+)"): lambda ids, _, body: self._change(self.issues, "number", ids[0], body),
             ("GET", r"/issues/(\d+)/comments"): lambda ids, *_: (200, [c for c in self.comments if _of(c) == ids[0]]),
             ("POST", r"/issues/(\d+)/comments"): self._comment,
+            ("DELETE", r"/issues/comments/(\d+)"): self._delete_comment,
             ("PATCH", r"/issues/comments/(\d+)"): lambda ids, _, body: self._change(self.comments, "id", ids[0], body),
             ("GET", "/deployments"): self._list_deployments,
             ("POST", "/deployments"): self._deploy,
@@ -127,6 +148,7 @@ class StandIn:
             ("GET", r"/commits/(\w+)/pulls"): self._pulls_of_commit,
             ("GET", r"/commits/(\w+)/check-runs"): self._list_checks,
             ("POST", "/check-runs"): self._check,
+            ("PATCH", r"/check-runs/(\d+)"): self._check_again,
             ("POST", "/git/blobs"): self._blob,
             ("POST", "/git/trees"): self._tree,
             ("POST", "/git/commits"): self._commit,
@@ -134,6 +156,7 @@ class StandIn:
             ("POST", "/git/refs"): self._make_ref,
             ("PATCH", "/git/refs/(.+)"): self._move_ref,
             ("POST", r"/actions/workflows/([\w.-]+)/dispatches"): self._dispatch,
+            ("GET", r"/actions/workflows/([\w.-]+)/runs"): self._list_runs,
         }
 
     def _list_pulls(self, _: list[int], query: dict[str, str], __: Any) -> tuple[int, Any]:
@@ -218,8 +241,14 @@ class StandIn:
     def _check(self, _: list[Any], __: dict[str, str], body: Any) -> tuple[int, Any]:
         check = filled("check-run", id=len(self.checks) + 1, **{k: v for k, v in body.items() if k != "output"})
         check["output"] |= body["output"]
+        check["app"] = dict(_ACTIONS)
         self.checks.append(check)
         return 201, check
+
+    def _check_again(self, ids: list[Any], _: dict[str, str], body: Any) -> tuple[int, Any]:
+        (check,) = (one for one in self.checks if one["id"] == ids[0])
+        check |= {**body, "output": check["output"] | body["output"]}
+        return 200, check
 
     def git(self, *arguments: str, given: bytes = b"", **variables: str) -> str:
         """A command in the repository itself."""
@@ -280,7 +309,13 @@ class StandIn:
 
     def _dispatch(self, ids: list[Any], _: dict[str, str], body: Any) -> tuple[int, Any]:
         self.dispatches.append((str(ids[0]), body["ref"]))
+        self.runs.append((str(ids[0]), self.git("rev-parse", body["ref"])))
         return 204, None
+
+    def _list_runs(self, ids: list[Any], query: dict[str, str], _: Any) -> tuple[int, Any]:
+        found = [commit for workflow, commit in self.runs if (workflow, commit) == (str(ids[0]), query["head_sha"])]
+        runs = [filled("workflow-run", head_sha=commit) for commit in found]
+        return 200, {"total_count": len(runs), "workflow_runs": runs[: int(query["per_page"])]}
 
     def _list_issues(self, _: list[int], query: dict[str, str], __: Any) -> tuple[int, Any]:
         named = [one for one in query.get("labels", "").split(",") if one]
@@ -303,7 +338,14 @@ class StandIn:
         return 201, issue
 
     def _comment(self, ids: list[int], _: dict[str, str], body: Any) -> tuple[int, Any]:
+        if self.outrun_by:
+            self.say(ids[0], self.outrun_by)
+            self.outrun_by = None
         return 201, self.say(ids[0], body["body"])
+
+    def _delete_comment(self, ids: list[int], _: dict[str, str], __: Any) -> tuple[int, Any]:
+        self.comments[:] = [one for one in self.comments if one["id"] != ids[0]]
+        return 204, None
 
     def say(self, number: int, text: str, who: str = ME) -> Any:
         """Somebody writes a comment."""
@@ -388,7 +430,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_PATCH = do_PUT = do_GET  # noqa: N815 -- the names that http.server calls
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815 -- the names that http.server calls
 
     def _answer(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any, dict[str, str]]:
         github = self.server.github

@@ -16,6 +16,7 @@ from github_stand_in.server import ME, TOKEN, Failure, StandIn, stand_in
 from lepinet.errors import OutsideError, RefusedError
 from lepinet.github import GitHub, NewFile
 from lepinet.timings import Timings
+from workflow.desk import lay, put_on_github
 
 QUICK = replace(Timings(), retry=0.01, retries=2, github=5, request=5)
 COMMIT = "9f3c2ab" * 5 + "9f3c2"
@@ -103,6 +104,21 @@ def test_a_comment_is_edited_and_never_repeated(github: GitHub, there: StandIn) 
     assert there.comments[0]["body"].endswith("Forged"), "of somebody else"
 
 
+def test_of_two_runs_that_comment_at_once_one_comment_is_left_and_the_older(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    there.outrun_by = "<!-- lepinet:check -->\nundecided"
+    assert github.comment(number, "check", "fine to ship").id == 1
+    assert [one["body"] for one in there.comments] == ["<!-- lepinet:check -->\nfine to ship"]
+
+
+def test_of_two_comments_that_an_earlier_run_has_left_the_older_is_kept(github: GitHub, there: StandIn) -> None:
+    number = opened(github)
+    for text in ("hold", "undecided"):
+        there.say(number, f"<!-- lepinet:check -->\n{text}")
+    github.comment(number, "check", "fine to ship")
+    assert [(one["id"], one["body"][-12:]) for one in there.comments] == [(1, "fine to ship")]
+
+
 def test_a_comment_is_found_behind_many_others(github: GitHub, there: StandIn) -> None:
     number = opened(github)
     for _ in range(120):
@@ -110,7 +126,7 @@ def test_a_comment_is_found_behind_many_others(github: GitHub, there: StandIn) -
     github.comment(number, "check", "hold")
     github.comment(number, "check", "fine to ship")
     assert len(there.comments) == 121
-    assert there.requests.count(f"GET /repos/acme/butterflies/issues/{number}/comments") == 4
+    assert there.requests.count(f"GET /repos/acme/butterflies/issues/{number}/comments") == 6
 
 
 def test_what_is_added_to_a_comment_stands_above_it_once(github: GitHub, there: StandIn) -> None:
@@ -137,10 +153,34 @@ def test_what_was_reported_once_is_not_reported_again(github: GitHub, there: Sta
     assert [issue["state"] for issue in there.issues] == ["closed"]
 
 
-def test_a_check_says_again_only_what_is_new(github: GitHub, there: StandIn) -> None:
+def test_a_check_is_there_once_and_says_what_was_said_last(github: GitHub, there: StandIn) -> None:
     for conclusion in ("neutral", "neutral", "success"):
         github.check_run("lepinet verdict", COMMIT, conclusion, "undecided", "a person decides")
-    assert [one["conclusion"] for one in there.checks] == ["neutral", "success"]
+    assert [one["conclusion"] for one in there.checks] == ["success"]
+    github.check_run("lepinet verdict", COMMIT, "success", "fine to ship", "as good")
+    assert [one["output"]["title"] for one in there.checks] == ["fine to ship"]
+
+
+def test_a_check_of_another_app_is_none_of_ours(github: GitHub, there: StandIn) -> None:
+    github.check_run("lepinet verdict", COMMIT, "neutral", "undecided", "a person decides")
+    there.checks[0]["app"] |= {"slug": "mallory"}
+    github.take_back("lepinet verdict", COMMIT, "over", "")
+    github.check_run("lepinet verdict", COMMIT, "neutral", "undecided", "a person decides")
+    assert [one["conclusion"] for one in there.checks] == ["neutral", "neutral"]
+
+
+def test_a_check_whose_answer_is_lost_is_not_made_twice(github: GitHub, there: StandIn) -> None:
+    there.fails_at = ("POST /repos/acme/butterflies/check-runs", Failure(502, after=True))
+    github.check_run("lepinet verdict", COMMIT, "neutral", "undecided", "a person decides")
+    assert len(there.checks) == 1
+
+
+def test_a_workflow_is_started_once_on_a_commit(github: GitHub, there: StandIn, tmp_path: Path) -> None:
+    desk = lay(tmp_path)
+    there.origin = put_on_github(desk)
+    for _ in range(2):
+        github.start("pr.yml", "main", desk.git("rev-parse", "main"))
+    assert there.dispatches == [("pr.yml", "main")]
 
 
 def test_a_commit_of_the_api_is_the_one_that_was_meant(github: GitHub, there: StandIn, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ class Space:
     error: str | None = None
     broken: str | None = None
     """A version with which it ends as soon as it is started."""
+    stuck: int = 0
+    """So many starts, from the first one on, come to nothing and say nothing."""
     answers: Served | None = None
     """What its container was started with last; the host is that process."""
     starts: int = 0
@@ -47,7 +49,7 @@ class Space:
 
     def look(self) -> None:
         """It runs as soon as its server listens; whether that has a model is the server's word."""
-        if self.stage != "APP_STARTING":
+        if self.stage != "APP_STARTING" or self.starts <= self.stuck:
             return
         if self.broken and self.broken in self.wanted_model:
             self.stage, self.error = "RUNTIME_ERROR", "Exit code: 137. Reason: out of memory"

@@ -147,6 +147,7 @@ def named(name: str) -> Bad:
     return Bad(sound, "whose name leads out of its folder", listing(lambda file: file.update(rfilename=name)))
 
 
+UNSEEN = "characters that cannot be seen"
 NESTED = b'{"id2label": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 LYING = struct.pack("<Q", 100 << 30) + b'{"w":{"dtype":"F32","shape":[9999999999],"data_offsets":[0,107374182400]}}'
 CODE = "it holds what runs code when somebody loads it: "
@@ -261,9 +262,9 @@ BAD: dict[str, Bad] = {
     "no labels": Bad(configured(id2label={}), "has no id2label"),
     "labels with a gap": Bad(configured(id2label={"0": "a", "2": "b", "3": "c"}), "should name the outputs 0 to 2"),
     "a label twice": Bad(configured(id2label=dict.fromkeys(map(str, range(3)), "a")), "gives two outputs the name 'a'"),
-    "a label that moves the cursor": Bad(
-        configured(id2label={"0": "\x1b[2J", "1": "b", "2": "c"}), "control characters"
-    ),
+    "a label that moves the cursor": Bad(configured(id2label={"0": "\x1b[2J", "1": "b", "2": "c"}), UNSEEN),
+    "a label that turns what follows": Bad(configured(id2label={"0": "a\u202e", "1": "b", "2": "c"}), UNSEEN),
+    "a label that hides a part of itself": Bad(configured(id2label={"0": "a\u2066b", "1": "b", "2": "c"}), UNSEEN),
     "a label as long as a book": Bad(configured(id2label={"0": "a" * 10_000, "1": "b", "2": "c"}), "too long"),
     "a model of numbers": Bad(configured(problem_type="regression"), "is no classification"),
     # Configurations.

@@ -297,8 +297,8 @@ def test_a_branch_that_does_not_exist_is_said(machine: Machine) -> None:
         machine.hub().commit(NAME, "mian")
 
 
-def test_a_token_that_is_not_valid_is_the_users_to_mend(machine: Machine, commit: str) -> None:
-    with pytest.raises(UsageError, match="it is wrong, expired or revoked"):
+def test_a_token_that_is_not_valid_is_said(machine: Machine, commit: str) -> None:
+    with pytest.raises(OutsideError, match="it is wrong, expired or revoked"):
         machine.fetch(NAME, commit, token="hf_revoked")  # noqa: S106 -- nobody's
     with pytest.raises(UsageError, match="HF_TOKEN is no token") as caught:
         machine.fetch(NAME, commit, token="hf_one\nhf_two")  # noqa: S106 -- as above

@@ -61,7 +61,12 @@ def test_all_errors_come_at_once_in_the_order_of_the_file(fullest: str) -> None:
         ("registry: embedded", "registry: {kind: supabase, url: http://x.supabase.co}", "5:37", "is http … like https"),
         ("registry: embedded", "registry: {kind: supabase, url: https://k@x.supabase.co}", "5:37", "without a path"),
         ("registry: embedded", "registry: {kind: postgres, url: https://x.supabase.co}", "5:37", "postgres has no url"),
-        ("{kind: local}", "{kind: locl}", "6:15", "kind must be one of … did you mean local?"),
+        (
+            "{kind: local}",
+            "{kind: locl}",
+            "6:15",
+            "is locl, but its kind must be one of … did you mean local?",
+        ),
         ("{kind: local}", "{kind: local, prt: 3}", "6:29", "has no key prt … did you mean port?"),
         ("{kind: local}", "[local]", "6:15", "a list"),
         ("active: v1.0.0", "active: [v1.0.0]", "4:13", "must be text"),

@@ -49,7 +49,9 @@ def change(*texts: str, days: int = 1, photos: Material = PHOTOS) -> Change:
         State(Commit("0" * 40, "Asha", "a change", at), load(text), hashlib.sha256(text.encode()).hexdigest())
         for text, at in zip(texts, dates, strict=True)
     )
-    return Change(tuple(past), state, PHOTOS, photos)
+    once = next((place for place, each in enumerate(past) if each.digest == state.digest), None)
+    first = None if once is None else change(*texts[: once + 1])
+    return Change(tuple(past), state, PHOTOS, photos, once=first)
 
 
 def said(*texts: str, days: int = 1, photos: Material = PHOTOS) -> list[str]:
@@ -174,6 +176,14 @@ def test_photos_and_version_come_back_together_to_what_both_once_were() -> None:
     back = replace(change(START, TRIED, START, photos=then), material_then=(then,))
     assert findings(back) == []
     assert len(findings(replace(back, material=others))) == 1
+
+
+def test_what_was_merged_against_the_rules_does_not_come_back_by_a_revert() -> None:
+    forced = edit(START, ("versions:", "gates: {min_accuracy: 0.10}\nversions:"), stage("v1.1.0"))
+    assert said(START, forced, START) == [], "the way out"
+    assert said(START, forced, START, forced) == ["gates and staging.active must not change together"]
+    asked = edit(START, ("versions:", "gates: {min_accuracy: 0.10}\nversions:"))
+    assert said(START, asked, forced, START, forced) == [], "it came in two changes"
 
 
 def test_an_override_travels_with_the_version_it_is_for() -> None:

@@ -317,11 +317,23 @@ def test_the_way_back_is_proposed_and_waits_for_a_person(team: Team) -> None:
     assert waits in team.github.issues[0]["body"]
     assert pull["auto_merge"] is None
     assert team.world.state().row == "v1.1.0", "the monitor moves nothing"
+    assert team.github.dispatches == [("pr.yml", pull["head"]["ref"])]
 
     pull["state"] = "closed"
     again = team.run(alter=answers_otherwise)
     assert "was closed by a person" in again.out
     assert len(team.github.pulls) == 1
+
+
+def test_the_check_of_a_way_back_is_started_where_an_earlier_run_broke_off(team: Team) -> None:
+    team.merge(auto_rollback=True)
+    path = "/repos/acme/butterflies/actions/workflows/pr.yml/dispatches"
+    team.github.fails_at = (f"POST {path}", Failure(403))
+    disproved_twice(team)
+    assert (len(team.github.pulls), team.github.dispatches) == (1, [])
+    for _ in range(2):
+        team.run(alter=answers_otherwise)
+    assert team.github.dispatches == [("pr.yml", team.github.pulls[0]["head"]["ref"])]
 
 
 def test_with_an_apps_token_github_merges_it_once_its_checks_pass(team: Team) -> None:
@@ -353,7 +365,7 @@ def test_a_deployment_that_has_succeeded_is_told_to_the_chat(team: Team) -> None
     assert shipped.code == 0, shipped
     (told,) = team.chat.texts
     assert told.startswith("production: v1.0.0: models/v1.0.0 @ ")
-    assert told.endswith(" is live · asha · Activate v1.0.0")
+    assert told.endswith(" is live · moved by asha · Activate v1.0.0")
     assert team.world.run("reconcile", LEPINET_WEBHOOK_URL=team.chat.slack).code == 0
     assert len(team.chat.posted) == 1, "nothing was deployed"
 

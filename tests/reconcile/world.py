@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -211,15 +212,20 @@ class World:
         return _target(self.folder, version)
 
     def declare(self, active: str, *, override: str | None = None, **gates: Any) -> str:
-        """Commit to main; the id of the commit."""
+        """Commit to main, the gates before what they judge; the id of the last commit."""
+        file = self.folder / "models.yaml"
         text = MANIFEST.format(active=active, registry=self.registry, gates=json.dumps(LENIENT | gates))
-        if override:
-            shipped = f"override: {{version: {active}, reason: {override}}}"
-            text = text.replace("    endpoint:", f"    {shipped}\n    endpoint:")
         for name in VERSIONS:
             target = self.target(name)
             text += f"  {name}: {{file_path: {target.file_path}, revision: '{target.revision}'}}\n"
-        (self.folder / "models.yaml").write_text(text)
+        if file.exists():
+            (before,) = re.findall("(?m)^    active: .*", file.read_text())
+            file.write_text(text.replace(f"    active: {active}", before))
+            commit(self.folder, "Ask otherwise")
+        if override:
+            shipped = f"override: {{version: {active}, reason: {override}}}"
+            text = text.replace("    endpoint:", f"    {shipped}\n    endpoint:")
+        file.write_text(text)
         return commit(self.folder, f"Activate {active}")
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:

@@ -42,6 +42,6 @@ def fill(owner: Rows, versions: int, performances: int) -> None:
     owner.execute(_FILL.format(versions=versions, performances=performances).encode())
 
 
-def names(versions: int) -> tuple[str, ...]:
-    """The newest ten, as the models.yaml of a team has them that retires what is old."""
-    return tuple(f"v1.{number}.0" for number in range(versions - 9, versions + 1))
+def names(versions: int, newest: int = 10) -> tuple[str, ...]:
+    """The newest ones: ten, as the models.yaml of a team has them that retires what is old."""
+    return tuple(f"v1.{number}.0" for number in range(versions - newest + 1, versions + 1))

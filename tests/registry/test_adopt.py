@@ -15,6 +15,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from begun import begin
 from lepinet.registry import Registry, adopt, migrate
 from lepinet.registry.adopt import Conflict, ConflictsError
 from lepinet.registry.embedded import EmbeddedServer
@@ -215,9 +216,7 @@ def repository(tmp_path: Path) -> Path:
     (tmp_path / "models.yaml").write_text(
         "schema_version: 1\nenvironments:\n  production: {registry: supabase, endpoint: none}\nversions: {}\n"
     )
-    identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "begin"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    begin(tmp_path)
     return tmp_path
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from begun import begin
 from lepinet.registry import migrate as registry
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
@@ -26,9 +27,7 @@ versions: {}
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     (tmp_path / "models.yaml").write_text(MANIFEST)
-    identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "begin"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    begin(tmp_path)
     return tmp_path
 
 

@@ -26,7 +26,15 @@ CHANGELOG = """\
 
 - `lepinet init`.
 
-## 0.1.0, 24 Nov 2026
+## 0.2.0-rc.1, 28 Nov 2026
+
+- `lepinet init`, to be tried.
+
+## 0.1.1, 25 Nov 2026
+
+### Added
+
+## 0.1.0
 
 - The first.
 """
@@ -39,7 +47,13 @@ def test_the_notes_are_those_of_the_version() -> None:
 
 @pytest.mark.parametrize(
     ("tag", "version", "said"),
-    [("v0.2.0", "0.2.1", "the tag is v0.2.0"), ("0.2.0", "0.2.0", "the tag is 0.2.0"), ("v0.3.0", "0.3.0", "nothing")],
+    [
+        ("v0.2.0", "0.2.1", "the tag is v0.2.0"),
+        ("0.2.0", "0.2.0", "the tag is 0.2.0"),
+        ("v0.3.0", "0.3.0", "nothing"),
+        ("v0.1.1", "0.1.1", "nothing"),
+        ("v0.2.0-rc", "0.2.0-rc", "nothing"),
+    ],
 )
 def test_a_tag_of_another_version_or_one_without_notes_is_no_release(tag: str, version: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -19,11 +19,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from begun import begin
 from lepinet.evaluation.cases import read_species
 from lepinet.evaluation.labels import ModelLabels, SpeciesNames
 from lepinet.evaluation.photos import MAX_PIXELS
 from lepinet.evaluation.predictors.process import ModelProcess
-from lepinet.git import Repository
 from lepinet.serving.live import AT_MOST, TOGETHER, BusyError, LiveModel
 from lepinet.serving.photo import ALL_PHOTOS, LARGEST_PHOTO
 from serving.local_environment import DEADLINE, KNOWN_IMAGES, LocalEnvironment, make_environment
@@ -299,10 +299,7 @@ def repository(tmp_path: Path) -> Iterator[LocalEnvironment]:
     (root / "models.yaml").write_text(
         "schema_version: 1\nenvironments: {staging: {registry: embedded, endpoint: local}}\nversions: {}\n"
     )
-    identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
-    for command in (["init", "-q", "-b", "main"], [*identity, "commit", "-q", "--allow-empty", "-m", "begin"]):
-        subprocess.run(["git", *command], cwd=root, check=True)
-    data = tmp_path / "home" / Repository(root).first_commit()
+    data = tmp_path / "home" / begin(root)
     (data / "endpoints").mkdir(parents=True)
     with closing(LocalEnvironment(root, data / "endpoints" / "staging")) as environment:
         command = [sys.executable, "-c", "from lepinet.cli import main; main()", "serve"]

@@ -8,6 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import playwright
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,6 +18,18 @@ from lepinet.serving.refusal import STATUS, ErrorKind
 from serving.local_environment import TESTS, LocalEnvironment
 
 PAGE = (TESTS.parent / "docs" / "serving.md").read_text()
+NODE = Path(playwright.__file__).parent / "driver" / "node"
+"""Playwright brings one that takes TypeScript as it is; a machine's own may be older."""
+ASKING = """
+import { openAsBlob } from "node:fs";
+const server = process.argv[2];
+console.log(JSON.stringify([
+  await predict(server, await openAsBlob("photo.jpg")),
+  await predict(server, new Blob(["no photo"])).catch(String),
+  await model(server),
+  await model(server),
+]));
+"""
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -45,6 +58,17 @@ def test_the_commands_of_a_terminal_do_what_the_page_says(
     assert json.loads(answer + "}") == running.predict(photos[0]).json()
     assert status.strip() == "304"
     assert json.loads((tmp_path / "model.json").read_text()) == running.get("/model").json()
+
+
+def test_the_typescript_does_what_the_page_says(running: LocalEnvironment, photos: list[bytes], tmp_path: Path) -> None:
+    (example,) = re.findall(r"```ts\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "photo.jpg").write_bytes(photos[0])
+    (tmp_path / "example.mts").write_text(example + ASKING)
+    ran = subprocess.run([NODE, "example.mts", running.url], cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    answered, refused, *models = json.loads(ran.stdout)
+    assert answered == running.predict(photos[0]).json()
+    assert re.fullmatch(r"Error: .* \([0-9a-f-]+\)", refused)
+    assert models == 2 * [running.get("/model").json()]
 
 
 def test_every_address_is_on_the_page(running: LocalEnvironment) -> None:

@@ -64,7 +64,7 @@ def test_other_origins_may_not_read_answers(running: LocalEnvironment) -> None:
 def test_what_a_model_calls_its_species_is_text(environment: LocalEnvironment) -> None:
     config = environment.root / "models/v1.1.0/config.json"
     text = config.read_text()
-    config.write_text(text.replace('"Blue Tiger"', '"<img src=x onerror=alert(1)>\\u202e"'))
+    config.write_text(text.replace('"Blue Tiger"', '"<img src=x onerror=alert(1)>\\u200b"'))
     assert config.read_text() != text
     assert folder_revision(config.parent) == environment.target("v1.1.0").revision
     environment.start()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from begun import begin
 from lepinet import get_active_model, log_model_version
 from lepinet.errors import LepinetError, OutsideError, UsageError
 from lepinet.registry import migrate
@@ -26,10 +26,7 @@ versions: {}
 def repository(folder: Path, *, staging: str, production: str) -> str:
     """Make the folder a git repository with a models.yaml; its first commit."""
     (folder / "models.yaml").write_text(MANIFEST.replace("STAGING", staging).replace("PRODUCTION", production))
-    person = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*person, "commit", "-qm", "begin"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
-    return subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=folder, text=True).strip()
+    return begin(folder)
 
 
 def log() -> object:

@@ -27,6 +27,8 @@ from lepinet.workflow.workspace import Workspace, open_workspace
 TESTS = Path(__file__).parents[1]
 _WHO = {f"GIT_{role}_{what}": "asha@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 _QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
+_NOBODY = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+"""Where no Hub is, for tests that start none."""
 _FOREIGN = ("GIT_", "GITHUB_", "DATABASE_URL", "HF_ENDPOINT", "HF_OIDC_", "HF_TOKEN", "NO_COLOR")
 MANIFEST = """\
 schema_version: 1
@@ -102,7 +104,7 @@ class Desk:
     @property
     def variables(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        return {**ours, **_WHO, **_QUIET, "LEPINET_HOME": str(self.home), "USER": "asha"}
+        return {**ours, **_WHO, **_QUIET, **_NOBODY, "LEPINET_HOME": str(self.home), "USER": "asha"}
 
     @property
     def workspace(self) -> Workspace:

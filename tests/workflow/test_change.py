@@ -172,6 +172,7 @@ def test_the_stack_goes_down_with_every_rollback(desk: Desk) -> None:
     assert "staging has no earlier version to return to" in again.err
     named = desk.lepinet("rollback", "v1.1.0", "-e", "staging", "--reason", "it was right")
     assert named.code == 0
+    assert "it is not among those that were active before v1.0.0, so this counts as an activation" in named.out
 
 
 def test_a_rollback_shows_the_checklist_of_the_old_guide(desk: Desk) -> None:
@@ -291,7 +292,12 @@ def test_the_first_commit_of_all(tmp_path: Path) -> None:
         (["rollback", "v9.9.9", "-e", "staging", "--reason", "x"], 2, "models.yaml has no version v9.9.9"),
         (["register", "v1.1.0", *HUB], 1, "models.yaml has v1.1.0 already, and a version never changes"),
         (["register", "v1.2.0", "--file-path", "models/nowhere"], 2, "models/nowhere is no folder of this repository"),
-        (["register", "v1.2.0", *HUB, "--accuracy", "93"], 2, "accuracy_score is 93"),
+        (["register", "v1.2.0", *HUB, "--accuracy", "93"], 2, "--accuracy is 93.0, but must be at most 1"),
+        (
+            ["register", "v1.2.0", *HUB, "--created-at", "2026-11-20"],
+            2,
+            "--created-at is 2026-11-20, but must",
+        ),
         (["register", "v1.2.0", *HUB, "--link", "run"], 2, "--link run is not NAME=URL"),
     ],
 )

@@ -95,6 +95,7 @@ def test_a_folder_without_a_model_cannot_be_registered(desk: Desk, known_images:
     assert new["error"]
     assert found["answer"] == "hold"
     assert found["sentence"].startswith("v1.2.0 cannot be tested: ")
+    assert "nor model.safetensors is there. Save the model with" in found["sentence"]
 
 
 def test_without_known_images_a_model_must_answer_one_drawn_photo(desk: Desk) -> None:
@@ -125,9 +126,17 @@ def test_an_activation_of_a_broken_model_is_held_and_says_why(desk: Desk) -> Non
 
 
 def test_files_that_are_not_those_of_the_revision_are_refused(desk: Desk) -> None:
-    (desk.folder / "models" / "v1.1.0" / "config.json").write_text("{}")
-    desk.set_active("production", "v1.1.0")
-    assert "are not those of its revision" in only_environment(checked(desk, code=1))["error"]
+    desk.copy_model("v1.2.0", "v1.2.0")
+    desk.declare("v1.2.0")
+    (desk.folder / "models" / "v1.2.0" / "config.json").write_text("{}")
+    (new,) = checked(desk, code=1)["registered"]
+    assert "are not those of its revision" in new["error"]
+
+
+def test_other_files_of_an_active_version_are_refused_by_its_name(desk: Desk) -> None:
+    (desk.folder / "models" / "v1.0.0" / "config.json").write_text("{}")
+    (problem,) = checked(desk, code=1)["problems"]
+    assert problem["message"].startswith("the files of v1.0.0 in models/v1.0.0 change")
 
 
 def test_a_decision_about_what_is_declared_already_is_judged_and_said(desk: Desk) -> None:
@@ -204,6 +213,14 @@ def test_json_in_a_log_holds_no_command_to_githubs_runner(desk: Desk) -> None:
     assert only_environment(done.json)["candidate"]["notes"] == "Better ##[error]than before"
 
 
+def test_json_on_a_terminal_turns_nothing_round(desk: Desk) -> None:
+    listed = desk.folder / "photos" / "metadata.csv"
+    listed.write_text(listed.read_text().replace("Tailed Jay", "Tailed Jay\u202e\x7f"))
+    done = desk.lepinet("test", "v1.1.0", "--json")
+    assert not {"\u202e", "\x7f"} & {*done.out}
+    assert "Tailed Jay\u202e\x7f" in [one["expected_name"] for one in done.json["results"]]
+
+
 def test_nothing_changed_is_nothing_to_judge(desk: Desk) -> None:
     found = checked(desk)
     assert (found["answer"], found["environments"], found["registered"]) == ("nothing to judge", [], [])
@@ -244,8 +261,9 @@ def test_a_base_that_nobody_knows_is_wrong_usage(desk: Desk) -> None:
 
 def test_a_baseline_whose_files_are_gone_leaves_it_to_a_person(desk: Desk) -> None:
     shutil.rmtree(desk.folder / "models" / "v1.0.0")
+    base = desk.commit("Lose v1.0.0, by force")
     desk.set_active("production", "v1.1.0")
-    found = checked(desk)
+    found = checked(desk, "--base", base)
     production = only_environment(found)
     assert production["baseline"]["name"] == "v1.0.0"
     assert production["comparison"] is None

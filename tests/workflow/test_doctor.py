@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from begun import begin
 from lepinet.model_files import folder_revision
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
@@ -57,9 +58,7 @@ def settings(server: EmbeddedServer, database: str) -> Iterator[dict[str, str]]:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     (tmp_path / "models.yaml").write_text(MANIFEST)
-    identity = ["-c", "user.name=Asha", "-c", "user.email=asha@example.org"]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "begin"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    begin(tmp_path)
     return tmp_path
 
 

@@ -17,6 +17,7 @@ from workflow.desk import Desk, Ended, lay
 MODEL = Path(__file__).parents[1] / "models/v1.2.0"
 NAME, TOKEN = "asha/butterflies", "hf_writes"
 ONNX = "onnx/model.onnx"
+INSTALL = "pip install 'lepinet[transformers]' --extra-index-url https://download.pytorch.org/whl/cpu"
 needs_torch = pytest.mark.torch
 # The Hub's client says that of itself.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -47,9 +48,7 @@ def laid(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 def desk(laid: Desk, online: StandIn) -> Desk:
     """With v1.2.0, a folder that has no ONNX file."""
     online.forget()
-    laid.git("switch", "--quiet", "--force-create", "work", "main")
-    laid.git("reset", "--quiet", "--hard", "main")
-    laid.git("clean", "--quiet", "--force", "-d")
+    laid.begin_branch()
     folder = laid.copy_model("v1.2.0", "v1.2.0")
     shutil.rmtree(folder / "onnx")
     laid.declare("v1.2.0")
@@ -114,7 +113,34 @@ def test_without_them_it_is_said_what_to_install_and_nothing_is_judged(desk: Des
         ended = lepinet(desk, online, *arguments)
         assert ended.code == 2
         assert "torch, transformers" in ended.err
-        assert "pip install 'lepinet[transformers]'" in ended.err
+        assert "not installed here" in ended.err
+        assert "v1.2.0 has no ONNX file" in ended.err or "making the ONNX file of v1.2.0 needs" in ended.err
+        assert INSTALL in ended.err
+    assert INSTALL in lepinet(desk, online, "doctor", "--packages").out
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is here")
+def test_a_version_that_need_not_be_asked_is_not_in_the_way(desk: Desk, online: StandIn) -> None:
+    """What a rollback leaves behind is compared for show only."""
+    desk.set_active("staging", "v1.2.0")
+    base = desk.commit("Ship v1.2.0 where torch was")
+    desk.set_active("staging", "v1.1.0")
+    (staging,) = lepinet(desk, online, "check", "--base", base, "--json").json["environments"]
+    assert (staging["change_class"], staging["error"], staging["comparison"]) == ("rollback", None, None)
+    assert staging["test"]["sample_size"] == 12
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is here")
+def test_without_photos_what_is_active_is_not_asked(desk: Desk, online: StandIn) -> None:
+    """There is nothing to compare."""
+    desk.set_active("staging", "v1.2.0")
+    desk.alter("known_images: photos", "known_images: none_yet")
+    base = desk.commit("Photos are still to be taken")
+    desk.copy_model("v1.3.0", "v1.3.0")
+    desk.declare("v1.3.0")
+    desk.set_active("staging", "v1.3.0")
+    ended = lepinet(desk, online, "check", "--base", base, "--json")
+    assert (ended.code, ended.json["environments"][0]["error"]) == (1, None)
 
 
 def test_a_version_that_has_an_onnx_file_needs_none(desk: Desk, online: StandIn) -> None:

@@ -16,8 +16,8 @@ from lepinet.github import GitHub
 from lepinet.report.markdown import check
 from lepinet.settings import Settings
 from lepinet.timings import Timings
-from lepinet.workflow.change import activation_proposal
-from lepinet.workflow.following import Progress, State, changes, progress
+from lepinet.workflow.change import activation_proposal, rollback_proposal
+from lepinet.workflow.following import Progress, State, changes, progress, rivals
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
 from report.reports import FINE, LOST, document, environment
@@ -25,6 +25,8 @@ from workflow.desk import Desk, lay, put_on_github
 
 ASHA = Request.of("asha@example.org", "More wet-season photos")
 WANTED = activation_proposal("production", "v1.1.0", None)
+
+NEEDLESS = "main declares v1.1.0 active in production already: nothing is left to merge"
 
 
 @pytest.fixture
@@ -163,6 +165,48 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert told(merged)["Live in production"][0] is State.WAITING
     assert merged.commands == ()
     assert [(one.key, one.is_merged) for one in changes(desk.workspace)] == [(key, True)]
+
+
+def test_what_main_says_already_is_left_with_its_withdrawal_alone(desk: Desk) -> None:
+    key = ask(desk.workspace, WANTED, ASHA).key
+    assert progress(desk.workspace, key).withdrawn_by == "git branch -D activate-production-v1.1.0"
+    desk.set_active("production", "v1.1.0")
+    desk.commit("Roll production back to v1.1.0: it was right")
+    found = progress(desk.workspace, key)
+    assert told(found)["Merged"] == (State.STOPPED, NEEDLESS)
+    assert (found.commands, found.withdrawn_by) == ((), "git branch -D activate-production-v1.1.0")
+
+
+def test_a_pull_request_for_what_main_says_already_is_told(desk: Desk, github: StandIn) -> None:
+    key = ask(server(desk, github), WANTED, ASHA).key
+    desk.set_active("production", "v1.1.0")
+    desk.commit("By hand")
+    desk.git("push", "--quiet", "origin", "main")
+    assert told(progress(server(desk, github), key))["Merged"] == (State.STOPPED, NEEDLESS)
+
+
+def test_the_first_ones_words_stay_and_that_is_told(desk: Desk, github: StandIn) -> None:
+    workspace = server(desk, github)
+    again = Request.of("bhanu@example.org", "The season begins")
+    made = [ask(workspace, WANTED, request) for request in (ASHA, ASHA, again)]
+    assert [one.in_other_words for one in made] == [False, False, True]
+    assert {one.key for one in made} == {"1"}
+    (listed,) = changes(workspace)
+    assert listed.reason == "More wet-season photos"
+
+
+def test_a_change_has_rivals_where_others_set_the_same_environment(desk: Desk) -> None:
+    back = rollback_proposal("production", "v1.1.0", None, "rollback-production-v1.1.0")
+    elsewhere = activation_proposal("staging", "v1.0.0", None)
+    for wanted in (WANTED, back, elsewhere):
+        ask(desk.workspace, wanted, ASHA)
+    listed = changes(desk.workspace)
+    titles = {one.title: [other.title for other in rivals(one, listed)] for one in listed}
+    assert titles == {
+        "Activate v1.1.0 in production": ["Roll production back to v1.1.0"],
+        "Roll production back to v1.1.0": ["Activate v1.1.0 in production"],
+        "Activate v1.0.0 in staging": [],
+    }
 
 
 def test_a_branch_that_is_gone_is_told(desk: Desk) -> None:

@@ -91,6 +91,62 @@ def test_register_changes_nothing_when_the_hub_has_no_such_branch(desk: Desk, hu
     assert desk.manifest == before
 
 
+TEXTS = {"model_type": "bert", "architectures": ["BertForSequenceClassification"]}
+SOUND = files_of(MODELS / "v1.1.0")
+SAFETENSORS = {name: content for name, content in SOUND.items() if name != "onnx/model.onnx"}
+
+
+def without(*names: str) -> dict[str, bytes]:
+    return {name: content for name, content in SOUND.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            without("onnx/model.onnx", "model.safetensors") | {"pytorch_model.bin": b"0"},
+            "Only a pickle (.bin) holds",
+        ),
+        (without("onnx/model.onnx", "model.safetensors"), "nor model.safetensors is there. Save the model with"),
+        (without("preprocessor_config.json"), "preprocessor_config.json is missing. Save model and image processor"),
+        (SAFETENSORS | {"config.json": json.dumps(TEXTS).encode()}, "which does not classify images; register a model"),
+        (SOUND | {"config.json": b"{}"}, "has no id2label"),
+    ],
+    ids=["a pickle", "no weights", "no preprocessing", "another task", "no labels"],
+)
+def test_register_warns_of_what_check_is_going_to_refuse(
+    desk: Desk, hub: StandIn, files: dict[str, bytes], said: str
+) -> None:
+    repository = hub.create("asha/unfit", files)
+    named = ("register", "v2.0.0", "--file-path", repository.name, "--revision", newest(repository))
+    warned = lepinet(desk, hub, *named)
+    assert not hub.at_storage, "only small files are looked at"
+    (warning,) = warned.err.splitlines()
+    assert warning.startswith("v2.0.0 cannot be tested: ")
+    assert said in warning
+    assert lepinet(desk, hub, "check", "--json", code=1).json["sentence"] == warning
+    shutil.rmtree(repository.folder)
+
+
+def test_register_warns_of_a_model_that_the_token_may_not_read(desk: Desk, hub: StandIn) -> None:
+    repository = hub.create("asha/closed", files_of(MODELS / "v1.1.0"))
+    repository.gated = "manual"
+    named = ("register", "v2.0.0", "--file-path", repository.name, "--revision", newest(repository))
+    warned = lepinet(desk, hub, *named, "--json").json["warning"]
+    assert "asha/closed is gated, and this token has no access to it; accept its terms at" in warned
+
+
+def test_register_goes_on_where_nobody_can_look(desk: Desk, hub: StandIn) -> None:
+    hub.order(faults.status(503), on="/api/models/", times=99)
+    register(desk, hub, revision=newest(hub.repositories[NAME]))
+    assert len(hub.requests) == 1
+    hub.forget()
+    assert (
+        "nobody has looked whether v2.0.1 can be tested"
+        in desk.lepinet("register", "v2.0.1", "--file-path", NAME, "--revision", "0" * 40).err
+    )
+
+
 def test_a_row_that_notes_no_commit_is_registered_as_main_was_when_it_was_logged(desk: Desk, hub: StandIn) -> None:
     grown = hub.create("asha/grown", files_of(MODELS / "v1.1.0"), at=datetime(2024, 12, 1, tzinfo=UTC))
     before = newest(grown)
@@ -239,6 +295,7 @@ def test_a_candidate_that_the_hub_has_not_got_any_more_is_held_and_says_why(desk
     found = lepinet(desk, hub, "check", "--json", code=1).json
     (staging,) = found["environments"]
     assert "its history was rewritten" in staging["error"]
+    assert "or the commit was never pushed; push that commit again, or register one of" in staging["error"]
     assert staging["blocks"]
 
 
@@ -267,6 +324,7 @@ def test_what_is_not_here_cannot_be_had_without_the_hub(desk: Desk, hub: StandIn
 
 def test_a_run_that_is_killed_while_it_fetches_leaves_no_model_and_holds_up_nobody(desk: Desk, hub: StandIn) -> None:
     register(desk, hub)
+    shutil.rmtree(desk.home / "cache" / "hub")
     hub.order(faults.drip, on="/lfs/")
     command = [sys.executable, "-c", "from lepinet.cli import main; main()", "test", "v2.0.0"]
     variables = desk.variables | {"HF_ENDPOINT": hub.url}

@@ -260,7 +260,7 @@ def test_an_accuracy_that_is_no_share_is_left_out_aloud(team: Team) -> None:
 
 
 def test_a_hub_that_does_not_know_the_token_writes_nothing(team: Team) -> None:
-    assert "the Hub refuses the token" in team.lepinet("import", code=2, HF_TOKEN="hf_of_nobody").err  # noqa: S106
+    assert "the Hub refuses the token" in team.lepinet("import", code=3, HF_TOKEN="hf_of_nobody").err  # noqa: S106
     assert not team.written
 
 

@@ -21,7 +21,7 @@ from github_stand_in.settings import Environment
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn as HubStandIn
 from hf_stand_in.server import hub_online
-from lepinet.workflow.callers import CALLED, MONITOR
+from lepinet.workflow.callers import CALLED, MONITOR, TRUSTED_CHECK
 from workflow.desk import TESTS, Desk, Ended
 
 NAME = "asha/butterflies"
@@ -111,7 +111,7 @@ def test_what_it_writes_passes_everything_at_once(newcomer: Newcomer, model: str
     newcomer.desk.commit("A model and photos")
     newcomer.lepinet("init", "--model", model, "--registry", "postgres", "--lepinet", SOURCE)
     assert newcomer.files == BESIDES | {"models.yaml"} | {
-        f".github/workflows/{name}" for name in CALLED.keys() - {MONITOR}
+        f".github/workflows/{name}" for name in CALLED.keys() - {MONITOR, TRUSTED_CHECK}
     }
     newcomer.lepinet("validate")
     checked = newcomer.lepinet("check", "--json").json
@@ -228,7 +228,9 @@ def test_nothing_is_made_on_github_while_git_would_take_the_keys_along(newcomer:
         (("--model", "with: colon"), "with: colon cannot stand in models.yaml", 2),
         (("--model", "broken"), "nor model.safetensors is there", 1),
         (("--model", NAME, "--version", "1.0"), "1.0 is no name of a version", 2),
-        (("--model", NAME, "--endpoint", "{kind: nowhere}"), "its kind must be one of", 2),
+        (("--model", NAME, "--endpoint", "{kind: nowhere}"), "--endpoint is nowhere, but its kind must be one of", 2),
+        (("--model", NAME, "--endpoint", "space"), "--endpoint has no repo_id, and needs one", 2),
+        (("--model", NAME, "--endpoint", "space"), "lepinet init --endpoint '{kind: space, repo_id: ", 2),
         (("--model", NAME, "-e", ""), "-e is empty, but an environment's name is small letters, digits and hyphens", 2),
         (("--model", NAME, "-e", "monitor"), "-e is monitor, but LepiNet's workflows keep that name", 2),
         (("--model", NAME, "--lepinet", "acme/lepinet@main"), "is no OWNER/REPOSITORY@COMMIT", 2),
@@ -273,7 +275,8 @@ def test_github_gets_what_is_missing_and_each_is_shown_first(newcomer: Newcomer)
     assert made.workflows_open_pull_requests
     (ruleset,) = made.rulesets
     (required,) = (rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks")
-    assert required["parameters"]["required_status_checks"][0]["context"] == "lepinet / check"
+    checks = required["parameters"]["required_status_checks"]
+    assert checks == [{"context": "lepinet / check", "integration_id": 15368}], "of GitHub Actions alone"
     assert "\n  $ gh api --silent --method PUT repos/acme/butterflies/environments/production --input -" in told.err
     assert "gh secret set SUPABASE_SERVICE_KEY --env production" in told.err
     emergency = made.environments["production-emergency"]
@@ -287,6 +290,25 @@ def test_github_gets_what_is_missing_and_each_is_shown_first(newcomer: Newcomer)
     again = newcomer.lepinet("init", "--github", settings=SETTINGS)
     assert (again.out, again.err) == ("made on GitHub: 0, still missing: 0\n", "")
     assert newcomer.github.requests[-1].startswith("GET ")
+
+
+def test_a_check_that_any_app_may_make_is_not_what_main_needs(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    made = newcomer.github.settings
+    (required,) = (rule for rule in made.rulesets[0]["rules"] if rule["type"] == "required_status_checks")
+    del required["parameters"]["required_status_checks"][0]["integration_id"]
+    told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    assert told.out == "made on GitHub: 1, still missing: 0\n"
+
+
+def test_where_the_trusted_check_starts_by_itself_main_needs_that_one(newcomer: Newcomer) -> None:
+    begun(newcomer)
+    newcomer.github.settings.variables["LEPINET_TRUSTED_CHECK"] = "yes"
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    (ruleset,) = newcomer.github.settings.rulesets
+    (required,) = (rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks")
+    assert required["parameters"]["required_status_checks"][0]["context"] == "lepinet trusted"
 
 
 def test_a_setting_that_nobody_knows_is_named_and_the_rest_is_made(newcomer: Newcomer) -> None:
@@ -342,6 +364,30 @@ def test_the_monitor_is_written_when_it_is_asked_for_and_has_keys_of_its_own(new
     settings.variables["LEPINET_MONITOR"] = "off"
     newcomer.lepinet("init", "--github", settings=SETTINGS | USER)
     assert settings.variables == {"LEPINET_MONITOR": "off"}, "whoever switched it off has a reason"
+
+
+def test_the_check_of_private_models_is_written_when_it_is_asked_for_and_required_once_it_starts_by_itself(
+    newcomer: Newcomer,
+) -> None:
+    begun(newcomer)
+    newcomer.lepinet("init", "--trusted-check", "--lepinet", SOURCE)
+    lint(newcomer.desk.folder)
+    written = (newcomer.desk.folder / ".github" / "workflows" / TRUSTED_CHECK).read_text()
+    assert "    cache-mode: none\n    uses: acme/lepinet/.github/workflows/trusted-check.yml@abab" in written
+    assert written.endswith(
+        "    with:\n      head: ${{ inputs.head }}\n      commit: ${{ inputs.commit }}\n"
+        "    secrets:\n      HF_TOKEN: ${{ secrets.HF_TOKEN }}\n"
+    )
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    made = newcomer.github.settings
+    made.variables["LEPINET_TRUSTED_CHECK"] = "yes"
+    told = newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS, code=1)
+    assert "first: Settings, Rules: require lepinet trusted in place of lepinet / check" in told.err
+    made.rulesets.clear()
+    newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
+    (ruleset,) = made.rulesets
+    (required,) = (rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks")
+    assert required["parameters"]["required_status_checks"][0]["context"] == "lepinet trusted"
 
 
 def test_environments_with_registries_of_their_own_get_keys_of_their_own_and_nobody_edits_a_workflow(

@@ -23,6 +23,16 @@ TRAINED = datetime(2026, 11, 20, 10, tzinfo=UTC)
 BEGUN, ENDED, LATER = (f"{datetime(2026, 11, day, 12, tzinfo=UTC).astimezone():%Y-%m-%d}" for day in (20, 21, 22))
 """Days as they are counted where the tests run."""
 
+BACK = """Roll staging back to v1.0.0: wrong names
+
+Gardeners say so,
+in the rain too.
+
+Requested-by: bhanu@example.org
+Proposed-by: lepinet
+"""
+WHY = "Roll staging back to v1.0.0: wrong names · Gardeners say so, in the rain too. · asked by bhanu@example.org"
+
 
 @dataclass(frozen=True)
 class Lived:
@@ -54,7 +64,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     desk.commit(HOSTILE)
     succeeds(desk, "reconcile")
     desk.set_active("staging", "v1.0.0")
-    desk.commit("Roll staging back to v1.0.0: wrong names")
+    desk.commit(BACK)
     succeeds(desk, "reconcile")
     log(desk, "v1.2.0", training_image_count=1500, accuracy_score=0.93, notes="\x1b[2J")
     return Lived(desk, without_tables, before, before_json, planned)
@@ -126,7 +136,7 @@ def test_in_step(desk: Desk) -> None:
     assert "production  v1.1.0  live less than a minute (since " in ended.out
     assert f"git = database  {desk.workspace.manifest.target('v1.1.0')}  in step" in ended.out
     assert "way back: v1.0.0 · lepinet rollback v1.0.0 -e production --reason …" in ended.out
-    assert '· asha "Roll staging back to v1.0.0: wrong names"' in ended.out
+    assert f'· moved by asha · "{WHY}"' in ended.out
     register = f"lepinet register v1.2.0 --file-path Bhanura/lepinet-model --revision {'1' * 40} --images 1500"
     assert ended.out.splitlines()[-2:] == [
         f"waiting     v1.2.0, logged and not in models.yaml: {register} --accuracy 0.93",
@@ -314,7 +324,7 @@ def test_history_of_all_environments_is_newest_first(desk: Desk) -> None:
     lines = desk.lepinet("history").out.splitlines()
     assert len(lines) == 4
     head = desk.git("rev-parse", "--short=7", "HEAD")
-    newest = f'  staging  v1.0.0  succeeded · asha · {head} · "Roll staging back to v1.0.0: wrong names"'
+    newest = f'  staging  v1.0.0  succeeded · moved by asha · {head} · "{WHY}"'
     assert lines[0].endswith(newest)
 
 
@@ -352,6 +362,16 @@ def test_steps_are_shown_where_they_are_wanted(desk: Desk) -> None:
     assert len(said) == 1 + len(row["events"])
 
 
+def test_what_nothing_answers_for_is_not_called_live(desk: Desk) -> None:
+    before = desk.manifest
+    desk.alter("endpoint: none\n  production", "endpoint: local\n  production")
+    ended = desk.lepinet("status", "-e", "staging")
+    (desk.folder / "models.yaml").write_text(before)
+    assert "staging  v1.0.0  should be live; nothing answers (since " in ended.out
+    assert "it does not run" in ended.out
+    assert "start it: lepinet serve -e staging" in ended.out
+
+
 def test_what_others_wrote_moves_no_cursor(desk: Desk) -> None:
     for command in (["status"], ["history", "--steps"], ["versions"], ["plan"]):
         quiet(desk.lepinet(*command))
@@ -373,4 +393,4 @@ def test_an_emergency_says_why_and_moves_no_cursor(tmp_path: Path) -> None:
     assert "no endpoint  PINNED" in status
     assert "· EMERGENCY" in status
     assert status.endswith("production: a person is needed.\n")
-    assert "production  v1.1.0  succeeded EMERGENCY · asha · " in alone.lepinet("history").out
+    assert "production  v1.1.0  succeeded EMERGENCY · moved by asha · " in alone.lepinet("history").out

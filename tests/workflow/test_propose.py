@@ -88,6 +88,19 @@ def test_after_the_push_alone_the_next_one_opens_it(clone: Clone) -> None:
     assert clone.pull_request()
 
 
+@pytest.mark.parametrize("path", ["/pulls", "/actions/workflows/pr.yml/dispatches"])
+def test_in_a_job_the_check_is_started_once_wherever_the_first_try_broke_off(clone: Clone, path: str) -> None:
+    clone.github.origin = clone.desk.folder.parent / "origin.git"
+    clone.github.fails_at = (f"POST /repos/acme/butterflies{path}", Failure(403, message="Not now"))
+    job = {"GITHUB_ACTIONS": "true"}
+    assert "Not now" in clone.lepinet("activate", "v1.1.0", "-e", "production", **job).err
+    assert clone.github.dispatches == []
+    for _ in range(2):
+        assert clone.lepinet("activate", "v1.1.0", "-e", "production", **job).code == 0
+    assert clone.github.dispatches == [("pr.yml", BRANCH)]
+    assert clone.pull_request() == ("Activate v1.1.0 in production", BRANCH)
+
+
 def test_a_branch_with_commits_of_others_is_left_alone(clone: Clone) -> None:
     clone.desk.git("switch", "--quiet", "--create", BRANCH)
     mine = clone.desk.commit("My own idea of it")

@@ -18,8 +18,9 @@ from lepinet.errors import RefusedError, UsageError
 from lepinet.report.escape import for_terminal
 from lepinet.settings import Settings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
+from lepinet.workflow.logged import LoggedRow, waiting
 from lepinet.workflow.photo_changes import addition, correction, removal
-from lepinet.workflow.proposals import LoggedRow, registration, waiting
+from lepinet.workflow.proposals import registration
 from lepinet.workflow.propose import Proposal
 from lepinet.workflow.requested import Request, Requested, ask
 from lepinet.workflow.workspace import Workspace
@@ -253,13 +254,13 @@ def test_where_each_species_has_a_folder_a_corrected_photo_moves(local: Desk) ->
 
 
 def test_what_a_trainer_logged_is_registered_under_a_free_name(served: Served) -> None:
-    row = LoggedRow(name="lepinet-model-2026-11-20", in_manifest=False, file_path="models/v1.2.0", accuracy_score=0.93)
+    row = LoggedRow(name="lepinet-model-2026-11-20", file_path="models/v1.2.0", accuracy_score=0.93)
     served.desk.copy_model("v1.2.0", "v1.2.0")
     served.desk.commit("Bring the files")
     served.github.git("fetch", "--quiet", str(served.desk.folder), "+main:main")
-    ((found, name),) = waiting(served.workspace, [row])
-    served.ask(registration(served.workspace, found, name))
+    (found,) = waiting(served.workspace, [row])
+    served.ask(registration(served.workspace, found))
     (pull,) = served.github.pulls
-    assert (pull["title"], name) == ("Register v1.1.1", "v1.1.1")
+    assert (pull["title"], found.name) == ("Register v1.1.1", "v1.1.1")
     assert pull["body"].startswith("More wet-season photos\n\nA trainer logged **lepinet-model-2026-11-20**")
     assert "accuracy_score: 0.93" in served.desk.git("show", f"{served.tip(pull['head']['ref'])}:models.yaml")

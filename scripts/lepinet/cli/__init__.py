@@ -8,12 +8,16 @@ import sys
 from importlib import import_module
 from keyword import iskeyword
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from lepinet import __version__
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UnfinishedError, UsageError
 from lepinet.files import remedy
+
+if TYPE_CHECKING:
+    from lepinet.timings import Timings
 
 NO, WRONG_USAGE, OUTSIDE, UNFINISHED = 1, 2, 3, 4
 EXIT_CODES: dict[type[LepinetError], int] = {
@@ -93,12 +97,12 @@ def lepinet() -> None:
     """  # noqa: D301 -- click's \b keeps the lines apart
 
 
-def main() -> None:
-    """Run the command line, and end the process with the design's exit code."""
+def main(timings: Timings | None = None) -> None:
+    """Run the command line, and end the process with the design's exit code; `timings` shorten reconcile's waits."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     try:
-        code = lepinet.main(standalone_mode=False)
+        code = lepinet.main(standalone_mode=False, obj=timings)
     except LepinetError as error:
         code = _explain(error)
     except click.ClickException as error:
@@ -121,13 +125,13 @@ def main() -> None:
 
 
 def _missing(error: ModuleNotFoundError) -> UsageError:
-    from lepinet.workflow.extras import extra_of  # noqa: PLC0415 -- only a failing run needs it
+    from lepinet.workflow.extras import extra_of, installing  # noqa: PLC0415 -- only a failing run needs it
 
     package = (error.name or "").partition(".")[0]
     extra = extra_of(package)
     if extra is None:
         raise error
-    return UsageError(f"this command needs {package}, which is not installed", todo=f"pip install 'lepinet[{extra}]'")
+    return UsageError(f"this command needs {package}, which is not installed", todo=installing(extra))
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

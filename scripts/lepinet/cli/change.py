@@ -44,7 +44,8 @@ def rollback(
 ) -> int:
     """Return to an earlier version (default: the one before), by models.yaml or, with --now, at once.
 
-    models.yaml changes by a pull request where origin is GitHub.
+    models.yaml changes by a pull request where origin is GitHub. No comparison stops the way back to a version that
+    was active before the one of today; any other, also one that was rolled back, counts as an activation.
     """
     workspace = open_workspace(fetching=fetching)
     name = workspace.only_environment(environment)
@@ -113,7 +114,10 @@ def register(
     local: bool,
     as_json: bool,
 ) -> int:
-    """Add a version to models.yaml, by a pull request where origin is GitHub."""
+    """Add a version to models.yaml, by a pull request where origin is GitHub.
+
+    Its small files are looked at: what check is going to refuse is said now.
+    """
     for link in links:
         if "=" not in link:
             raise click.UsageError(f"--link {link} is not NAME=URL")
@@ -165,8 +169,11 @@ def retire(*, local: bool, as_json: bool) -> int:
 def show_edited(edited: Edited, *, as_json: bool, checklist: dict[str, str] | None = None) -> None:
     if as_json:
         shown = {"done": edited.sentence, "next": edited.next_steps, "pull_request": edited.pull_request}
-        show_json(shown | ({"checklist": checklist} if checklist else {}))
+        warned = {"warning": edited.warning} if edited.warning else {}
+        show_json(shown | warned | ({"checklist": checklist} if checklist else {}))
         return
+    if edited.warning:
+        say(edited.warning)
     if edited.pull_request:
         show(f"{edited.pull_request}: when it is merged, {edited.sentence}")
         return

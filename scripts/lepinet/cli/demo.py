@@ -42,6 +42,7 @@ def demo(*, keep: bool) -> int:
     _sum_up(stage, time.monotonic() - begun)
     if keep:
         click.echo(f"Look around: cd {place.repository} && export LEPINET_HOME={place.data}")
+        click.echo("Then: lepinet serve -e production & lepinet dashboard")
     return 0
 
 

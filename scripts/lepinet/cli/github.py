@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from lepinet.cli import OUTSIDE, options
-from lepinet.cli.output import show
+from lepinet.cli.output import show, show_document, warn, write_text
+from lepinet.errors import RefusedError
 from lepinet.workflow.workspace import open_workspace
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -60,26 +61,46 @@ def comment(*, report: Path, head: str, commit: str, result: str, trusted: bool)
 @github.command(epilog="Example: lepinet github take 9f3c… --allow 'acme/moths acme/bees'")
 @click.argument("commit")
 @click.option("--allow", default="", metavar="NAMES", help="Repositories of the Hub that may be read too.")
-def take(*, commit: str, allow: str) -> int:
-    """Put a pull request's models.yaml into this checkout of main, if nothing but trusted models is in it."""
-    from lepinet.workflow.trusted import take_manifest  # noqa: PLC0415 -- as above
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write a refusal there, as JSON.")
+def take(*, commit: str, allow: str, report: Path | None) -> int:
+    """Put a pull request's models.yaml into this checkout of main, if nothing but trusted models is in it.
 
-    show(take_manifest(open_workspace(), commit, allow.split()))
+    What `check` would have against its other files is said here, for they are not taken.
+    """
+    from lepinet.workflow import trusted  # noqa: PLC0415 -- as above
+
+    workspace = open_workspace()
+    try:
+        show(trusted.take_manifest(workspace, commit, allow.split()))
+    except RefusedError as error:
+        if report:
+            write_text(report, trusted.refusal(workspace, error).model_dump_json(indent=2))
+        raise
+    return 0
+
+
+@github.command(epilog="Example: lepinet github logged -e production > production.json")
+@options.some_environments
+def logged(*, environment: str | None) -> int:
+    """What trainers have logged and no models.yaml of main explains, oldest first, for `github register`."""
+    from lepinet.workflow.logged import what_waits  # noqa: PLC0415 -- as above
+
+    show_document(what_waits(open_workspace(), environment, warn))
     return 0
 
 
 @github.command(epilog="Example: lepinet github register staging.json production.json")
-@click.argument("versions", type=_file, nargs=-1, required=True)
-def register(*, versions: tuple[Path, ...]) -> int:
-    """A pull request for each version that a trainer has logged and no models.yaml of main ever knew.
+@click.argument("logged", type=_file, nargs=-1, required=True)
+def register(*, logged: tuple[Path, ...]) -> int:
+    """A pull request for each version that a trainer has logged and no models.yaml of main ever had.
 
-    VERSIONS is what `versions --json` wrote, a file for each registry. What cannot be registered is reported once, as
+    LOGGED is what `github logged` wrote, a file for each registry. What cannot be registered is reported once, as
     an issue.
     """
     from lepinet.workflow.proposals import register_logged  # noqa: PLC0415 -- as above
 
     done = True
-    for one in register_logged(open_workspace(), versions):
+    for one in register_logged(open_workspace(), logged):
         show(f"{one.name}: {one.sentence}")
         done = done and one.done
     return 0 if done else OUTSIDE

@@ -11,7 +11,7 @@ from lepinet.cli.output import Progress, fetching, say, show
 from lepinet.errors import UsageError
 from lepinet.manifest.load import FILE
 from lepinet.workflow.begin import PAGE, First, begin
-from lepinet.workflow.callers import Source, installed_from, source_of
+from lepinet.workflow.callers import MONITOR, TRUSTED_CHECK, Source, installed_from, source_of
 from lepinet.workflow.dotenv import exposed
 from lepinet.workflow.first_manifest import environment_of
 from lepinet.workflow.github_setup import Step, carry_out, left_here, missing_there
@@ -31,6 +31,7 @@ from lepinet.workflow.workspace import Workspace, open_workspace
 @click.option("--endpoint", metavar="KIND", help="What answers photos, as in models.yaml: none, local, '{kind: …}'.")
 @click.option("--lepinet", "source", metavar="OWNER/REPOSITORY@COMMIT", help="Whose workflows are called.")
 @click.option("--monitor", is_flag=True, help="The monitor's workflow too; docs/monitoring.md says what it needs.")
+@click.option("--trusted-check", is_flag=True, help="The check of private or gated models too; docs/github-actions.md.")
 @click.option("--github", "on_github", is_flag=True, help="Make on GitHub what is missing there, each when you agree.")
 @click.option("--yes", is_flag=True, help="With --github: agree to all.")
 def init(
@@ -42,6 +43,7 @@ def init(
     endpoint: str | None,
     source: str | None,
     monitor: bool,
+    trusted_check: bool,
     on_github: bool,
     yes: bool,
 ) -> int:
@@ -63,7 +65,8 @@ def init(
             _asked(endpoint, "--endpoint", "Endpoint (none, local, …)", "none", _endpoint),
         )
     counted = Progress("asking the model")
-    laid = begin(workspace, first, _source(workspace, source), monitor=monitor, counted=counted)
+    asked = {name for name, wanted in ((MONITOR, monitor), (TRUSTED_CHECK, trusted_check)) if wanted}
+    laid = begin(workspace, first, _source(workspace, source), asked, counted)
     for path in laid.written:
         show(f"wrote {path}")
     for path in laid.kept:

@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.files import replace_file
-from lepinet.manifest.problems import Problem
+from lepinet.manifest.problems import HIDDEN, Problem
 from lepinet.report.escape import columns_for_terminal
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ def say(text: str) -> None:
     """Tell a person what happens; never mixed into a result. A run goes on when nobody reads it any more."""
     with suppress(OSError):
         click.echo(columns_for_terminal(text), err=True)
+
+
+def warn(text: str) -> None:
+    """As `say`; in a job of GitHub Actions beside the run as well."""
+    if on_github():
+        click.echo(f"::warning::{_message(text)}", err=True)
+    else:
+        say(text)
 
 
 def show(text: str) -> None:
@@ -107,8 +115,8 @@ def show_document(document: BaseModel) -> None:
 
 
 def _quiet(text: str) -> str:
-    """The same JSON without `##[`, which GitHub's runner takes for a command wherever it stands in a log."""
-    return text.replace("##[", r"#\u0023[")
+    """The same JSON, with escapes for what a terminal obeys, and for `##[`, which GitHub's runner does anywhere."""
+    return HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text).replace("##[", r"#\u0023[")
 
 
 class Progress:

@@ -9,6 +9,7 @@ import click
 from lepinet.cli import NO, OUTSIDE, options
 from lepinet.cli.output import Progress, fetching, say, show, show_json, write_text
 from lepinet.reconcile.run import Ending, Outcome
+from lepinet.timings import Timings
 from lepinet.workflow import declared
 from lepinet.workflow.workspace import open_workspace
 
@@ -59,7 +60,9 @@ def plan(*, environment: str | None, as_json: bool) -> int:
     help="Judge by what --judge wrote elsewhere; no model runs here.",
 )
 @options.as_json
+@click.pass_obj
 def reconcile(
+    timings: Timings | None,
     *,
     environment: str | None,
     mend: bool,
@@ -85,7 +88,7 @@ def reconcile(
         return _judge(judge, environment, as_json=as_json)
     outcomes = []
     try:
-        workspace = open_workspace(fetching=fetching)
+        workspace = open_workspace(timings=timings, fetching=fetching)
         for outcome in deploy.reconcile_all(workspace, environment, asked, deploy.Telling(say, Progress)):
             outcomes.append(outcome)
             if not as_json:

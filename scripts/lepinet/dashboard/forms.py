@@ -1,28 +1,34 @@
-"""Forms that change something: taken from this dashboard's own pages alone, and no larger than they may be."""
+"""Forms that change something: from this dashboard's own pages alone, no larger and no slower than they may be."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive
 
 from lepinet.dashboard.place import site_of, visitor_of
 from lepinet.errors import LepinetError, OutsideError, RefusedError
+from lepinet.workflow.requested import Requested
 
 Handled: TypeAlias = Callable[[Request, FormData], Response]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
+IN_OTHER_WORDS: Final = "in-other-words"
+"""In the address of a change's page: it was asked for before, with another reason."""
 _SMALL = 64 << 10
 """Bytes of a form without files."""
+_SLOWEST = 64 << 10
+"""Bytes a second of a form with files; a phone at the edge of its network sends more."""
 _AT_ONCE = 30
 """The server has 40 threads for everything."""
 
@@ -40,8 +46,7 @@ def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -
     async def endpoint(request: Request) -> Response:
         _require_own(request)
         _require_utf8(request)
-        limited = Request(request.scope, _limited(request.receive, at_most))
-        async with limited.form(max_files=100, max_fields=100) as form:
+        async with _arrived(request, at_most) as form:
             _require_token(request, form)
             if turns.locked():
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a minute.")
@@ -58,6 +63,12 @@ def status_of(why: LepinetError | None) -> HTTPStatus:
     if isinstance(why, OutsideError):
         return HTTPStatus.BAD_GATEWAY
     return HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def followed(made: Requested) -> Response:
+    """On to the page that follows a change, which says so where somebody else's words stand in it."""
+    query = f"?{IN_OTHER_WORDS}" if made.in_other_words else ""
+    return RedirectResponse(f"/changes/{made.key}{query}", HTTPStatus.SEE_OTHER)
 
 
 def _require_own(request: Request) -> None:
@@ -86,6 +97,22 @@ def _require_token(request: Request, form: FormData) -> None:
 def _not_ours() -> HTTPException:
     why = "This form does not come from a page that you have open here. Open the page again, and send it from there."
     return HTTPException(HTTPStatus.FORBIDDEN, why)
+
+
+@asynccontextmanager
+async def _arrived(request: Request, at_most: int) -> AsyncIterator[FormData]:
+    """The form; its files are gone when the context ends."""
+    limited = Request(request.scope, _limited(request.receive, at_most))
+    seconds = site_of(request).timings.form + (at_most - _SMALL) / _SLOWEST
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(seconds):
+                form = await stack.enter_async_context(limited.form(max_files=100, max_fields=100))
+        except TimeoutError:
+            raise HTTPException(
+                HTTPStatus.REQUEST_TIMEOUT, f"It did not arrive within {seconds:.0f} seconds."
+            ) from None
+        yield form
 
 
 def _limited(receive: Receive, at_most: int) -> Receive:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lepinet.dashboard.outages import Outages
 from lepinet.errors import LepinetError
 from lepinet.workflow.workspace import Workspace
 
@@ -40,6 +41,7 @@ class MainLine:
     def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.monotonic) -> None:
         self._repository = workspace
         self._clock = clock
+        self._outages = Outages(workspace.timings.outage)
         self._scratch = TemporaryDirectory(prefix="lepinet-dashboard-")
         self._folders = (Path(self._scratch.name, str(number)) for number in count(1))
         self._lock = threading.Lock()
@@ -84,7 +86,7 @@ class MainLine:
 
     def _go_on_to(self, commit: str) -> None:
         there, folder = self._repository, next(self._folders)
-        workspace = Workspace(there.git.check_out(commit, folder), there.settings, there.timings, there.fetching)
+        workspace = replace(there, git=there.git.check_out(commit, folder), asking=self._outages.asking)
         try:
             workspace.read_ahead()
         except LepinetError as error:

@@ -19,6 +19,7 @@ from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.sessions import Entry, Sessions
 from lepinet.dashboard.thumbnails import Thumbnails
+from lepinet.timings import Timings
 from lepinet.workflow.workspace import Workspace
 
 
@@ -37,6 +38,7 @@ class Site:
     """Told of what only the one who runs the dashboard should know: what went wrong unexpectedly."""
     thumbnails: Thumbnails
     remembered: Remembered
+    timings: Timings
     lately: Lately = field(default_factory=Lately)
 
 

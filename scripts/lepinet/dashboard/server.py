@@ -53,7 +53,7 @@ def serve(
         LepinetError: main's models.yaml or known images cannot be read.
     """
     with site_of(workspace, host=host, url=url, say=say) as site, listener(host, port, _ELSEWHERE) as listening:
-        server = Server(create_app(site), drain=3)
+        server = Server(create_app(site), drain=3, head=site.timings.head)
         where = url or f"http://{host}:{listening.getsockname()[1]}"
         asyncio.run(_until_told(server, listening, partial(on_ready, where)))
 
@@ -82,6 +82,7 @@ def site_of(workspace: Workspace, *, host: str, url: str | None, say: Callable[[
             say=say,
             thumbnails=Thumbnails(shown.cache / "thumbnails", shown.timings),
             remembered=Remembered(),
+            timings=shown.timings,
         )
 
 

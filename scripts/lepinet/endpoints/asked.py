@@ -51,11 +51,11 @@ def refusal(error: HfHubHTTPError, where: str, rights: str) -> LepinetError:
     Args:
         error: the answer.
         where: what was asked about.
-        rights: what the token should be allowed.
+        rights: what lets the token in, as the beginning of a sentence.
     """
     status, what = error.response.status_code, f"HTTP {error.response.status_code}{said(error)}"
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        todo = f"let HF_TOKEN {rights} (docs/huggingface.md)"
+        todo = f"{rights} (docs/huggingface.md)"
         return OutsideError(f"the token may not manage it ({what})", where=where, todo=todo)
     if status == HTTPStatus.NOT_FOUND:
         todo = "make it (docs/huggingface.md), or put its name right in models.yaml"

@@ -88,7 +88,9 @@ class InferenceEndpoint:
 
     steady = 3
 
-    def __init__(self, namespace: str, name: str, token: str, timings: Timings, url: str | None = None) -> None:
+    def __init__(
+        self, namespace: str, name: str, token: str, timings: Timings, url: str | None = None, *, setting: str
+    ) -> None:
         """Nothing is sent yet.
 
         Args:
@@ -97,6 +99,7 @@ class InferenceEndpoint:
             token: may manage it, and ask it about photos.
             timings: limits.
             url: of the service; None for the client's own.
+            setting: what holds the token, as errors call it.
         """
         if url is not None:
             constants.INFERENCE_ENDPOINTS_ENDPOINT = url
@@ -113,7 +116,7 @@ class InferenceEndpoint:
             "run it again later; https://status.huggingface.co tells of outages",
             "LEPINET_HF_ENDPOINTS_URL",
         )
-        rights = f"manage Inference Endpoints of {namespace}"
+        rights = f"let {setting} manage Inference Endpoints of {namespace}"
         self._asked = Asked(service, timings, lambda error: refusal(error, self.name, rights))
         self._api = HfApi(token=token, library_name="lepinet", library_version=__version__)
 

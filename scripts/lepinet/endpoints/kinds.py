@@ -20,6 +20,8 @@ from lepinet.manifest.model import (
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 
+_TOKEN = "HF_TOKEN"  # noqa: S105 -- its name
+
 
 def open_endpoint(
     kind: EndpointSettings, environment: str, folder: Path, settings: Settings, timings: Timings
@@ -30,8 +32,8 @@ def open_endpoint(
         kind: `endpoint` of the environment in `models.yaml`.
         environment: its name.
         folder: where this machine keeps what belongs to this environment; kinds that live elsewhere leave it alone.
-        settings: HF_TOKEN, and where the services of Hugging Face are: from the environment only, since a checkout that
-            names the place in its .env would be sent the token.
+        settings: HF_TOKEN (the environment's own goes before it), and where the services of Hugging Face are: from the
+            environment only, since a checkout that names the place in its .env would be sent the token.
         timings: every call's limits.
 
     Raises:
@@ -51,12 +53,14 @@ def open_endpoint(
             from lepinet.endpoints.inference_endpoint import InferenceEndpoint  # noqa: PLC0415 -- as said
 
             token = _token(settings, environment, kind.address)
-            return InferenceEndpoint(kind.namespace, kind.name, token, timings, url)
+            named = settings.name_of(_TOKEN, environment)
+            return InferenceEndpoint(kind.namespace, kind.name, token, timings, url, setting=named)
         case SpaceSettings():
             hub = address_in(settings.environ, "HF_ENDPOINT")
             from lepinet.endpoints.space import Space  # noqa: PLC0415 -- as said
 
-            return Space(kind.repo_id, _token(settings, environment, kind.address), timings, hub)
+            token = _token(settings, environment, kind.address)
+            return Space(kind.repo_id, token, timings, hub, setting=settings.name_of(_TOKEN, environment))
         case FollowsRegistrySettings():
             return FollowsRegistry(kind.predict_url)
         case NoEndpointSettings():
@@ -66,10 +70,10 @@ def open_endpoint(
 
 
 def _token(settings: Settings, environment: str, what: str) -> str:
-    token = settings.token("HF_TOKEN", environment)
+    token = settings.token(_TOKEN, environment)
     if token is None:
         raise UsageError(
-            f"no HF_TOKEN {settings.places}, and {what} is moved by one",
+            f"no {_TOKEN} {settings.places}, and {what} is moved by one",
             todo="docs/huggingface.md says which rights it needs",
         )
     return token

@@ -22,6 +22,7 @@ from lepinet.timings import Timings
 _FAILED: Final = frozenset({"NO_APP_FILE", "CONFIG_ERROR", "BUILD_ERROR", "RUNTIME_ERROR", "DELETING"})
 _ASLEEP: Final = "SLEEPING"
 _STOPPED: Final = frozenset({"PAUSED", "STOPPED"})
+_BUILDING: Final = frozenset({"BUILDING", "RUNNING_BUILDING"})
 
 
 class _Seen(BaseModel):
@@ -45,7 +46,7 @@ class Space:
 
     steady = 1
 
-    def __init__(self, repo_id: str, token: str, timings: Timings, hub: str | None = None) -> None:
+    def __init__(self, repo_id: str, token: str, timings: Timings, hub: str | None = None, *, setting: str) -> None:
         """Nothing is sent yet.
 
         Args:
@@ -53,6 +54,7 @@ class Space:
             token: may write the Space's settings.
             timings: limits.
             hub: the Hub's address; None for the usual one.
+            setting: what holds the token, as errors call it.
         """
         limit_client(timings)
         self.name = f"Space {repo_id}"
@@ -62,8 +64,9 @@ class Space:
         self._api = HfApi(endpoint=hub or HUB, token=token, library_name="lepinet", library_version=__version__)
         # The token goes where the Hub says, in the clear only where the Hub itself is asked so.
         self._schemes = ("https://", "http://") if self._api.endpoint.startswith("http://") else ("https://",)
+        self._log = f"{self._api.endpoint}/spaces/{repo_id}?logs=container"
         service = Service("the Hub", self._api.endpoint, "run it again later", "HF_ENDPOINT")
-        rights = f"write the settings of {repo_id}"
+        rights = f"let {setting} write the settings of {repo_id}"
         self._asked = Asked(service, timings, lambda error: refusal(error, self.name, rights))
 
     def observe(self) -> EndpointState:
@@ -73,11 +76,14 @@ class Space:
             return EndpointState(seen.target, ready=True, detail="asleep: the first photo wakes it", asleep=True)
         if seen.stage != "RUNNING":
             failed, stopped = seen.stage in _FAILED, seen.stage in _STOPPED
-            return EndpointState(seen.target, ready=False, detail=seen.detail, failed=failed, stopped=stopped)
+            detail = f"{seen.detail}; its log: {self._log}"
+            return EndpointState(seen.target, ready=False, detail=detail, failed=failed, stopped=stopped)
         return self._served(seen)
 
     def move(self, order: Order, permit: Permit = freely) -> None:
-        """Write the variable where it names something else, and start the Space again where it does not by itself.
+        """Write the variable where it names something else, and start the Space again, unless it is being built.
+
+        Also where it is starting: a run that finds it so may be the second one that does.
 
         Raises:
             RefusedError: it cannot serve such a target, or the Hub refuses the change.
@@ -89,7 +95,7 @@ class Space:
         if not target.same_files(seen.target):
             named = (self._repo_id, MODEL_VARIABLE, target.spelled)
             self._asked.ask(lambda: self._api.add_space_variable(*named), permit)
-        if not target.same_files(seen.target) or seen.stage in {"RUNNING", *_FAILED, *_STOPPED}:
+        if not target.same_files(seen.target) or seen.stage not in _BUILDING:
             self._asked.ask(lambda: self._api.restart_space(self._repo_id), permit)
 
     def address(self) -> Address:

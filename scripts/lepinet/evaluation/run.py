@@ -63,11 +63,12 @@ def answers_of_folder(
     files = read_model_files(folder)
     looked_at = _looked_at(looks, known, folder)
     runtime = runtime_of(files)
+    versions = runtime.versions(model.name)
     sha256 = files.sha256()
     labels = ModelLabels(files.labels, SpeciesNames(species or known.species()))
     photos = _distinct(known)
     with ExitStack() as stack:
-        kept = stack.enter_context(AnswerCache(cache, sha256, runtime.versions(), files.labels)) if cache else None
+        kept = stack.enter_context(AnswerCache(cache, sha256, versions, files.labels)) if cache else None
         raw = kept.get(list(photos)) if kept else {}
         missing = {digest: path for digest, path in photos.items() if digest not in raw}
         held = runtime.memory + 3 * files.weights.stat().st_size
@@ -100,7 +101,7 @@ def kept_answers(
     files = read_model_files(folder)
     sha256 = files.sha256()
     photos = _distinct(known)
-    with AnswerCache(cache, sha256, runtime_of(files).versions(), files.labels) as kept:
+    with AnswerCache(cache, sha256, runtime_of(files).versions(model.name), files.labels) as kept:
         raw = kept.get(list(photos))
     if len(raw) < len(photos):
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, Self, TypeAlias
@@ -15,7 +16,7 @@ from urllib.parse import quote
 
 import httpx
 
-from lepinet.errors import RefusedError
+from lepinet.errors import OutsideError, RefusedError
 from lepinet.github.answers import (
     Branches,
     CheckRun,
@@ -34,12 +35,14 @@ from lepinet.github.answers import (
     Secrets,
     Variables,
     WorkflowRights,
+    WorkflowRuns,
 )
 from lepinet.github.asking import Asking
 from lepinet.timings import Timings
 
 API = "https://api.github.com"
-BOT = "github-actions[bot]"
+_APP = "github-actions"
+BOT = f"{_APP}[bot]"
 """Who writes with a workflow's own token."""
 LABEL = "lepinet"
 _CHECKS = "required_status_checks"
@@ -133,9 +136,10 @@ class GitHub:
             self._asking.send("PATCH", f"/pulls/{pull_request.number}", closed)
         self.comment(pull_request.number, key, text)
 
-    def pull_request_of(self, owner: str, branch: str, head: str) -> PullRequest | None:
-        """The open pull request of a branch, in a fork or here, that is at a commit."""
-        listed = self._asking.listed("/pulls", PullRequest, {"head": f"{owner}:{branch}", "state": "open"})
+    def pull_request_of(self, owner: str, branch: str, head: str, base: str) -> PullRequest | None:
+        """The open pull request to `base` of a branch, in a fork or here, that is at a commit."""
+        asked = {"head": f"{owner}:{branch}", "base": base, "state": "open"}
+        listed = self._asking.listed("/pulls", PullRequest, asked)
         return next((one for one in listed if one.head.sha == head), None)
 
     def merge_when_ready(self, pull_request: PullRequest) -> None:
@@ -188,12 +192,18 @@ class GitHub:
             self._asking.send("PATCH", f"/git/refs/{quote(ref)}", {"sha": commit, "force": True})
         return commit
 
-    def start(self, workflow: str, branch: str) -> None:
-        """Run a workflow on a branch: GitHub starts none by itself for what a workflow's own token does."""
-        self._asking.send("POST", f"/actions/workflows/{workflow}/dispatches", {"ref": branch})
+    def start(self, workflow: str, branch: str, commit: str) -> None:
+        """Run a workflow on a branch, unless it was run on the commit that is its tip.
+
+        GitHub starts none by itself for what a workflow's own token does.
+        """
+        path = f"/actions/workflows/{workflow}"
+        ran = self._asking.get(f"{path}/runs?head_sha={commit}&per_page=1", WorkflowRuns)
+        if not ran.total_count:
+            self._asking.send("POST", f"{path}/dispatches", {"ref": branch})
 
     def check_run(self, name: str, commit: str, conclusion: Conclusion, title: str, text: str) -> None:
-        """Say something beside the checks of a commit, unless that was said last.
+        """Say something beside the checks of a commit, once: what was said of it before is no longer there.
 
         Args:
             name: of the check.
@@ -202,13 +212,18 @@ class GitHub:
             title: one line.
             text: Markdown.
         """
-        path = f"/commits/{commit}/check-runs?{httpx.QueryParams({'check_name': name})}"
-        found = self._asking.get(path, CheckRuns).check_runs
-        if found and found[0].conclusion == conclusion:
-            return
-        said = {"title": title, "summary": text}
-        wanted = {"name": name, "head_sha": commit, "status": "completed", "conclusion": conclusion, "output": said}
-        self._asking.made("/check-runs", CheckRun, wanted)
+        wanted = {"status": "completed", "conclusion": conclusion, "output": {"title": title, "summary": text}}
+        made = {"name": name, "head_sha": commit, **wanted}
+        found = self._asking.once(lambda: self._check(name, commit), CheckRun, "/check-runs", made)
+        if (found.conclusion, found.output.title) != (conclusion, title):
+            self._asking.send("PATCH", f"/check-runs/{found.id}", wanted)
+
+    def take_back(self, name: str, commit: str, title: str, text: str) -> None:
+        """Let a check of `check_run` say no more than that it is over; nothing where it never was. As of there."""
+        found = self._check(name, commit)
+        if found and found.conclusion != "skipped":
+            wanted = {"status": "completed", "conclusion": "skipped", "output": {"title": title, "summary": text}}
+            self._asking.send("PATCH", f"/check-runs/{found.id}", wanted)
 
     def comment(self, number: int, key: str, text: str, author: str = BOT) -> Comment:
         """The one comment of `author` with this key: written, and from then on edited. Others' are left alone.
@@ -220,9 +235,20 @@ class GitHub:
             author: who writes with this token.
         """
         body = f"{_mark(key)}\n{text}"
-        path = f"/issues/{number}/comments"
-        found = self._asking.once(lambda: self._comment(number, key, author), Comment, path, {"body": body})
-        return self._asking.make(found, Comment, f"/issues/comments/{found.id}", {"body": body})
+        found: tuple[Comment, ...] = ()
+
+        def find() -> Comment | None:
+            nonlocal found
+            found = self._comments(number, key, author)
+            return next(iter(found), None)
+
+        made = self._asking.once(find, Comment, f"/issues/{number}/comments", {"body": body})
+        # Another run may have written one while this one did.
+        one = made if found else find() or made
+        for younger in found[1:]:
+            with suppress(OutsideError):  # that run may have taken it away itself
+                self._asking.send("DELETE", f"/issues/comments/{younger.id}")
+        return self._asking.make(one, Comment, f"/issues/comments/{one.id}", {"body": body})
 
     def amend(self, number: int, key: str, part: str, text: str, author: str = BOT) -> Comment:
         """Say more at the top of that comment, in place of what that part of it said; arguments as of `comment`."""
@@ -305,19 +331,30 @@ class GitHub:
         found = self._asking.get("/actions/variables?per_page=30", Variables).variables
         return {one.name: one.value for one in found}
 
-    def required_checks(self, branch: str) -> frozenset[str]:
-        """What must have passed before a change comes to a branch, by the repository's rules."""
+    def required_checks(self, branch: str, app: int) -> frozenset[str]:
+        """What must have passed before a change comes to a branch, where no other app's word is taken for it."""
         rules = [rule for rule in self._asking.listed(f"/rules/branches/{branch}", Rule) if rule.type == _CHECKS]
-        return frozenset(check["context"] for rule in rules for check in rule.parameters[_CHECKS])
+        checks = [check for rule in rules for check in rule.parameters[_CHECKS]]
+        return frozenset(check["context"] for check in checks if check.get("integration_id") == app)
 
     def workflow_rights(self) -> WorkflowRights:
         path = "/actions/permissions/workflow"
         return self._asking.get(path, WorkflowRights)
 
+    def _check(self, name: str, commit: str) -> CheckRun | None:
+        """Ours of that name: another app's is none of what was said here, and may not be changed."""
+        path = f"/commits/{commit}/check-runs?{httpx.QueryParams({'check_name': name})}"
+        ours = (one for one in self._asking.get(path, CheckRuns).check_runs if one.app and one.app.slug == _APP)
+        return next(ours, None)
+
     def _comment(self, number: int, key: str, author: str) -> Comment | None:
+        return next(iter(self._comments(number, key, author)), None)
+
+    def _comments(self, number: int, key: str, author: str) -> tuple[Comment, ...]:
+        """Oldest first, as GitHub lists them."""
         listed = self._asking.listed(f"/issues/{number}/comments", Comment)
         ours = (one for one in listed if one.user and one.user.login == author)
-        return next((one for one in ours if one.body.startswith(_mark(key))), None)
+        return tuple(one for one in ours if one.body.startswith(_mark(key)))
 
     def _issue(self, key: str, state: str = "open") -> Issue | None:
         listed = self._asking.listed("/issues", Issue, {"labels": LABEL, "state": state})

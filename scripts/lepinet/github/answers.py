@@ -74,6 +74,14 @@ class Issue(Answer):
     """Present in lists, where a pull request counts as an issue."""
 
 
+class _App(Answer):
+    slug: str
+
+
+class _Output(Answer):
+    title: str | None = None
+
+
 class CheckRun(Answer):
     """A check of a commit, a job of a workflow too."""
 
@@ -83,12 +91,21 @@ class CheckRun(Answer):
     """`completed`, or on its way there."""
     conclusion: str | None = None
     """Once it is completed: `success`, `neutral`, `skipped`; anything else is no."""
+    output: _Output = _Output()
+    app: _App | None = None
+    """Who made it."""
 
 
 class CheckRuns(Answer):
     """The latest of each name."""
 
     check_runs: tuple[CheckRun, ...]
+
+
+class WorkflowRuns(Answer):
+    """Of one workflow."""
+
+    total_count: int
 
 
 class _Error(Answer):

@@ -128,8 +128,9 @@ class Hub:
 
         Raises:
             RefusedError: the Hub has no such commit, or may not give it; a needed file is missing; they are too large.
-            UsageError: the token is not valid, or the client is not installed.
-            OutsideError: the Hub does not answer, other bytes came than it lists, or the folder cannot be written.
+            UsageError: HF_TOKEN is no token, or the client is not installed.
+            OutsideError: the Hub refuses the token, does not answer, other bytes came than it lists, or the folder
+                cannot be written.
         """
         _must_be_a_repository(repository)
         if not _COMMIT.fullmatch(revision):

@@ -82,8 +82,7 @@ class Asking:
 
         Raises:
             RefusedError: there is no such thing, or it may not be read; each reason has its own words.
-            UsageError: the token is not valid.
-            OutsideError: the Hub does not answer, or not as the Hub.
+            OutsideError: the Hub refuses the token, does not answer, or not as the Hub.
         """
         return self._patiently(patience, repository, revision, partial(self._listing, repository, revision))
 
@@ -255,8 +254,8 @@ class Asking:
         if isinstance(error, DisabledRepoError):
             return _disabled(repository, self.url)
         if status == HTTPStatus.UNAUTHORIZED and error.response.headers.get("X-Error-Message") == BAD_TOKEN:
-            todo = "make a new one that may read the model: https://huggingface.co/settings/tokens"
-            return UsageError("the Hub refuses the token: it is wrong, expired or revoked", where=self.url, todo=todo)
+            todo = "make a new one that may read the model, for HF_TOKEN: https://huggingface.co/settings/tokens"
+            return OutsideError("the Hub refuses the token: it is wrong, expired or revoked", where=self.url, todo=todo)
         if status == HTTPStatus.UNAUTHORIZED or isinstance(error, RepositoryNotFoundError):
             todo = "let the token read it" if self._token else "set HF_TOKEN to a token that may read it"
             what = f"the Hub has no model {repository} for {self._who}: it was deleted, or it is private"

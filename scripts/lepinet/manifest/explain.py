@@ -76,6 +76,8 @@ def finding(error: Mapping[str, Any]) -> Finding:
         path = ("environments", context["name"], "active")
         hint = "push it to the Hub, and register that commit as a version"
         return Finding(path, f"{_label(path)} {error['msg']}", hint)
+    if kind == "union_tag_invalid":
+        given = context["tag"]
     complaint = _SENTENCES[kind].format(**context) if kind in _SENTENCES else error["msg"]
     at_key = loc[-1:] == (_KEY,)
     label = f"a name in {_label(path[:-1])}" if at_key else _label(path)

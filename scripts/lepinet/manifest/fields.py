@@ -139,10 +139,11 @@ PATH = rf"^{_PART}(/{_PART})*$"
 RelativePath = Annotated[
     str, Shape(PATH, "but must be a plain path inside of the repository, such as tests/known_images", 500)
 ]
+REVISION = r"^([0-9a-f]{40}|sha256:[0-9a-f]{64})$"
 Revision = Annotated[
     str,
     Shape(
-        r"^([0-9a-f]{40}|sha256:[0-9a-f]{64})$",
+        REVISION,
         "but a revision is 40 hex digits (a commit on the Hub) or sha256: and 64 hex digits (a folder's files)",
     ),
 ]

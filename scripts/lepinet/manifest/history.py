@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from lepinet.commit import Commit
-from lepinet.manifest.fields import PATH
+from lepinet.manifest.fields import PATH, REVISION
 from lepinet.manifest.model import Manifest
 from lepinet.target import Target
 
@@ -75,6 +75,12 @@ class EverDeclared:
     def has(self, name: str, file_path: str, revision: str | None) -> bool:
         """Whether it had a version of that name, or of those files under another one."""
         return name in self.names or (file_path, revision) in self.files
+
+    def has_other_files(self, name: str, file_path: str, revision: str | None) -> bool:
+        """Whether it had a version of that name, and never these files; what is no revision may be any of a path's."""
+        if re.fullmatch(REVISION, revision or ""):
+            return name in self.names and (file_path, revision) not in self.files
+        return name in self.names and all(path != file_path for path, _ in self.files)
 
 
 def ever_declared(states: Sequence[State]) -> EverDeclared:

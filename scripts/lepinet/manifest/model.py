@@ -65,7 +65,10 @@ class LocalEndpointSettings(Value):
 
 
 class InferenceEndpointSettings(Value):
-    """An Inference Endpoint of Hugging Face, moved by HF_TOKEN. It serves models of the Hub only."""
+    """An Inference Endpoint of Hugging Face, moved by HF_TOKEN or a token of the environment's own.
+
+    It serves models of the Hub only.
+    """
 
     kind: Literal["inference-endpoint"] = Field(description="`inference-endpoint`.")
     namespace: Namespace = Field(description="The user or organisation that it belongs to.")
@@ -77,7 +80,10 @@ class InferenceEndpointSettings(Value):
 
 
 class SpaceSettings(Value):
-    """A Space of Hugging Face that runs `lepinet serve`, moved by HF_TOKEN. It serves models of the Hub only."""
+    """A Space of Hugging Face that runs `lepinet serve`, moved by HF_TOKEN or a token of the environment's own.
+
+    It serves models of the Hub only.
+    """
 
     kind: Literal["space"] = Field(description="`space`.")
     repo_id: SpaceName = Field(description="`org/name` of the Space.")
@@ -314,6 +320,10 @@ class Manifest(Value):
                     {"version": environment.active, "address": environment.endpoint.address, "name": name},
                 )
         return versions
+
+    def place(self, version: str) -> int:
+        """Where a version stands in the file, to whose end new ones are appended; -1 for one that it does not have."""
+        return next((place for place, name in enumerate(self.versions) if name == version), -1)
 
     def target(self, version: str) -> Target:
         """What an endpoint serves when that version is active there.

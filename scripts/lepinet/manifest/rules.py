@@ -40,6 +40,10 @@ class Change:
     material: Material
     material_then: Sequence[Material] = ()
     """Where the file is what it once was: what it pointed to in those days."""
+    once: Change | None = None
+    """The same: the change that made it so for the first time."""
+    swapped: Sequence[str] = ()
+    """Versions in folders whose files become others than those that were merged, under the same name and revision."""
 
     @property
     def before(self) -> Manifest | None:
@@ -97,11 +101,13 @@ def findings(change: Change) -> list[Finding]:
     moved = [name for name in before.environments if name in change.after.environments]
     moved = [name for name in moved if active(before, name) != active(change.after, name)]
     together = list(_together(change, moved))
-    if any(state.digest == change.state.digest for state in change.past):
-        # What the file once was is right again, so every revert is; photos need not come back with the file, though.
+    if change.once and not findings(change.once):
+        # What the file once was by right is right again, so every revert is; photos need not come back with the file.
         back = change.material in change.material_then
-        return [] if back else [finding for finding in together if finding.path in (("known_images",), ("species",))]
+        photos = [finding for finding in together if finding.path in (("known_images",), ("species",))]
+        return [*_swapped(change), *([] if back else photos)]
     return [
+        *_swapped(change),
         *_imported(change),
         *_rewritten(change),
         *_frozen(change, before),
@@ -168,6 +174,12 @@ def _rewritten(change: Change) -> Iterator[Finding]:
         for key in _rewritten_keys(merged[-1], version):
             message = f"{name} was merged with {key} {getattr(merged[-1], key)}; a version never changes"
             yield Finding(("versions", name, key), message, "give the new one a new name")
+
+
+def _swapped(change: Change) -> Iterator[Finding]:
+    for name in change.swapped:
+        message = f"the files of {name} in {change.after.versions[name].file_path} change; a version never does"
+        yield Finding(("versions", name, "file_path"), message, "put them back, and give the new ones a new name")
 
 
 def _rewritten_keys(merged: ModelVersion, version: ModelVersion) -> list[str]:

@@ -219,7 +219,9 @@ def _still_there(run: Run, plan: Plan) -> bool:
     state = _observe(run)
     if state is None or state.follows_registry:
         return True
-    if not state.ready:
+    if state.asleep:
+        run.tell(f"{plan.environment}: the endpoint sleeps: the first photo wakes it")
+    elif not state.ready:
         run.tell(f"{plan.environment}: the endpoint does not run any more: {state.detail}")
     return plan.aim.same_files(state.target) and not (state.failed or state.stopped)
 

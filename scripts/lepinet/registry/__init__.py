@@ -34,6 +34,9 @@ from lepinet.target import Target
 
 T = TypeVar("T")
 
+_PAGE = 100
+"""Versions: of as many of the largest rows that there can be, a database still answers in time."""
+
 
 class Transport(Protocol):
     """How a SQL function of the registry is called; one kind of registry is one transport.
@@ -85,7 +88,8 @@ class Registry:
         """Every version's row, by name; asked for page by page."""
         after: str | None = None
         while page := _read(
-            list[VersionRow], self._call("list_model_versions", after=after, repository=self._repository)
+            list[VersionRow],
+            self._call("list_model_versions", after=after, page=_PAGE, repository=self._repository),
         ):
             yield from page
             after = page[-1].version_name

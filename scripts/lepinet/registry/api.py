@@ -20,6 +20,7 @@ import httpx
 from lepinet.errors import LepinetError, OutsideError
 from lepinet.registry import refusals
 from lepinet.registry.project import Project
+from lepinet.registry.refusals import UnreachableError
 from lepinet.registry.sign_in import is_sign_in
 
 _OF_THE_DATABASE: Final = re.compile(r"[0-9A-Z]{5}")
@@ -89,7 +90,8 @@ class Refusal:
         if self.code in _UNKNOWN_FUNCTION:
             return refusals.not_migrated(said, where)
         what, todo = self._in_words(project, said)
-        return OutsideError(what, where=where, todo=todo)
+        failed = UnreachableError if self.status >= 500 else OutsideError
+        return failed(what, where=where, todo=todo)
 
     def _in_words(self, project: Project, said: str) -> tuple[str, str]:
         if self.signing_in and project.user and self.status in {400, 403, 422}:
@@ -155,16 +157,16 @@ def no_json(project: Project) -> OutsideError:
     return OutsideError("what came is no answer of Supabase's API", where=project.host, todo=_NO_API)
 
 
-def unreachable(error: httpx.RequestError, project: Project) -> OutsideError:
+def unreachable(error: httpx.RequestError, project: Project) -> UnreachableError:
     """Why there was no connection at all."""
     causes = list(_causes(error))
     said = project.hidden(str(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return OutsideError(
+        return UnreachableError(
             "no project has this address", where=project.host, todo=f"is SUPABASE_URL right? Else {_PAUSED}"
         )
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return OutsideError(
+        return UnreachableError(
             f"no secure connection: {said}",
             where=project.host,
             todo="does a proxy stand in between (SSL_CERT_FILE names its certificate), is this machine's clock right?",
@@ -174,13 +176,13 @@ def unreachable(error: httpx.RequestError, project: Project) -> OutsideError:
     return _out_of_reach(project, said)
 
 
-def no_answer_in_time(project: Project) -> OutsideError:
+def no_answer_in_time(project: Project) -> UnreachableError:
     """There was a connection, and no whole answer."""
     return _out_of_reach(project, "no answer in time")
 
 
-def _out_of_reach(project: Project, why: str) -> OutsideError:
-    return OutsideError(
+def _out_of_reach(project: Project, why: str) -> UnreachableError:
+    return UnreachableError(
         f"the project cannot be reached: {why}", where=project.host, todo="may this machine reach it? Then try again"
     )
 

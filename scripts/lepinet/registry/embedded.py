@@ -17,6 +17,7 @@ import psycopg
 
 from lepinet.errors import OutsideError, UsageError
 from lepinet.registry.calls import Connection, call_function
+from lepinet.registry.refusals import UnreachableError
 from lepinet.timings import Timings
 
 if sys.platform == "win32":
@@ -98,7 +99,7 @@ class EmbeddedServer:
             except (psycopg.OperationalError, FileNotFoundError) as error:
                 # A server that runs and does not know the name will not learn it; all else may pass.
                 if "does not exist" in str(error) or time.monotonic() > deadline:
-                    raise OutsideError(f"no connection: {error}", where=self.where, todo=self._see_log) from error
+                    raise UnreachableError(f"no connection: {error}", where=self.where, todo=self._see_log) from error
             if not self._start():
                 time.sleep(_POLL)
 

@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lepinet.errors import OutsideError, UsageError
 from lepinet.registry.calls import Connection, call_function
+from lepinet.registry.refusals import UnreachableError
 from lepinet.timings import Timings
 
 _TELLING: Final = 4
@@ -106,7 +107,7 @@ class Address:
             todo = "a Supabase project without visitors is paused after a week: restore it in the dashboard"
         if isinstance(error, psycopg.errors.ConnectionTimeout):
             said = "no answer in time"
-        return OutsideError(f"the database cannot be reached: {said}", where=self.where, todo=todo)
+        return UnreachableError(f"the database cannot be reached: {said}", where=self.where, todo=todo)
 
 
 def _parsed(url: str) -> dict[str, Any]:

@@ -280,6 +280,8 @@ class Snapshot(Essentials):
     ever_deployed: bool
     monitored: MonitorRow | None = None
     """None where the monitor never ran; a claim does not ask."""
+    changes: int | None = None
+    """How many changes of versions' rows the database has counted, seconds ago at most; a claim does not ask."""
 
     @property
     def proved(self) -> str | None:

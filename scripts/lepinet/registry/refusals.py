@@ -40,7 +40,11 @@ class RegistryRefusal(RefusedError):  # noqa: N818 - a refusal is an answer, not
         self.detail = detail
 
 
-class NoAnswerError(OutsideError):
+class UnreachableError(OutsideError):
+    """The database cannot be reached, or gave no answer: whoever asks next would wait for the same."""
+
+
+class NoAnswerError(UnreachableError):
     """The call was sent and its answer never came: it may have been carried out. The same ids may be sent again."""
 
 

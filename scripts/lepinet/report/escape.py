@@ -28,6 +28,11 @@ def columns_for_terminal(line: str) -> str:
     return without_command("".join(map(_shown, line)))
 
 
+def one_line(text: str) -> str:
+    """A text of several lines where there is room for one."""
+    return " · ".join(text.splitlines())
+
+
 def for_markdown(text: str, longest: int = 300) -> str:
     """One line that GitHub shows as it stands: no markup, no HTML, no cell ends, no link, nobody notified.
 

@@ -17,7 +17,7 @@ from lepinet.report.documents import (
     Flip,
     SpeciesRecall,
 )
-from lepinet.report.escape import for_attribute, from_markdown
+from lepinet.report.escape import columns_for_terminal, for_attribute, from_markdown
 from lepinet.report.escape import for_markdown as text
 from lepinet.report.headline import Headline
 
@@ -69,7 +69,7 @@ def _report(document: CheckDocument, photos: str, rows: int) -> Iterator[str]:
     if document.environments:
         yield from _words()
     yield ""
-    yield f"<sub>{' · '.join(wording.made_from(document))}</sub>"
+    yield f"<sub>{text(' · '.join(wording.made_from(document)))}</sub>"
     yield ""
 
 
@@ -82,7 +82,7 @@ def _answer(said: Headline) -> Iterator[str]:
 
 def _problems(document: CheckDocument, rows: int) -> Iterator[str]:
     for problem in document.problems[:rows]:
-        shown = str(problem)
+        shown = "\n".join(columns_for_terminal(line) for line in str(problem).split("\n"))
         fence = "`" * max(3, max(map(len, "".join(c if c == "`" else " " for c in shown).split()), default=0) + 1)
         yield f"\n{fence}text\n{shown}\n{fence}"
     if len(document.problems) > rows:

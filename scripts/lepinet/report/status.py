@@ -11,10 +11,13 @@ from lepinet.monitor import MISSED, Cause, missed, standing
 from lepinet.reconcile.plan import Action, Plan
 from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, MonitorRow, PastDeployment, Snapshot
 from lepinet.report.escape import columns_for_terminal as shown
+from lepinet.report.escape import one_line
 from lepinet.report.monitoring import TITLES
 from lepinet.target import Target
 
 _WAITING = "waiting: "
+NOT_ANSWERING = "should be live; nothing answers"
+"""Of a version that git and database name, where the endpoint does not run."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class EnvironmentStatus:
     plan: Plan | None = None
     trouble: str | None = None
     """Why something could not be asked."""
+    silent: bool = False
+    """What could not be asked is the endpoint: it does not answer."""
     way_back: str | None = None
     """The version that `lepinet rollback` returns to."""
     unmerged: str | None = None
@@ -39,6 +44,11 @@ class EnvironmentStatus:
         """The deployment that made the active version active."""
         rows = self.snapshot.deployments if self.snapshot else ()
         return next((row for row in rows if row.status is DeploymentStatus.SUCCEEDED), None)
+
+    @property
+    def answers(self) -> bool:
+        """False where it is known that no photo is answered: the endpoint does not run, or somebody has paused it."""
+        return not self.silent and not (self.endpoint and self.endpoint.stopped)
 
     @property
     def in_step(self) -> bool:
@@ -145,10 +155,11 @@ def headline(one: EnvironmentStatus, now: datetime) -> str:
         return f"{active}: lepinet reconcile" if marked else f"{active}; git declares {_name(one.declared)}"
     if live is None or live.ended_at is None or live.version != active:
         return f"{active}  not by a deployment"
-    because = f' "{live.reason}"' if live.reason else ""
-    since = f"{live.ended_at.astimezone():%d %b %H:%M %z}"
+    because = f' · "{one_line(live.reason)}"' if live.reason else ""
+    since = f"since {live.ended_at.astimezone():%d %b %H:%M %z}"
     kind = " · EMERGENCY" if live.kind == "emergency" else ""
-    return f"{active}  live {_ago(now - live.ended_at)} (since {since}) · {live.actor}{because}{kind}"
+    lives = f"live {_ago(now - live.ended_at)} ({since})" if one.answers else f"{NOT_ANSWERING} ({since})"
+    return f"{active}  {lives} · moved by {live.actor}{because}{kind}"
 
 
 def agreement(one: EnvironmentStatus) -> list[str]:
@@ -225,10 +236,12 @@ def history(deployments: Iterable[PastDeployment], *, steps: bool) -> str:
     lines = []
     for row in deployments:
         commit = f" · {row.commit[:7]}" if row.commit else ""
-        because = f' · "{row.reason}"' if row.reason else ""
+        because = f' · "{one_line(row.reason)}"' if row.reason else ""
         kind = " EMERGENCY" if row.kind == "emergency" else ""
         when = f"{row.begun_at.astimezone():%Y-%m-%d %H:%M:%S}"
-        lines.append(f"{when}  {row.environment}  {row.version}  {outcome(row)}{kind} · {row.actor}{commit}{because}")
+        lines.append(
+            f"{when}  {row.environment}  {row.version}  {outcome(row)}{kind} · moved by {row.actor}{commit}{because}"
+        )
         if row.error:
             lines.append(f"    {row.error}")
         if row.unreadable:

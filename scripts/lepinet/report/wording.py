@@ -301,7 +301,7 @@ def _changes(old: DeclaredVersion, new: DeclaredVersion) -> Iterator[str]:
         before = f", before {old.training_image_count:,}" if old.training_image_count is not None else ""
         yield f"trained on {new.training_image_count:,} images{before}"
     if new.accuracy_score is not None:
-        before = f", before {old.accuracy_score:g}" if old.accuracy_score is not None else ""
-        yield f"its trainer's own test: {new.accuracy_score:g} of all photos right{before}"
+        before = f", before {old.accuracy_score * 100:.2f} %" if old.accuracy_score is not None else ""
+        yield f"its trainer's own test: {new.accuracy_score * 100:.2f} % right{before}"
     files, before = (f"{one.file_path} @ {one.revision.removeprefix('sha256:')[:7]}" for one in (new, old))
     yield f"files: {files}, before {before}"

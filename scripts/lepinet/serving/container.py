@@ -23,7 +23,7 @@ def serve_model(
     *,
     species: Path | None,
     host: str,
-    port: int,
+    port: int | None,
     settings: Settings,
     timings: Timings,
     fetching: Fetching,
@@ -36,7 +36,7 @@ def serve_model(
             server says that it has no model.
         species: the list of species; without it a label stands for itself.
         host: where to listen.
-        port: as well.
+        port: as well; None for any free one.
         settings: HF_TOKEN, where the model is not public, and LEPINET_HOME.
         timings: limits.
         fetching: told of the model that is fetched.

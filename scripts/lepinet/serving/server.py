@@ -24,7 +24,7 @@ from lepinet.timings import Timings
 
 HERE = "127.0.0.1"
 """Where it listens on this machine, for this machine alone."""
-_ELSEWHERE = "stop what listens there, or give another port in models.yaml"
+_ELSEWHERE = "stop what listens there, or give another port: --port, or `port:` in models.yaml"
 _STARTING = 1
 """Seconds in which a lock may be held by somebody who only looks whether a server lives."""
 
@@ -46,7 +46,7 @@ def serve(
         folder: the environment's folder on this machine, where its orders lie.
         files: finds a model's files.
         species: what answers are named in; a label that is none of them stands for itself.
-        port: where to listen; None for any free port.
+        port: where to listen; None or 0 for any free port.
         host: on which address; in a container on all of them.
         timings: limits for photos and models.
         on_ready: told the URL as soon as it can be asked.
@@ -71,6 +71,7 @@ def serve(
             # Longer than a client keeps an idle connection, so that the client is the one who closes it.
             keep_alive=60,
             drain=int(timings.prediction),
+            head=timings.head,
         )
         url = f"http://{host}:{listening.getsockname()[1]}"
         # Where only this machine asks, nobody spreads photos over several servers.

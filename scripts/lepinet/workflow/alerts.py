@@ -13,7 +13,7 @@ from lepinet.monitor import Cause, Finding, Monitored
 from lepinet.report import monitoring as text
 from lepinet.webhook import SETTING, Message, Webhook
 from lepinet.workflow.change import rollback_proposal
-from lepinet.workflow.propose import open_github, propose, repository_at
+from lepinet.workflow.propose import open_github, propose, repository_at, start_check
 from lepinet.workflow.workspace import Workspace
 
 _OF_THE_MODEL = frozenset({Cause.ANSWERS, Cause.ACCURACY})
@@ -84,7 +84,7 @@ def _failing_into(failed: list[str]) -> Iterator[None]:
     try:
         yield
     except LepinetError as error:
-        failed.append(str(error))
+        failed.append(error.in_one_line())
 
 
 @contextmanager
@@ -112,11 +112,13 @@ def _way_back(workspace: Workspace, github: GitHub, run: Monitored) -> str | Non
     branch = f"way-back-{run.environment}-{version}-{activation.state.commit.id[:7]}"
     proposal = rollback_proposal(run.environment, back, f"{version}: {about[0].sentence}", branch)
     # Opened once for each activation: who closes it has decided.
-    if github.proposed(proposal.branch) is None:
-        try:
+    try:
+        if before := github.proposed(proposal.branch):
+            start_check(workspace, github, before)
+        else:
             propose(workspace, github.repository, proposal)
-        except LepinetError as error:
-            return f"auto_rollback: no pull request could be opened: {error.what}"
+    except LepinetError as error:
+        return f"auto_rollback: no pull request could be opened and checked: {error.what}"
     return _waits(github, proposal.branch, back)
 
 

@@ -18,7 +18,7 @@ from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import shipped
 from lepinet.report.escape import for_markdown, for_terminal
 from lepinet.report.wording import sentence
-from lepinet.workflow.propose import branch_name, open_github, propose_revert
+from lepinet.workflow.propose import branch_name, open_github, propose_revert, start_check
 from lepinet.workflow.workspace import Workspace
 
 COMMENT = "check"
@@ -137,12 +137,13 @@ class _Announcing:
         branch = _revert_branch(activation, row)
         if before := self.github.proposed(branch):
             if before.is_open:
+                start_check(self.workspace, self.github, before)
                 return f"[This undoes it]({before.html_url})."
             return f"[What undoes it]({before.html_url}) was closed: open it again, or declare another version."
         try:
             url = propose_revert(self.workspace, self.github, commit, branch, shipped.evidence(row, self.run_url))
         except LepinetError as error:
-            return f"No pull request could be opened that undoes it: {for_markdown(str(error))}"
+            return f"No pull request could be opened that undoes it: {for_markdown(error.in_one_line())}"
         if url is None:
             return "What was merged after it stands in the way of undoing it: declare in models.yaml what is right."
         return f"[This undoes it]({url})."

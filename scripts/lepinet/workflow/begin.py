@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
@@ -62,8 +63,7 @@ def begin(
     workspace: Workspace,
     first: First | None,
     source: Source | None,
-    *,
-    monitor: bool = False,
+    asked: Collection[str] = (),
     counted: Counted | None = None,
 ) -> Laid:
     """Write what is missing; what is there stays as it is, but for a line more in a `.gitignore` without `.env`.
@@ -72,7 +72,7 @@ def begin(
         workspace: where.
         first: for models.yaml; None where there is one.
         source: of the workflows; None: no workflows are written.
-        monitor: write the monitor's workflow too.
+        asked: workflows that are written on request alone, as of `callers.needed`.
         counted: told of answers.
 
     Raises:
@@ -89,12 +89,12 @@ def begin(
     files[_IGNORED] = f"{KEYS}\n".encode()
     files["models.schema.json"] = schema_text().encode()
     if source:
-        names = needed(manifest, monitor=monitor)
+        names = needed(manifest, asked)
         texts = callers(source, names, workspace.git.main_branch())
         files |= {path: text.encode() for path, text in texts.items()}
     if not (workspace.root / manifest.known_images).is_dir():
         files[f"{manifest.known_images}/{METADATA}"] = b"file_name,species_id,species_name\n"
-    files[PAGE] = next_steps(_begun(workspace, manifest, monitor=monitor)).encode()
+    files[PAGE] = next_steps(_begun(workspace, manifest, asked)).encode()
     kept = tuple(path for path in dict.fromkeys((FILE, *files)) if os.path.lexists(workspace.root / path))
     places = {path: inside(workspace.root, path) for path in files if path not in kept}
     ignored_now = _IGNORED in kept and not workspace.git.ignores(KEYS)
@@ -154,10 +154,10 @@ def _version(workspace: Workspace, model: str) -> ModelVersion:
     return ModelVersion(file_path=repository, revision=workspace.hub.commit(repository, revision or "main"))
 
 
-def _begun(workspace: Workspace, manifest: Manifest, *, monitor: bool) -> Begun:
+def _begun(workspace: Workspace, manifest: Manifest, asked: Collection[str]) -> Begun:
     name, environment = list(manifest.environments.items())[-1]
     secrets = [*settings_of(environment), *(["DATABASE_URL"] if environment.registry.kind == "supabase" else [])]
-    if monitor or has(workspace.root, MONITOR):
+    if MONITOR in asked or has(workspace.root, MONITOR):
         secrets += settings_of_monitor(environment)
     return Begun(
         environment=name,

@@ -20,8 +20,11 @@ from lepinet.manifest.model import Manifest
 from lepinet.timings import Timings
 from lepinet.workflow.propose import repository_at
 
+TRUSTED: Final = "lepinet trusted"
+"""The check of private models, which main's code makes."""
 MONITOR: Final = "monitor.yml"
 ROLLBACK: Final = "rollback.yml"
+TRUSTED_CHECK: Final = "trusted-check.yml"
 CALLED: Final = {
     "pr.yml": "The check of every pull request: is models.yaml right, and should the change ship?",
     "comment.yml": "What the check found, as one comment on the pull request.",
@@ -29,9 +32,10 @@ CALLED: Final = {
     ROLLBACK: "An emergency: back to an earlier version at once, and the pull request that makes git agree.",
     "register.yml": "By the clock, once LEPINET_MONITOR is on: a pull request for each version that was logged.",
     MONITOR: "By the clock: does the live endpoint still answer as when it was activated?",
+    TRUSTED_CHECK: "The check of private and gated models: a token that reads the Hub, and none of the branch's code.",
 }
 """The workflows that others call, each with what its caller says of itself. To call one more is a line here."""
-_ON_REQUEST: Final = frozenset({MONITOR})
+_ON_REQUEST: Final = frozenset({MONITOR, TRUSTED_CHECK})
 """Those that need more than what every repository has, so that they are written only when somebody asks."""
 _SHIP: Final = frozenset({"reconcile.yml", ROLLBACK})
 """Those that move what is live."""
@@ -88,9 +92,14 @@ def installed_from(timings: Timings) -> Source | None:
     return Source(repository, commit) if repository and commit else None
 
 
-def needed(manifest: Manifest, *, monitor: bool = False) -> tuple[str, ...]:
-    """Names of the workflows for a repository; none that ships where all of it lives on machines of its own."""
-    left_out = set() if monitor else set(_ON_REQUEST)
+def needed(manifest: Manifest, asked: Collection[str] = ()) -> tuple[str, ...]:
+    """Names of the workflows for a repository; none that ships where all of it lives on machines of its own.
+
+    Args:
+        manifest: of the repository.
+        asked: those that are wanted of `MONITOR` and `TRUSTED_CHECK`.
+    """
+    left_out = set(_ON_REQUEST.difference(asked))
     if all(environment.on_one_machine for environment in manifest.environments.values()):
         left_out |= _SHIP
     return tuple(name for name in CALLED if name not in left_out)

@@ -15,17 +15,31 @@ from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
 from lepinet.manifest.command import moment_of_main
+from lepinet.manifest.explain import finding
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.report.escape import for_markdown
 from lepinet.target import HUB_REPOSITORY, Target
-from lepinet.workflow.declared import earlier_version
+from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.propose import Proposal, branch_name, of_manifest, propose, repository_at
 from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
 
 _FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 """A revision already; anything else is the name of a branch or tag."""
+_OPTIONS = {"training_image_count": "images", "accuracy_score": "accuracy", "links": "link"}
+"""Fields that their options call otherwise."""
+
+_ACTIVATION = re.compile(r"Activate (?P<version>\S+) in (?P<environment>\S+)")
+_ROLLBACK = re.compile(r"Roll (?P<environment>\S+) back to (?P<version>[^\s:]+)(?::.*)?")
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a change makes active, and where."""
+
+    environment: str
+    version: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,12 @@ def rollback_proposal(environment: str, version: str, reason: str | None, branch
     )
 
 
+def aim_of(title: str) -> Aim | None:
+    """What a change that was proposed here makes active, by its title; None of any other change."""
+    found = _ACTIVATION.fullmatch(title) or _ROLLBACK.fullmatch(title)
+    return Aim(found["environment"], found["version"]) if found else None
+
+
 def previous_version(workspace: Workspace, environment: str) -> str:
     """What was active before, by the stack of activations on main.
 
@@ -122,11 +142,12 @@ def checklist(
     else:
         endpoint = _moves(workspace, _served(workspace, environment), target)
         monitoring = "reconcile asks the live endpoint about all known images before it flips"
+    shown = _tested(workspace, version) if tested else "the check of the pull request runs it"
     return (
         Evidence("Database", _flips(_active(workspace, environment), version)),
         Evidence("Endpoint", endpoint),
         Evidence("Mobile app", "answers and GET /model name the version; an app that has one built in needs an update"),
-        Evidence("Testing", _tested(workspace, version) if tested else "the check of the pull request runs it"),
+        Evidence("Testing", f"{shown}{_counted_as(workspace, environment, version)}"),
         Evidence("Monitoring", monitoring),
         Evidence("Documentation", f"the reason stands in the commit and in lepinet history: {reason}"),
     )
@@ -170,9 +191,10 @@ def register(
     try:
         wanted = ModelVersion.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        what = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{what} is {first['input']}, {first['msg']}") from None
+        found = finding(error.errors(include_url=False)[0])
+        option = _OPTIONS.get(found.path[0], found.path[0].replace("_", "-"))
+        what = f"--{option}{found.message.removeprefix(found.path[0])}"
+        raise UsageError(what, todo=found.hint or "see lepinet register --help") from None
     proposal = Proposal(
         edit=of_manifest(partial(edit.register, name=version, version=wanted)),
         sentence=f"{FILE} has {Target(file_path, revision, version)}",
@@ -180,7 +202,25 @@ def register(
         message=f"Register {version}",
         folders=_uncommitted(workspace, file_path),
     )
-    return brought(workspace, proposal, local=local)
+    edited = brought(workspace, proposal, local=local)
+    return replace(edited, warning=_warning(workspace, Target(file_path, revision, version)))
+
+
+def _warning(workspace: Workspace, target: Target) -> str | None:
+    """What is going to be said of a version that can never be tested; it is registered all the same, its check says no.
+
+    The Hub is asked once: nobody waits here for one that cannot be reached.
+    """
+    from lepinet.workflow.contents import must_be_testable, why_untested  # noqa: PLC0415 -- other edits look at none
+
+    version = target.version or ""
+    try:
+        must_be_testable(replace(workspace, timings=replace(workspace.timings, retries=0)), target)
+    except RefusedError as refused:
+        return f"{version} cannot be tested: {why_untested(version, refused)}"
+    except LepinetError as error:
+        return f"nobody has looked whether {version} can be tested: {error.in_one_line()}"
+    return None
 
 
 def brought(workspace: Workspace, wanted: Proposal, *, local: bool, model: str | None = None) -> Edited:
@@ -234,6 +274,16 @@ def _tested(workspace: Workspace, version: str) -> str:
         return f"not tested: {error.what}"
     right = sum(answer.correct for answer in results.answers().answers)
     return f"{version} names {right} of {results.sample_size} known images right"
+
+
+def _counted_as(workspace: Workspace, environment: str, version: str) -> str:
+    active = workspace.manifest.environments[environment].active
+    if active is None or version in {active, *earlier_versions(workspace, environment)}:
+        return ""
+    return (
+        f"; it is not among those that were active before {active}, so this counts as an activation: "
+        f"it is compared with {active}, and may be held"
+    )
 
 
 def _active(workspace: Workspace, environment: str) -> str:

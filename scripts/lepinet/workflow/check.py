@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from lepinet.changes import EnvironmentChange, change_between
-from lepinet.errors import RefusedError
+from lepinet.errors import LepinetError, RefusedError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import Verdict
 from lepinet.evaluation.gates.judge import judge, judge_without_baseline
@@ -21,6 +21,7 @@ from lepinet.manifest.model import Environment, Manifest
 from lepinet.manifest.problems import ManifestError
 from lepinet.report.documents import CheckDocument, DeclaredVersion, EnvironmentCheck, RegisteredVersion
 from lepinet.target import Target
+from lepinet.workflow.contents import why_untested
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench
 from lepinet.workflow.findings import check_document, declared_version, environment_check
 from lepinet.workflow.judging import require_room
@@ -82,14 +83,15 @@ class _Judging:
         """One environment whose active version changes."""
         settings = self.manifest.environments[change.environment]
         terms = Terms(self.manifest.gates, change.tries)
-        old, new, verdict, error = self._baseline(activation.baseline), None, None, None
+        old, new, verdict, error = None, None, None, None
         try:
             new = self._answers(activation.target)
             require_room(new)
+            old = self._compared_with(activation)
             terms = replace(terms, best=self._best(settings, activation), speed=self._speed(activation, old, new))
             verdict = self._verdict(activation.baseline, old, new, terms)
         except RefusedError as refused:
-            error = str(refused)
+            error = why_untested(activation.target.version or "", refused)
         return environment_check(
             change.environment,
             activation.change,
@@ -110,7 +112,7 @@ class _Judging:
         try:
             answers = self._answers(self.manifest.target(name))
         except RefusedError as error:
-            return RegisteredVersion(version=name, error=str(error))
+            return RegisteredVersion(version=name, error=why_untested(name, error))
         return RegisteredVersion(version=name, test=summarise(answers, self.now) if answers else None)
 
     def _answers(self, target: Target) -> Answers | None:
@@ -120,9 +122,18 @@ class _Judging:
             raise RefusedError(f"it answers none of the known images: {answers.answers[0].error}")
         return answers
 
+    def _compared_with(self, activation: Activation) -> Answers | None:
+        """The active version's answers. A rollback's comparison is shown only: what it lacks is in nobody's way."""
+        try:
+            return self._baseline(activation.baseline)
+        except LepinetError:
+            if activation.change is not ChangeClass.ROLLBACK:
+                raise
+            return None
+
     def _baseline(self, baseline: Target | None) -> Answers | None:
-        """The active version's answers; None when there is none, or its files are not to be had any more."""
-        if baseline is None:
+        """The active version's answers; None when there is none, no photo, or its files are not to be had any more."""
+        if baseline is None or not self.tested.known:
             return None
         try:
             return answers_of(baseline, self.tested, self.counted(baseline.version or baseline.file_path))

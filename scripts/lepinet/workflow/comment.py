@@ -16,11 +16,12 @@ from lepinet.report import markdown
 from lepinet.report.documents import CheckAnswer, CheckDocument
 from lepinet.report.escape import for_markdown, for_terminal
 from lepinet.workflow.announce import COMMENT
+from lepinet.workflow.callers import TRUSTED
 from lepinet.workflow.propose import open_github
 from lepinet.workflow.workspace import Workspace
 
-NEUTRAL, TRUSTED = "lepinet verdict", "lepinet trusted"
-"""The check that says that a person decides, and the one of private models, whose word counts."""
+NEUTRAL = "lepinet verdict"
+"""The check that says that a person decides."""
 _LARGEST = 16 << 20
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9 ._+()/-]{0,98}[A-Za-z0-9._+()-])?")
 """What stands in a report as a word of ours, in commands too: names of versions and environments."""
@@ -62,12 +63,17 @@ def comment(workspace: Workspace, report: Path, head: CheckedHead) -> str:
     except KeyError as missing:
         raise UsageError(f"no {missing.args[0]} here", todo="this is for a job of GitHub Actions") from None
     files = f"{server}/{repository}/raw/{workspace.git.head()}"
-    foreign = head.owner != repository.partition("/")[0] and not head.trusted
+    # The job runs on main, whatever that is called there.
+    main = environ.get("GITHUB_REF_NAME") or workspace.git.main_branch()
     with open_github(workspace, repository) as github:
-        found = github.pull_request_of(head.owner, head.branch, head.commit)
+        found = github.pull_request_of(head.owner, head.branch, head.commit, main)
         if found is None:
-            return f"no open pull request of {head.owner}:{head.branch} is at {head.commit[:7]}: nothing is said"
-        github.comment(found.number, COMMENT, written(document, files, foreign=foreign))
+            return (
+                f"no open pull request of {head.owner}:{head.branch} to {main} is at {head.commit[:7]}: nothing is said"
+            )
+        # An owner may have forked what is its own.
+        here = found.head.repo is not None and found.head.repo.full_name == repository
+        github.comment(found.number, COMMENT, written(document, files, foreign=not (here or head.trusted)))
         title, said = for_terminal(document.sentence, 200), for_markdown(document.sentence, 2000)
         open_ = document.answer is CheckAnswer.UNDECIDED
         if head.trusted:
@@ -75,6 +81,9 @@ def comment(workspace: Workspace, report: Path, head: CheckedHead) -> str:
             github.check_run(TRUSTED, head.commit, conclusion, title, said)
         elif open_:
             github.check_run(NEUTRAL, head.commit, "neutral", title, said)
+        else:
+            # The same commit was undecided before: main, its gates or its photos have gone on.
+            github.take_back(NEUTRAL, head.commit, "no longer undecided: the check has the answer", said)
         return found.html_url
 
 

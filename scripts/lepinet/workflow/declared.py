@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lepinet import changes
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError
 from lepinet.manifest.load import FILE
@@ -80,6 +81,11 @@ def declared(workspace: Workspace, environment: str) -> Declared:
     return Declared(environment, manifest.target(active), manifest.versions, conditions, workspace.ever_declared)
 
 
+def forbidden(workspace: Workspace, environment: str) -> tuple[str, ...]:
+    """What the rules of change have against the commit of main that set the active version; empty as a rule."""
+    return changes.forbidden(workspace.git, workspace.states, environment)
+
+
 def must_outlive_the_job(workspace: Workspace, environment: str) -> None:
     """A machine of GitHub's is thrown away after each job, and with it what lives on it.
 
@@ -109,6 +115,8 @@ def _conditions(workspace: Workspace, environment: str) -> str:
         manifest.gates.model_dump(mode="json"),
         known.sha256 if known else None,
         declared.endpoint.model_dump(mode="json"),
+        # The same settings, merged as the rules want it, are another question.
+        *forbidden(workspace, environment),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -121,7 +129,15 @@ def unpin(workspace: Workspace, environment: str, reason: str) -> str | None:
     return pinned
 
 
-def earlier_version(workspace: Workspace, environment: str) -> str | None:
-    """What a rollback returns to: active before, by the stack of activations on main; None when nothing was."""
+def earlier_versions(workspace: Workspace, environment: str) -> tuple[str, ...]:
+    """What a rollback can return to, the nearest first: active before, by the stack of activations on main.
+
+    Any other version, one that a rollback took down too, is activated, whatever the change that names it is called.
+    """
     activation = workspace.standing.activations.get(environment)
-    return activation.stack[-2] if activation and len(activation.stack) > 1 else None
+    return activation.stack[-2::-1] if activation else ()
+
+
+def earlier_version(workspace: Workspace, environment: str) -> str | None:
+    """What a rollback returns to where no version is named; None when nothing was active before."""
+    return next(iter(earlier_versions(workspace, environment)), None)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from textwrap import shorten
 
 from lepinet.changes import standing
 from lepinet.endpoints import Address, Progress
@@ -24,14 +23,15 @@ from lepinet.reconcile.lease import Place
 from lepinet.reconcile.proof import ASKED, Proof, prove
 from lepinet.reconcile.run import Outcome, Run
 from lepinet.registry import Registry
-from lepinet.report.escape import for_terminal
+from lepinet.report.escape import for_terminal, one_line
 from lepinet.target import Target
 from lepinet.webhook import Message
 from lepinet.workflow.alerts import log_url, send
-from lepinet.workflow.declared import declared, declaring, must_outlive_the_job
+from lepinet.workflow.declared import declared, declaring, forbidden, must_outlive_the_job
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
+from lepinet.workflow.propose import requested_by, words_of
 from lepinet.workflow.speed import speed_of
 from lepinet.workflow.workspace import Workspace, actor
 
@@ -80,20 +80,22 @@ def reconcile_all(
     for name in declaring(workspace, environment):
         activation = stands.activations[name]
         # Whoever reads the history wants to know why: without other words, those of the commit that set `active`.
-        said = _words_of(workspace.git.message(activation.state.commit.id))
-        because = replace(options, reason=options.reason or shorten(said, _REASON, placeholder=" …"))
+        message = workspace.git.message(activation.state.commit.id)
+        because = replace(options, reason=options.reason or _reason(message))
         with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
-            judging = Judge(workspace.manifest, offline, run.registry, activation, stands.tries[name], telling.line)
+            against, tries = forbidden(workspace, name), stands.tries[name]
+            judging = Judge(workspace.manifest, offline, run.registry, activation, tries, against, telling.line)
             outcome = reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
         _tell_chat(workspace, outcome, run, telling)
         yield outcome
 
 
-def _words_of(message: str) -> str:
-    """A commit's message on one line; of a revert the subject, for the rest only names the reverted commit."""
-    subject, _, body = message.partition("\n\n")
-    return " ".join((subject if body.startswith("This reverts commit") else message).split())
+def _reason(message: str) -> str:
+    """What a commit says, in lines, and who asked for it."""
+    said, asker = words_of(message), requested_by(message)
+    shown = said if len(said) <= _REASON else f"{said[: _REASON - 1].rstrip()}…"
+    return f"{shown}\nasked by {asker}" if asker else shown
 
 
 def judge(workspace: Workspace, environment: str | None, counted: CountedFor) -> Handover:
@@ -124,8 +126,8 @@ def _tell_chat(workspace: Workspace, outcome: Outcome, run: Run, telling: Tellin
     """Of a deployment that has succeeded; that it cannot be told takes nothing back."""
     if not outcome.deployed:
         return
-    because = f" · {run.reason}" if run.reason else ""
-    text = for_terminal(f"{outcome.environment}: {outcome.sentence} · {run.actor}{because}", longest=800)
+    because = f" · {one_line(run.reason)}" if run.reason else ""
+    text = for_terminal(f"{outcome.environment}: {outcome.sentence} · moved by {run.actor}{because}", longest=800)
     try:
         send(workspace, outcome.environment, Message(text, log_url(workspace)))
     except LepinetError as error:

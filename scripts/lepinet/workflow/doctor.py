@@ -9,7 +9,7 @@ from lepinet.errors import LepinetError, OutsideError
 from lepinet.evaluation.labels import LIST_NEEDED, OWN_LABELS, ModelLabels, SpeciesNames, strange_labels
 from lepinet.files import inside
 from lepinet.manifest.load import FILE
-from lepinet.model_files import file_names, needs_torch, read_model_files
+from lepinet.model_files import file_names, is_onnx, needed_files, read_model_files
 from lepinet.registry import Registry
 from lepinet.registry.kinds import opened_by
 from lepinet.registry.migrate import in_few_words, made, migrations
@@ -19,7 +19,7 @@ from lepinet.report.status import active_version
 from lepinet.workflow import github_setup as there
 from lepinet.workflow.callers import WORKFLOWS, missing, needed, strange
 from lepinet.workflow.dotenv import KEYS, exposed
-from lepinet.workflow.extras import absent
+from lepinet.workflow.extras import absent, installing
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import BEGIN, Workspace
 
@@ -46,6 +46,7 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
     yield _photos(workspace)
     yield _species(workspace)
     for version in sorted({active for name in names if (active := manifest.environments[name].active)}):
+        yield from _on_the_hub(workspace, version)
         yield from _labels(workspace, version)
     for name in names:
         yield from _registry(workspace, name)
@@ -65,7 +66,7 @@ def packages(workspace: Workspace) -> Iterator[Need]:
         yield Need(
             f"packages of {extra}",
             f"{gone} is not installed" if gone else "installed",
-            f"pip install 'lepinet[{extra}]'" if gone else None,
+            installing(extra) if gone else None,
         )
 
 
@@ -99,6 +100,21 @@ def _species(workspace: Workspace) -> Need:
     if not named:
         return Need("species", OWN_LABELS, LIST_NEEDED)
     return Need("species", f"{len(named)}, {workspace.manifest.species or 'those on the known images'}")
+
+
+def _on_the_hub(workspace: Workspace, version: str) -> Iterator[Need]:
+    """Whether whoever tests a version may fetch it; the token of its endpoint may be another one."""
+    target = workspace.manifest.target(version)
+    if not target.on_hub:
+        return
+    what = f"files of {version}"
+    try:
+        workspace.seek(target)
+    except LepinetError as error:
+        yield Need(what, error.what, error.todo or "docs/huggingface.md has the set-up")
+        return
+    token = "with HF_TOKEN" if workspace.settings.get("HF_TOKEN") else "without HF_TOKEN"
+    yield Need(what, f"{target.file_path} @ {target.revision[:7]} can be read {token}")
 
 
 def _labels(workspace: Workspace, version: str) -> Iterator[Need]:
@@ -186,7 +202,7 @@ def _github(workspace: Workspace) -> Iterator[Need]:
                 yield _on_github(f"environment {name}", [*lacking])
             if wanted.variables:
                 yield _on_github("the clock", [*there.of_variables(github, wanted, variables)])
-            yield _on_github("rules of main", [*there.of_rules(workspace, github)])
+            yield _on_github("rules of main", [*there.of_rules(workspace, github, variables)])
             yield _on_github("rights of workflows", [*there.of_rights(github)])
     except LepinetError as error:
         yield Need("GitHub", error.what, error.todo or "is it there, and may this token see it?")
@@ -267,7 +283,7 @@ def _without_onnx(workspace: Workspace, version: str) -> bool:
             names: Collection[str] = workspace.hub.listing(target.file_path, target.revision).names
         else:
             names = tuple(file_names(inside(workspace.root, target.file_path)))
-        return needs_torch(names, str(target))
+        return not is_onnx(needed_files(names, str(target))[-1])
     except LepinetError:
         return False
 

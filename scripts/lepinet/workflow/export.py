@@ -73,7 +73,7 @@ def export(workspace: Workspace, version: str, to: Path | None, counted: Callabl
         raise RefusedError(f"{version} has an ONNX file", where=str(target), todo=f"lepinet test {version}")
     main = None if to else _unchanged_main(workspace, target)
     with something_to_ask(workspace.known_images) as known, TemporaryDirectory(prefix="lepinet-") as beside:
-        content = onnx_of(files, _readable(known), workspace.timings)
+        content = onnx_of(version, files, _readable(known), workspace.timings)
         made = Path(beside, "model")
         _copy(files, made, content)
         before, after = (

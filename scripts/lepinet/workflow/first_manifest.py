@@ -23,6 +23,15 @@ from lepinet.workflow.contents import judged_folder, judged_repository
 from lepinet.workflow.evaluate import Counted, answers_of, bench
 from lepinet.workflow.workspace import Workspace
 
+_PLACE = ("environments", "this")
+"""Where errors look for what options say; the name is shown to nobody."""
+_ENDPOINTS = {
+    "inference-endpoint": "{kind: inference-endpoint, namespace: my-team, name: butterflies}",
+    "space": "{kind: space, repo_id: my-team/butterflies}",
+    "follows-registry": "{kind: follows-registry, predict_url: https://api.example.org/predict}",
+}
+"""Examples of those that need more than their kind."""
+
 
 def environment_of(registry: str, endpoint: str) -> Environment:
     """An environment without an active version, from two options as models.yaml has them.
@@ -45,8 +54,11 @@ def environment_of(registry: str, endpoint: str) -> Environment:
     try:
         return TypeAdapter(Environment).validate_python(said)
     except ValidationError as error:
-        found = finding(error.errors(include_url=False)[0])
-        raise UsageError(f"--{found.message}", todo=found.hint or "see docs/models-yaml.md") from None
+        first_error = error.errors(include_url=False)[0]
+        found = finding({**first_error, "loc": (*_PLACE, *first_error["loc"])})
+        example = next((text for kind, text in _ENDPOINTS.items() if kind in endpoint), None)
+        todo = found.hint or (f"lepinet init --endpoint '{example}'" if example else "see docs/models-yaml.md")
+        raise UsageError(f"--{found.message.removeprefix(_PLACE[1] + '.')}", todo=todo) from None
 
 
 def fitted_manifest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,8 @@ from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import markdown, shipped
 from lepinet.report.escape import for_terminal, from_markdown
 from lepinet.workflow.announce import COMMENT
-from lepinet.workflow.propose import is_ours, open_github, repository_at
+from lepinet.workflow.change import aim_of
+from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
 from lepinet.workflow.to_main import steps_from_branch
 from lepinet.workflow.workspace import Workspace
 
@@ -29,7 +31,6 @@ _OVER = 20
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 _REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
-_TRAILER = re.compile(r"^Requested-by: (.+)$", re.MULTILINE)
 
 
 class State(StrEnum):
@@ -79,6 +80,8 @@ class Progress:
     steps: tuple[Step, ...]
     commands: tuple[str, ...] = ()
     """That bring its branch to main, where there is no pull request."""
+    withdrawn_by: str | None = None
+    """The command that takes it back, where there is no pull request to close."""
 
     @property
     def is_moving(self) -> bool:
@@ -115,6 +118,15 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
     )
 
 
+def rivals(change: Change, listed: Sequence[Change]) -> tuple[Change, ...]:
+    """Others on their way that set the same environment's active version, where this one is on its way and does."""
+    aim = aim_of(change.title)
+    if aim is None or not change.is_open:
+        return ()
+    aims = ((one, aim_of(one.title)) for one in listed if one.is_open and one.key != change.key)
+    return tuple(one for one, other in aims if other and other.environment == aim.environment)
+
+
 def progress(workspace: Workspace, key: str) -> Progress:
     """How far a change is.
 
@@ -143,7 +155,7 @@ def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progr
         Step("Proposed", State.DONE, f"by {change.by}", found.created_at),
         *([_checked(checks)] if checks or found.is_open else ()),
         *_judged(github.said(number, COMMENT), found),
-        _merged(found),
+        (found.is_open and _needless(workspace, change)) or _merged(found),
     ]
     if found.merged_at and found.merge_commit_sha:
         steps += _shipped(workspace, found.merge_commit_sha)
@@ -192,8 +204,21 @@ def _of_commit(workspace: Workspace, commit: str) -> Progress:
     if not branches:
         gone = Step("Merged", State.STOPPED, "its branch is gone, or is another change by now")
         return Progress(change, (*steps, gone))
+    withdraw = shlex.join(("git", "branch", "-D", branches[0]))
+    if needless := _needless(workspace, change):
+        return Progress(change, (*steps, needless), withdrawn_by=withdraw)
     waits = Step("Merged", State.WAITING, f"a person merges the branch {branches[0]}")
-    return Progress(change, (*steps, waits), steps_from_branch(workspace, branches[0]))
+    return Progress(change, (*steps, waits), steps_from_branch(workspace, branches[0]), withdraw)
+
+
+def _needless(workspace: Workspace, change: Change) -> Step | None:
+    """Main says already what an open change would have it say."""
+    aim = aim_of(change.title)
+    environment = workspace.manifest.environments.get(aim.environment) if aim else None
+    if aim is None or environment is None or environment.active != aim.version:
+        return None
+    done = f"main declares {aim.version} active in {aim.environment} already: nothing is left to merge"
+    return Step("Merged", State.STOPPED, done)
 
 
 def _shipped(workspace: Workspace, commit: str) -> Iterator[Step]:
@@ -270,12 +295,12 @@ def _proposed(found: PullRequest) -> Change:
 def _committed(workspace: Workspace, commit: str, *, is_open: bool, is_merged: bool) -> Change:
     made = workspace.git.commit(commit)
     message = workspace.git.message(commit)
-    asked = _TRAILER.findall(message)
+    asker = requested_by(message)
     return Change(
         key=commit,
         title=made.subject,
-        by=asked[-1] if asked else made.author,
-        reason=message.split("\n\n")[1] if asked else "",
+        by=asker or made.author,
+        reason=message.split("\n\n")[1] if asker else "",
         at=made.at,
         is_open=is_open,
         is_merged=is_merged,

@@ -14,7 +14,7 @@ from lepinet.errors import OutsideError, UsageError
 from lepinet.github import GitHub
 from lepinet.github.answers import Environment as Made
 from lepinet.manifest.model import Environment
-from lepinet.workflow.callers import MONITOR, ROLLBACK, check_name, has
+from lepinet.workflow.callers import MONITOR, ROLLBACK, TRUSTED, TRUSTED_CHECK, check_name, has
 from lepinet.workflow.propose import open_github, repository_at
 from lepinet.workflow.workspace import Workspace
 
@@ -26,6 +26,8 @@ _CLOCK: Final = "LEPINET_MONITOR"
 """The variable without which the clock starts neither the monitor nor register."""
 _APART: Final = "LEPINET_APART"
 """The variable that lists the environments which these two look at one by one, each with keys of its own."""
+_TRUSTED_STARTS: Final = "LEPINET_TRUSTED_CHECK"
+"""The variable with which the trusted check starts by itself."""
 _ACTIONS: Final = 15368
 """The number of GitHub Actions among GitHub's apps: nobody else's check of that name counts."""
 
@@ -176,7 +178,7 @@ def missing_there(workspace: Workspace) -> Iterator[Step | Left]:
         for step in of_variables(github, wanted, variables):
             yield Left(step.what, "what is missing of the monitor") if without_keys else step
         yield from of_rights(github)
-        yield from of_rules(workspace, github)
+        yield from of_rules(workspace, github, variables)
 
 
 def of_environment(
@@ -231,16 +233,23 @@ def of_rights(github: GitHub) -> Iterator[Step]:
         yield _api(github.repository, what, "PUT", "actions/permissions/workflow", wanted)
 
 
-def of_rules(workspace: Workspace, github: GitHub) -> Iterator[Step | Left]:
-    """That main changes only by what has passed its check; a check that nothing makes would be waited for for ever."""
-    check, main = check_name(workspace.root), workspace.git.main_branch()
+def of_rules(workspace: Workspace, github: GitHub, variables: Mapping[str, str]) -> Iterator[Step | Left]:
+    """That main changes only by what has passed its check; a check that nothing makes would be waited for for ever.
+
+    Of private models it is the trusted one: the other has no token, and cannot read them.
+    """
+    public, main = check_name(workspace.root), workspace.git.main_branch()
+    check = TRUSTED if variables.get(_TRUSTED_STARTS) and has(workspace.root, TRUSTED_CHECK) else public
     if check is None:
         yield Left(f"{main} changes by what has passed a check", "a pr.yml that calls LepiNet's: lepinet init")
         return
-    if check in github.required_checks(main):
+    required = github.required_checks(main, _ACTIONS)
+    if check in required:
         return
     what = f"{main} changes by pull requests alone, and each must pass {check}"
-    if not workspace.git.is_pushed(main):
+    if public in required:
+        yield Left(what, f"Settings, Rules: require {check} in place of {public}")
+    elif not workspace.git.is_pushed(main):
         yield Left(what, f"push {main}, which the rule would refuse")
     else:
         yield _api(github.repository, what, "POST", "rulesets", _ruleset(check))
@@ -295,6 +304,8 @@ def _ruleset(check: str) -> Any:
         "dismiss_stale_reviews_on_push": True,
         "require_last_push_approval": False,
         "required_review_thread_resolution": False,
+        # A rebase brings each commit to main as a change of its own: loosened gates before what they let through.
+        "allowed_merge_methods": ["merge", "squash"],
     }
     passed = {
         "strict_required_status_checks_policy": False,

@@ -133,7 +133,7 @@ def make_handover(
         try:
             return Tested(target=target, answers=offline.answers(target))
         except RefusedError as error:
-            return Tested(target=target, answers=None, error=str(error))
+            return Tested(target=target, answers=None, error=error.in_one_line())
 
     def judged(activation: Activation) -> Judged:
         target, best = tested(activation.target), _reference(standing.manifest, activation.environment)

@@ -38,6 +38,8 @@ class Judge:
     activation: Activation
     tries: int
     """Its place among the versions tried against its baseline on the same photos."""
+    forbidden: tuple[str, ...]
+    """What the rules have against the commit that declared it."""
     tell: Progress
 
     def judgement(self, snapshot: Snapshot) -> Judgement:
@@ -54,8 +56,14 @@ class Judge:
             # Whatever the change is, and whoever decided it: what cannot be loaded and asked does not ship.
             untested = f"{version} cannot be tested: {error.what}"
             return Judgement(refused=Failure.PROOF, sentence=untested, verdict=None, answers=None)
+        served_last = version == _last_succeeded(snapshot)
+        if self.forbidden and not served_last:
+            # A pull request's check says so too, but only here nobody could forge the answer.
+            commit = self.activation.state.commit.id[:7]
+            sentence = f"{commit} changed what the rules forbid, so revert it: {'; '.join(self.forbidden)}"
+            return Judgement(refused=Failure.VERDICT, sentence=sentence, verdict=None, answers=answers)
         back = self.activation.change is ChangeClass.ROLLBACK and version in snapshot.succeeded
-        if back or version == _last_succeeded(snapshot):
+        if back or served_last:
             return Judgement(refused=None, sentence=f"{version} has served here before", verdict=None, answers=answers)
         verdict = self._verdict(snapshot, answers)
         override = self.manifest.environments[self.activation.environment].override

@@ -20,6 +20,8 @@ from lepinet.workflow.judging import stored_answers
 from lepinet.workflow.workspace import Workspace
 
 _LARGEST = 1 << 20
+_TESTS = 20
+"""So many of the versions that were tested last are looked through."""
 
 
 def answers_here(workspace: Workspace, registry: Registry, version: str, *, judged: bool) -> Answers | None:
@@ -43,6 +45,40 @@ def answers_here(workspace: Workspace, registry: Registry, version: str, *, judg
     with suppress(LepinetError):
         return _kept(workspace, known, workspace.manifest.target(version), judged=judged)
     return None
+
+
+def answers_so_far(workspace: Workspace, registry: Registry, version: str) -> Answers | None:
+    """What a version said, in its last test for a deployment, of those of main's known images that it was shown then.
+
+    A photo is known by its content, and the answer is held against today's label.
+
+    Args:
+        workspace: whose known images.
+        registry: asked for stored answers.
+        version: its name.
+
+    Returns:
+        None where none of today's photos was among them.
+    """
+    known = workspace.known_images
+    tests = registry.species_recall(versions=_TESTS, page=1).tests if known else ()
+    last = next((test.known_images_sha256 for test in tests if test.version == version), None)
+    stored = stored_answers(registry, version, last) if last else None
+    if known is None or stored is None:
+        return None
+    said = {answer.sha256: answer for answer in stored.answers if answer.sha256}
+    answers = tuple(
+        said[image.sha256].model_copy(
+            update={
+                "file_name": image.file_name,
+                "expected_id": image.expected_id,
+                "expected_name": image.expected_name,
+            }
+        )
+        for image in known.images
+        if image.sha256 in said
+    )
+    return stored.model_copy(update={"answers": answers}) if answers else None
 
 
 def _kept(workspace: Workspace, known: KnownImages, target: Target, *, judged: bool) -> Answers | None:

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from heapq import merge
 from types import MappingProxyType
+from typing import TypeAlias
 from uuid import UUID
 
-from lepinet.errors import LepinetError
+from lepinet.errors import LepinetError, OutsideError
 from lepinet.manifest.model import Manifest
 from lepinet.registry import Registry
-from lepinet.registry.records import PastDeployment, VersionRow
+from lepinet.registry.records import PastDeployment, Snapshot, VersionRow
 from lepinet.report.status import EnvironmentStatus, KnownVersion
 from lepinet.workflow.declared import earlier_version, plan_of, unmerged
 from lepinet.workflow.workspace import Workspace
 
+Ask: TypeAlias = Callable[[Registry, str], Snapshot]
+"""How a registry is asked for the snapshot of one environment, with the rows of all versions of models.yaml."""
 
-def status(workspace: Workspace, environment: str | None) -> Iterator[EnvironmentStatus]:
-    """Each environment; what cannot be asked is said, and the rest shown all the same."""
+
+def status(workspace: Workspace, environment: str | None, ask: Ask | None = None) -> Iterator[EnvironmentStatus]:
+    """Each environment; what cannot be asked is said, and the rest shown all the same.
+
+    Args:
+        workspace: whose registries and endpoints are asked.
+        environment: only this one.
+        ask: for whoever remembers a part of the answer; None: all of it is asked for.
+    """
     for name in workspace.environments(environment):
         active = workspace.manifest.environments[name].active
         target = workspace.manifest.target(active) if active else None
         snapshot, state, plan, trouble = None, None, None, None
-        way_back = None
+        way_back, silent = None, False
         try:
             way_back = earlier_version(workspace, name)
             with workspace.registry(name) as registry:
-                snapshot = registry.snapshot(name, workspace.manifest.versions)
+                snapshot = ask(registry, name) if ask else registry.snapshot(name, workspace.manifest.versions)
             endpoint = workspace.endpoint(name)
             state = endpoint.observe() if endpoint else None
             plan = plan_of(workspace, name, snapshot, state) if active else None
         except LepinetError as error:
             trouble = str(error)
+            silent = isinstance(error, OutsideError) and snapshot is not None and state is None
         pending = unmerged(workspace) if plan and not plan.empty else None
-        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, way_back, pending)
+        yield EnvironmentStatus(name, target, snapshot, state, plan, trouble, silent, way_back, pending)
 
 
 def versions(workspace: Workspace, environment: str | None) -> tuple[KnownVersion, ...]:

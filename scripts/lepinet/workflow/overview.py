@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lepinet.commit import Commit
 from lepinet.registry.records import DeploymentRow, MonitoredAccuracy, PastDeployment
 from lepinet.report.status import EnvironmentStatus
-from lepinet.workflow.look import status
+from lepinet.workflow.look import Ask, status
 from lepinet.workflow.workspace import Workspace
 
 _RUNS = 60
@@ -37,20 +37,28 @@ class EnvironmentOverview:
     """The newest attempt, whatever came of it."""
     accuracy: tuple[MonitoredAccuracy, ...]
     """As monitored, oldest first."""
+    before: str | None
+    """What was live before, where no rollback returns to it: it was rolled back, and can be activated again."""
     next: tuple[Next, ...]
     """The newest last."""
     more: int
     """So many versions that could be next are not named."""
 
 
-def overview(workspace: Workspace) -> Iterator[EnvironmentOverview]:
+def overview(workspace: Workspace, ask: Ask) -> Iterator[EnvironmentOverview]:
     """Each environment in promotion order; what cannot be asked is said in its status, the rest shown all the same."""
-    for one in status(workspace, None):
+    for one in status(workspace, None, ask):
         last, accuracy = _asked(workspace, one)
         live = one.live
         newer = _newer(workspace, one.environment)
         yield EnvironmentOverview(
-            one, _commit(workspace, live), last, accuracy, newer[-_NEXT:], max(0, len(newer) - _NEXT)
+            status=one,
+            commit=_commit(workspace, live),
+            last=last,
+            accuracy=accuracy,
+            before=_before(workspace, one),
+            next=newer[-_NEXT:],
+            more=max(0, len(newer) - _NEXT),
         )
 
 
@@ -61,6 +69,14 @@ def _asked(workspace: Workspace, one: EnvironmentStatus) -> tuple[PastDeployment
     with workspace.registry(one.environment) as registry:
         last = next(iter(registry.history(one.environment, page=1)), None)
         return last, registry.monitored_accuracy(one.environment, _RUNS)
+
+
+def _before(workspace: Workspace, one: EnvironmentStatus) -> str | None:
+    if one.way_back or one.live is None or one.live.way_back is None:
+        return None
+    version = one.live.way_back.version
+    declared = one.declared.version if one.declared else None
+    return version if version in workspace.manifest.versions and version != declared else None
 
 
 def _commit(workspace: Workspace, live: DeploymentRow | None) -> Commit | None:

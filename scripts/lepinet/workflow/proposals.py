@@ -1,59 +1,32 @@
-"""What trainers have logged and no models.yaml knows, each as a pull request that registers it."""
+"""Each version that waits, as a pull request that registers it."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.files import inside, read_small
 from lepinet.github import GitHub
 from lepinet.manifest import edit
-from lepinet.manifest.fields import VERSION
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.model_files import CARD, CONFIG, folder_revision
-from lepinet.registry.records import VersionStatus
 from lepinet.report import card
 from lepinet.report.escape import for_markdown, for_terminal
 from lepinet.target import HUB_REPOSITORY, Target
+from lepinet.workflow.logged import LONGEST_NOTES, LoggedRow, Waiting, read_logged, waiting
 from lepinet.workflow.propose import Proposal, of_manifest, open_github, propose
 from lepinet.workflow.workspace import Workspace
 
 _LARGEST_CARD = 1 << 20
-_LONGEST_NOTES = 2000
-_MOST_ROWS = 10_000
-_PAGE = 200
 _BY_HAND = "Log it again under a new name, or register it by hand: `lepinet register VERSION --file-path …`"
-_RELEASE = re.compile(r"v(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?![\d.])")
-
-
-class LoggedRow(BaseModel):
-    """A version as `versions --json` tells of it; a trainer, or whoever holds its key, wrote it."""
-
-    name: Annotated[str, Field(max_length=1000)]
-    in_manifest: bool
-    file_path: Annotated[str, Field(max_length=2000)]
-    revision: str | None = None
-    training_image_count: int | None = None
-    accuracy_score: float | None = None
-    created_at: datetime | None = None
-    notes: str | None = None
-
-    @property
-    def logged_at(self) -> datetime:
-        """Of a column without time zones in UTC; a row that does not say is as of now."""
-        moment = self.created_at or datetime.now(UTC)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -67,15 +40,12 @@ class Registration:
     """False: it is to be looked at again."""
 
 
-_ROWS = TypeAdapter(Annotated[tuple[LoggedRow, ...], Field(max_length=_MOST_ROWS)])
-
-
-def register_logged(workspace: Workspace, versions: Sequence[Path]) -> Iterator[Registration]:
-    """Propose every row that no models.yaml of main ever knew; what cannot be resolved is reported once.
+def register_logged(workspace: Workspace, files: Sequence[Path]) -> Iterator[Registration]:
+    """Propose every row that no models.yaml of main ever had; what cannot be registered is reported once.
 
     Args:
         workspace: at main, in a job of GitHub Actions.
-        versions: what `versions --json` wrote.
+        files: what `github logged` wrote, one of each registry.
 
     Raises:
         UsageError: this is no job of GitHub Actions, or a file is another one.
@@ -84,40 +54,23 @@ def register_logged(workspace: Workspace, versions: Sequence[Path]) -> Iterator[
         repository = workspace.settings.environ["GITHUB_REPOSITORY"]
     except KeyError:
         raise UsageError("no GITHUB_REPOSITORY here", todo="this is for a job of GitHub Actions") from None
+    logged = [read_logged(file) for file in files]
+    rows, taken = (row for one in logged for row in one.rows), (one.highest for one in logged if one.highest)
     with open_github(workspace, repository) as github:
-        for row, name in waiting(workspace, (row for file in versions for row in _read(file))):
-            yield _register(workspace, github, row, name)
+        for one in waiting(workspace, rows, taken):
+            yield _register(workspace, github, one)
 
 
-def waiting(workspace: Workspace, rows: Iterable[LoggedRow]) -> Iterator[tuple[LoggedRow, str]]:
-    """The rows that no models.yaml of main ever knew, oldest first, each with the name that it would get."""
-    logged = {row.name: row for row in rows if not row.in_manifest}
-    known = workspace.ever_declared
-    unknown = [row for row in logged.values() if not known.has(row.name, row.file_path, row.revision)]
-    taken = {*logged, *known.names}
-    for row in sorted(unknown, key=lambda row: (row.logged_at, row.name)):
-        name = row.name if re.fullmatch(VERSION, row.name) else _next_free(taken)
-        taken.add(name)
-        yield row, name
-
-
-def logged_rows(workspace: Workspace) -> Iterator[LoggedRow]:
-    """What waits in the registries of the environments, as far as whoever asks may read it; of each at most so many."""
-    declared = tuple(workspace.manifest.versions)
-    for environment in workspace.manifest.environments:
-        with workspace.registry(environment) as registry:
-            page = registry.version_page(declared, status=VersionStatus.PROPOSAL, page=_PAGE)
-        for row in page.versions:
-            yield LoggedRow.model_validate({**row.model_dump(), "name": row.version_name, "in_manifest": False})
-
-
-def registration(workspace: Workspace, row: LoggedRow, name: str) -> Proposal:
+def registration(workspace: Workspace, one: Waiting) -> Proposal:
     """The pull request that registers a row.
 
     Raises:
-        RefusedError: its model cannot be resolved.
+        RefusedError: its name is taken, or its model cannot be resolved.
         OutsideError: the Hub does not answer.
     """
+    if one.taken:
+        raise RefusedError(one.taken)
+    row, name = one.row, one.name
     version, guessed = _version(workspace, row, name)
     return Proposal(
         edit=of_manifest(partial(edit.register, name=name, version=version)),
@@ -128,18 +81,20 @@ def registration(workspace: Workspace, row: LoggedRow, name: str) -> Proposal:
     )
 
 
-def _register(workspace: Workspace, github: GitHub, row: LoggedRow, name: str) -> Registration:
+def _register(workspace: Workspace, github: GitHub, one: Waiting) -> Registration:
+    row = one.row
     try:
-        before = github.proposed(_branch(row, name))
+        before = github.proposed(_branch(row, one.name))
         if before and not before.is_open:
             return Registration(row.name, f"{before.html_url} was closed: it is not proposed again")
-        wanted = registration(workspace, row, name)
+        wanted = registration(workspace, one)
         return Registration(row.name, propose(workspace, github.repository, wanted))
     except OutsideError as error:
-        return Registration(row.name, str(error), done=False)
+        return Registration(row.name, error.in_one_line(), done=False)
     except LepinetError as error:
         title = for_terminal(f"{row.name} was logged and cannot be registered", 200)
-        who, why = f"**{for_markdown(row.name)}** ({for_markdown(row.file_path)})", for_markdown(str(error), 1000)
+        who = f"**{for_markdown(row.name)}** ({for_markdown(row.file_path)})"
+        why = for_markdown(error.in_one_line(), 1000)
         text = f"A trainer logged {who}, and it cannot come to models.yaml: {why}\n\n{_BY_HAND}"
         return Registration(row.name, github.report_once(f"row-{_mark(row)}", title, text).html_url)
 
@@ -165,7 +120,7 @@ def _version(workspace: Workspace, row: LoggedRow, name: str) -> tuple[ModelVers
         "accuracy_score": row.accuracy_score,
         "created_at": row.logged_at if row.created_at else None,
         # In one line, without what hides or turns text: whatever was logged, it can stand in models.yaml.
-        "notes": for_terminal("; ".join(part for part in (logged_as, row.notes) if part), _LONGEST_NOTES) or None,
+        "notes": for_terminal("; ".join(part for part in (logged_as, row.notes) if part), LONGEST_NOTES) or None,
     }
     try:
         return ModelVersion.model_validate({key: value for key, value in said.items() if value is not None}), guessed
@@ -205,7 +160,7 @@ def _body(workspace: Workspace, row: LoggedRow, name: str, version: ModelVersion
     new, old = _told(workspace, target), _told(workspace, active) if active else {}
     lines += [f"- its card: {for_markdown(one)}" for one in card.figures(new.get(CARD, ""))]
     if version.accuracy_score is not None:
-        lines.append(f"- its trainer's own test: {version.accuracy_score:g} of all photos right")
+        lines.append(f"- its trainer's own test: {version.accuracy_score * 100:.2f} % right")
     if version.training_image_count is not None:
         before = workspace.manifest.versions[active.version or ""].training_image_count if active else None
         was = f", {active.version} on {before:,}" if active and before is not None else ""
@@ -214,7 +169,7 @@ def _body(workspace: Workspace, row: LoggedRow, name: str, version: ModelVersion
         changes = card.changed(old.get(CONFIG), new[CONFIG])
         lines += [f"- since {for_markdown(active.version or '')}: {for_markdown(one, 600)}" for one in changes]
     if version.notes:
-        lines.append(f"- notes: {for_markdown(version.notes, 2000)}")
+        lines.append(f"- notes: {for_markdown(version.notes, LONGEST_NOTES)}")
     ships = f"`lepinet activate {name} -e {next(iter(workspace.manifest.environments))}`"
     return "\n".join([*lines, "", f"Merged, it is registered and active nowhere. The next step is {ships}."])
 
@@ -242,20 +197,3 @@ def _told(workspace: Workspace, target: Target) -> Mapping[str, str]:
             with suppress(RefusedError):
                 found[name] = read_small(folder / name, at_most=_LARGEST_CARD).decode(errors="replace")
     return found
-
-
-def _next_free(taken: set[str]) -> str:
-    """The patch after the highest name that is taken; v1.0.0 where none is a version's."""
-    numbers = [tuple(map(int, found.groups())) for name in taken if (found := _RELEASE.match(name))]
-    if not numbers:
-        return "v1.0.0"
-    major, minor, patch = max(numbers)
-    return f"v{major}.{minor}.{patch + 1}"
-
-
-def _read(file: Path) -> tuple[LoggedRow, ...]:
-    try:
-        return _ROWS.validate_json(read_small(file))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise UsageError(f"is not what lepinet versions --json writes: {first['msg']}", where=str(file)) from None

@@ -33,6 +33,9 @@ Reading: TypeAlias = Callable[[str], bytes | None]
 Files: TypeAlias = Mapping[str, bytes | None]
 """What is in some files after an edit, by path; None takes one away."""
 
+_REQUESTED_BY = "Requested-by: "
+"""Before it stands for whom a server made the commit."""
+
 _PLACE = re.compile(r"(?:https://(?:[^/@]+@)?|ssh://git@|git@)github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
@@ -112,7 +115,7 @@ def drafted(workspace: Workspace, wanted: Proposal) -> Drafted:
     if all(read(path) == content for path, content in files.items()):
         here = all(git.content("HEAD", path) == content for path, content in files.items())
         raise RefusedError(f"{wanted.sentence} on main already", todo=None if here else "git pull, to see it here")
-    trailers = [f"Requested-by: {wanted.requested_by}"] if wanted.requested_by else []
+    trailers = [f"{_REQUESTED_BY}{wanted.requested_by}"] if wanted.requested_by else []
     message = "\n".join([wanted.message, "", *trailers, _OURS, ""])
     commit = git.commit_on(main, files, message, folders=wanted.folders)
     title, _, text = wanted.message.partition("\n")
@@ -127,7 +130,7 @@ def opened(workspace: Workspace, github: GitHub, draft: Drafted) -> PullRequest:
     tip = git.fetch_branch(draft.branch)
     if tip and (beyond := git.messages_beyond(tip, main)) and not is_ours(beyond):
         raise _of_others(draft.branch, github.repository, f"git push origin --delete {draft.branch}")
-    in_workflow = workspace.settings.environ.get("GITHUB_ACTIONS") == "true"
+    in_workflow = _in_workflow(workspace)
     moved = tip is None or _moves(git, tip, draft.commit, main)
     if not moved and draft.requested_by and (before := github.proposed(draft.branch)) and before.is_open:
         return before  # who asks for it too does not take the first one's place
@@ -139,14 +142,20 @@ def opened(workspace: Workspace, github: GitHub, draft: Drafted) -> PullRequest:
         changed = git.files_changed_by(draft.commit)
         contents = git.blobs(one.blob for one in changed if one.blob in new)
         files = [NewFile(one.path, one.mode, one.blob, contents.get(one.blob or "")) for one in changed]
-        github.put_branch(draft.branch, (main, git.tree(main)), files, git.message(draft.commit))
+        tip = github.put_branch(draft.branch, (main, git.tree(main)), files, git.message(draft.commit))
     elif moved:
         git.push(draft.commit, draft.branch, tip)
     base = git.main().removeprefix("refs/remotes/origin/")
     made = github.open_pull_request(branch=draft.branch, base=base, title=draft.title, body=draft.body)
-    if moved and in_workflow:
-        github.start(CHECK, draft.branch)
+    if in_workflow and tip:
+        github.start(CHECK, draft.branch, tip)
     return made
+
+
+def start_check(workspace: Workspace, github: GitHub, found: PullRequest) -> None:
+    """Check an open pull request that an earlier run of this workflow had no time to have checked."""
+    if _in_workflow(workspace) and found.is_open:
+        github.start(CHECK, found.head.ref, found.head.sha)
 
 
 def put_on_branch(workspace: Workspace, draft: Drafted) -> str:
@@ -181,6 +190,28 @@ def propose_revert(workspace: Workspace, github: GitHub, commit: str, branch: st
 def is_ours(messages: Sequence[str]) -> bool:
     """Whether there are commits, and all of them were made here, by what they say."""
     return bool(messages) and all(message.endswith(_OURS) for message in messages)
+
+
+def requested_by(message: str) -> str | None:
+    """For whom a commit was made, by what it says."""
+    named = [line.removeprefix(_REQUESTED_BY) for line in message.splitlines() if line.startswith(_REQUESTED_BY)]
+    return named[-1] if named else None
+
+
+def words_of(message: str) -> str:
+    """What a commit says, a line for each paragraph, without the lines that were added when it was made here.
+
+    Of a revert the subject alone: the rest only names the reverted commit.
+    """
+    subject, _, body = message.partition("\n\n")
+    said = subject if body.startswith("This reverts commit") else message
+    ours = (_REQUESTED_BY, _OURS)
+    kept = "\n".join(line for line in said.splitlines() if not line.startswith(ours))
+    return "\n".join(" ".join(part.split()) for part in kept.split("\n\n") if part.strip())
+
+
+def _in_workflow(workspace: Workspace) -> bool:
+    return workspace.settings.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def _moves(git: Repository, tip: str, commit: str, main: str) -> bool:

@@ -51,6 +51,8 @@ class Requested:
     """By which it is followed: the number of its pull request, else the commit on its branch."""
     sentence: str
     """What is so when it is merged."""
+    in_other_words: bool
+    """It was on its way already, with the words of whoever asked first: these were not added."""
 
 
 def ask(workspace: Workspace, wanted: Proposal, request: Request) -> Requested:
@@ -73,9 +75,13 @@ def ask(workspace: Workspace, wanted: Proposal, request: Request) -> Requested:
         draft = drafted(workspace, _in_the_name_of(request, wanted))
         _refuse_what_rules_forbid(workspace, draft)
         if repository is None:
-            return Requested(put_on_branch(workspace, draft), wanted.sentence)
+            commit = put_on_branch(workspace, draft)
+            said, mine = (workspace.git.message(one) for one in (commit, draft.commit))
+            return Requested(commit, wanted.sentence, in_other_words=said != mine)
         with open_github(workspace, repository) as github:
-            return Requested(str(opened(workspace, github, draft).number), wanted.sentence)
+            made = opened(workspace, github, draft)
+            said = "\n".join((made.body or "").splitlines())
+            return Requested(str(made.number), wanted.sentence, in_other_words=said != draft.body)
 
 
 def _in_the_name_of(request: Request, wanted: Proposal) -> Proposal:

@@ -19,6 +19,8 @@ class Edited:
     """Shell commands that bring it to main, where it was written; none where nothing was to be changed."""
     pull_request: str | None = None
     """Its address, where it was proposed."""
+    warning: str | None = None
+    """What stands in its way."""
 
 
 def steps_to_main(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lepinet.evaluation.labels import Species
     from lepinet.hub import Fetching, Hub, Kept
     from lepinet.hub.listing import Choose
-    from lepinet.manifest.history import EverDeclared
+    from lepinet.manifest.history import EverDeclared, State
     from lepinet.registry import Registry
     from lepinet.target import Target
     from lepinet.workflow.contents import ModelFolder
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 BEGIN = "run this in a repository that has one; lepinet init writes one, lepinet import one from an old registry"
 """What to do where there is no models.yaml."""
-_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "ever_declared", "species", "known_images")
+_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "states", "ever_declared", "species", "known_images")
 """What is read of a workspace's files and history, whoever asks."""
 
 
@@ -51,6 +51,8 @@ class Workspace:
     timings: Timings
     fetching: Fetching = quietly
     """Told of each model that is fetched from the Hub."""
+    asking: Callable[[Hashable], AbstractContextManager[object]] = nullcontext
+    """Surrounds whatever is asked of a registry, given what tells its database from others."""
     proposed: bytes | None = None
     """A models.yaml that is not written yet, in place of the one in the working tree."""
 
@@ -84,12 +86,18 @@ class Workspace:
         return read_small(file)
 
     @cached_property
-    def ever_declared(self) -> EverDeclared:
-        """The versions that main's file ever had, as far as HEAD's first-parent line tells."""
+    def states(self) -> tuple[State, ...]:
+        """Of main's file, oldest first, as far as HEAD's first-parent line tells."""
         from lepinet.changes import history  # noqa: PLC0415 -- see above
+
+        return history(self.git, "HEAD").states
+
+    @cached_property
+    def ever_declared(self) -> EverDeclared:
+        """The versions that main's file ever had."""
         from lepinet.manifest.history import ever_declared  # noqa: PLC0415 -- see above
 
-        return ever_declared(history(self.git, "HEAD").states)
+        return ever_declared(self.states)
 
     @cached_property
     def first_commit(self) -> str:
@@ -147,19 +155,26 @@ class Workspace:
     def registries(self) -> tuple[str, ...]:
         """An environment for each database: of those that share one, the last in promotion order."""
         found = {}
-        for name, environment in self.manifest.environments.items():
-            urls = (self.settings.get(setting, name) for setting in ("DATABASE_URL", "SUPABASE_URL"))
-            found[environment.registry, *urls] = name
+        for name in self.manifest.environments:
+            found[self._database(name)] = name
         return tuple(found.values())
+
+    def _database(self, environment: str) -> Hashable:
+        """What is equal where two environments have one database."""
+        urls = (self.settings.get(setting, environment) for setting in ("DATABASE_URL", "SUPABASE_URL"))
+        return (self.manifest.environments[environment].registry, *urls)
 
     @contextmanager
     def registry(self, environment: str) -> Iterator[Registry]:
         from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- see above
 
         kind = self.manifest.environments[environment].registry
-        with open_registry(
-            kind, environment, lambda: self.data, self.settings, self.timings, repository=self.first_commit
-        ) as registry:
+        with (
+            self.asking(self._database(environment)),
+            open_registry(
+                kind, environment, lambda: self.data, self.settings, self.timings, repository=self.first_commit
+            ) as registry,
+        ):
             yield registry
 
     def endpoint(self, environment: str) -> Endpoint | None:

@@ -13,18 +13,20 @@ from typing import Final, TypeAlias
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from lepinet.dashboard.forms import posted, status_of
+from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, status_of
 from lepinet.dashboard.place import Site, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
-from lepinet.workflow.change import activation_proposal, previous_version, rollback_proposal
-from lepinet.workflow.following import Change, Progress, changes, progress
-from lepinet.workflow.proposals import logged_rows, registration, waiting
+from lepinet.workflow.change import activation_proposal, rollback_proposal
+from lepinet.workflow.declared import earlier_version, earlier_versions
+from lepinet.workflow.following import Change, Progress, changes, progress, rivals
+from lepinet.workflow.logged import newest_logged, waiting
+from lepinet.workflow.proposals import registration
 from lepinet.workflow.propose import Proposal
 from lepinet.workflow.retire import retirement
 from lepinet.workflow.workspace import Workspace
@@ -33,6 +35,8 @@ _MOVING, _STILL = 5, 30
 """Seconds between two looks at a change that is being worked on, and at one that waits for a person."""
 _OFFERED = 100
 """So many of the newest names does a form offer; others are typed."""
+_EARLIER = 5
+"""So many of the versions that a rollback returns to are named for each environment."""
 Choices: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
@@ -80,13 +84,21 @@ def ask(request: Request, form: FormData) -> Response:
         made = requested.ask(place.workspace, wanted, requested.Request.of(place.person, said.get("reason", "")))
     except LepinetError as error:
         return _form(request, kind, said, error)
-    return RedirectResponse(f"/changes/{made.key}", HTTPStatus.SEE_OTHER)
+    return followed(made)
 
 
 def follow(request: Request) -> Response:
     """One change, and how far it is."""
     found = _progress(request)
-    return page(request, "change.html", progress=found, seen=_mark(found), every=_every(found))
+    return page(
+        request,
+        "change.html",
+        progress=found,
+        seen=_mark(found),
+        every=_every(found),
+        in_other_words=IN_OTHER_WORDS in request.query_params,
+        rivals=_rivals(request, found.change),
+    )
 
 
 def follow_on(request: Request) -> Response:
@@ -103,6 +115,11 @@ def _progress(request: Request) -> Progress:
         return site_of(request).lately.get((place.person, key), partial(progress, place.workspace, key))
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+
+
+def _rivals(request: Request, change: Change) -> tuple[Change, ...]:
+    place = place_of(request)
+    return rivals(change, site_of(request).lately.get((place.person, "changes"), partial(changes, place.workspace)))
 
 
 def _mark(found: Progress) -> str:
@@ -129,6 +146,7 @@ def _form(request: Request, kind: str, said: Mapping[str, str], why: LepinetErro
         kind=KINDS[kind],
         choices=KINDS[kind].choices(site_of(request), workspace),
         active={name: one.active for name, one in workspace.manifest.environments.items()},
+        earlier={name: earlier_versions(workspace, name)[:_EARLIER] for name in workspace.manifest.environments},
         said=said,
         why=why,
         longest=requested.LONGEST,
@@ -147,7 +165,11 @@ def _activation(_: Workspace, said: Mapping[str, str]) -> Proposal:
 
 def _rollback(workspace: Workspace, said: Mapping[str, str]) -> Proposal:
     environment = workspace.only_environment(_named(said, "environment"))
-    version = said.get("version") or previous_version(workspace, environment)
+    version = said.get("version") or earlier_version(workspace, environment)
+    if version is None:
+        raise UsageError(
+            f"nothing was active in {environment} before, or it was rolled back", todo="say which version it shall be"
+        )
     return rollback_proposal(environment, version, None, f"rollback-{environment}-{version}")
 
 
@@ -167,14 +189,18 @@ def _retirable(site: Site, workspace: Workspace) -> Choices:
 
 def _registration(workspace: Workspace, said: Mapping[str, str]) -> Proposal:
     wanted = _named(said, "logged")
-    found = next((one for one in waiting(workspace, logged_rows(workspace)) if one[0].name == wanted), None)
+    found = next((one for one in waiting(workspace, newest_logged(workspace)) if one.row.name == wanted), None)
     if found is None:
         raise RefusedError(f"{wanted} waits no longer: models.yaml has it, or had it", todo="look at Versions")
-    return registration(workspace, *found)
+    return registration(workspace, found)
 
 
 def _waiting(_: Site, workspace: Workspace) -> Choices:
-    return {"logged": tuple(row.name for row, _ in waiting(workspace, logged_rows(workspace)))[-_OFFERED:]}
+    return {
+        "logged": tuple(one.row.name for one in waiting(workspace, newest_logged(workspace)) if not one.taken)[
+            -_OFFERED:
+        ]
+    }
 
 
 def _named(said: Mapping[str, str], name: str) -> str:
@@ -195,7 +221,9 @@ KINDS: Final = {
     ),
     "rollback": Kind(
         "Roll back",
-        "An earlier version becomes the active one again. It must load and answer; no comparison stops it.",
+        "An earlier version becomes the active one again. It must load and answer. No comparison stops the way back to "
+        "one that was active before the one of today and has been live there; any other, also one that was rolled "
+        "back, counts as an activation: it is compared with the version that is live, and may be held.",
         _environments_and_versions,
         _rollback,
     ),

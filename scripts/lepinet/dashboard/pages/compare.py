@@ -26,7 +26,10 @@ from lepinet.workflow.kept import answers_here
 
 PATH = "/compare"
 _OFFERED = 50
-"""Versions that the form offers; any other can be typed."""
+"""So many of the newest in models.yaml and in the registry does the form offer; any other can be typed."""
+
+_READY = 10
+"""So many of the versions that were tested last are offered without a form."""
 
 
 class Kind(StrEnum):
@@ -48,10 +51,12 @@ def compare(request: Request) -> Response:
         unknown = tuple(name for name, row in rows.items() if row is None and name not in declared)
         document: ComparisonDocument | None = None
         missing: tuple[str, ...] = ()
+        ready = () if old and new else tuple(_ready(place, registry, environment))
         if old and new and not unknown:
             key = ("compared", environment, *_identities(rows, place))
             document = site_of(request).remembered.get(key, lambda: _compared(place, registry, old, new))
             missing = _missing(place, registry, (old, new)) if document is None else ()
+    kept = query.get("environment") and environment
     shown = _filtered(document, species, kind) if document else None
     drawn = illustrations.species(document) if document else None
     return page(
@@ -61,9 +66,10 @@ def compare(request: Request) -> Response:
         registries=place.workspace.registries,
         old=old or place.workspace.manifest.environments[environment].active or "",
         new=new,
-        offered=dict.fromkeys((*declared, *(row.version_name for row in offered.versions))),
+        offered=dict.fromkeys((*tuple(declared)[-_OFFERED:], *(row.version_name for row in offered.versions))),
         unknown=unknown,
         missing=missing,
+        ready=[(*pair, asked.address(PATH, old=pair[0], new=pair[1], environment=kept)) for pair in ready],
         command=shlex.join(("lepinet", "compare", "--old", old, "--new", new)),
         document=document,
         drawn=illustrations.shortened(drawn, TABLE) if drawn else None,
@@ -92,6 +98,19 @@ def _compared(place: Place, registry: Registry, old: str, new: str) -> Compariso
     # Nobody runs both side by side here, so how long they take is not judged.
     terms = Terms(place.workspace.manifest.gates)
     return comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
+
+
+def _ready(place: Place, registry: Registry, environment: str) -> Iterator[tuple[str, str]]:
+    """The active version beside each other one whose answers on main's known images are stored; the older one first."""
+    known, manifest = place.workspace.known_images, place.workspace.manifest
+    tests = registry.species_recall(versions=_READY, page=1).tests if known else ()
+    names = [test.version for test in tests if known and test.known_images_sha256 == known.sha256]
+    active = manifest.environments[environment].active
+    if active not in names:
+        return
+    for name in names:
+        if name != active:
+            yield (active, name) if manifest.place(active) < manifest.place(name) else (name, active)
 
 
 def _missing(place: Place, registry: Registry, names: tuple[str, ...]) -> tuple[str, ...]:

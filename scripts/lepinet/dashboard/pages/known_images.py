@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from lepinet.changes import standing
 from lepinet.dashboard import asked
-from lepinet.dashboard.forms import posted, status_of
+from lepinet.dashboard.forms import followed, posted, status_of
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.dashboard.uploads import photos_of
 from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.answers import Answer, Answers
-from lepinet.evaluation.cases import KnownImage
+from lepinet.evaluation.cases import KnownImage, KnownImages
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.survey import Finding, Kind, Survey
 from lepinet.report import survey as wording_of_surveys
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.evaluate import bench
-from lepinet.workflow.kept import answers_here
+from lepinet.workflow.kept import answers_here, answers_so_far
 from lepinet.workflow.known_images import check, hard
 from lepinet.workflow.photo_changes import addition, correction, known_image, removal
 from lepinet.workflow.propose import Proposal
@@ -71,13 +73,24 @@ class Told:
     answer: Answer
 
 
+@dataclass(frozen=True)
+class Unasked:
+    """A version that was not asked about all known images."""
+
+    version: str
+    photos: int
+    """So many of them."""
+    command: str
+    """That asks it, where this dashboard runs."""
+
+
 def gallery(request: Request) -> Response:
     place, query = place_of(request), request.query_params
     known = place.workspace.known_images
     if known is None or not known.images:
         return page(request, "no_known_images.html")
     survey = _survey(request, place)
-    told = _told(request, place)
+    asked_of, told = _told(request, place)
     hardest = hard([*told.values()])
     alike = {name for finding in _about_copies(survey) for name in finding.file_names}
     species, show, number = asked.text(query, "species"), asked.choice(query, "show", Show), asked.number(query, "page")
@@ -98,6 +111,7 @@ def gallery(request: Request) -> Response:
         findings=survey.findings[:_FINDINGS],
         fewest=sorted(survey.species, key=lambda row: (row.counted, row.name))[:_SPECIES],
         versions=tuple(told),
+        unasked=[one for one in (_unasked(known, name, told.get(name)) for name in asked_of) if one.photos],
         hard=len(hardest),
         photos=[Shown(image, image.file_name in hardest, image.file_name in alike) for image in some],
         pager=asked.pager(PATH, kept, page=number, size=_PAGE, shown=len(some), total=len(chosen)),
@@ -146,7 +160,7 @@ def _asked(request: Request, form: FormData, wanted: Proposal) -> Response:
     place = place_of(request)
     by = requested.Request.of(place.person, str(form.get("reason", "")))
     made = requested.ask(place.workspace, wanted, by)
-    return RedirectResponse(f"/changes/{made.key}", HTTPStatus.SEE_OTHER)
+    return followed(made)
 
 
 def _photo(request: Request, name: str, why: LepinetError | None = None, reason: str = "") -> Response:
@@ -155,9 +169,10 @@ def _photo(request: Request, name: str, why: LepinetError | None = None, reason:
         image = known_image(place.workspace, name)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
+    asked_of, told = _told(request, place)
     said = [
         Told(version, answer)
-        for version, answers in _told(request, place).items()
+        for version, answers in told.items()
         for answer in answers.answers
         if answer.file_name == name
     ]
@@ -167,6 +182,7 @@ def _photo(request: Request, name: str, why: LepinetError | None = None, reason:
         status_of(why),
         image=image,
         said=said,
+        unasked=[(one, _test(one)) for one in asked_of if one not in {it.version for it in said}],
         findings=[finding for finding in _survey(request, place).findings if name in finding.file_names],
         choices=_species(place),
         source=photos.source(place.workspace.known_images),
@@ -194,22 +210,28 @@ def _survey(request: Request, place: Place) -> Survey:
     return made or check(bench(workspace, None), None, versions=())
 
 
-def _told(request: Request, place: Place) -> Mapping[str, Answers]:
-    """What the active versions, and those that were before them, say of the known images, where somebody knows it."""
-    workspace = place.workspace
+def _told(request: Request, place: Place) -> tuple[Sequence[str], Mapping[str, Answers]]:
+    """The active versions with those that were before them, and what each says, of as many photos as is known here."""
+    workspace, remembered = place.workspace, site_of(request).remembered
+    versions = _standing(request, place)
     found: dict[str, Answers] = {}
-    for environment, version in _standing(request, place):
+    for environment, version in versions:
         if version in found:
             continue
         key = ("answers", environment, workspace.manifest.target(version), photos.digest(place))
+        with workspace.registry(environment) as registry:
+            whole = remembered.get(key, partial(answers_here, workspace, registry, version, judged=False))
+            if answers := whole or answers_so_far(workspace, registry, version):
+                found[version] = answers
+    return tuple(dict.fromkeys(version for _, version in versions)), found
 
-        def ask(environment: str = environment, version: str = version) -> Answers | None:
-            with workspace.registry(environment) as registry:
-                return answers_here(workspace, registry, version, judged=False)
 
-        if answers := site_of(request).remembered.get(key, ask):
-            found[version] = answers
-    return found
+def _unasked(known: KnownImages, version: str, answers: Answers | None) -> Unasked:
+    return Unasked(version, len(known.images) - len(answers.answers if answers else ()), _test(version))
+
+
+def _test(version: str) -> str:
+    return shlex.join(("lepinet", "test", version))
 
 
 def _standing(request: Request, place: Place) -> Sequence[tuple[str, str]]:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lepinet.dashboard.place import place_of
+from lepinet.dashboard.place import place_of, site_of
+from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.rendering import page
+from lepinet.registry import Registry
+from lepinet.registry.records import Snapshot
 from lepinet.report.illustrations import monitored
 from lepinet.workflow.overview import overview
+from lepinet.workflow.workspace import Workspace
 
 
 def show(request: Request) -> Response:
     workspace = place_of(request).workspace
-    environments = tuple(overview(workspace))
+    environments = tuple(overview(workspace, partial(_snapshot, site_of(request).remembered, workspace)))
     floor = workspace.manifest.gates.min_accuracy
     return page(
         request,
@@ -29,6 +34,15 @@ def show(request: Request) -> Response:
         },
         now=datetime.now(UTC),
     )
+
+
+def _snapshot(remembered: Remembered, workspace: Workspace, registry: Registry, environment: str) -> Snapshot:
+    """With rows of thousands of versions that are not asked for again while nobody changes one."""
+    seen = registry.snapshot(environment)
+    row, commit = seen.environment, workspace.standing.commit.id
+    key = ("rows", environment, commit, row.active, row.recorded, row.pinned, seen.changes)
+    rows = remembered.get(key, lambda: registry.snapshot(environment, workspace.manifest.versions).versions)
+    return seen.model_copy(update={"versions": rows})
 
 
 ROUTES = (Route("/", show),)

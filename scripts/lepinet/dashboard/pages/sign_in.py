@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import FormData
@@ -44,15 +45,15 @@ def enter(request: Request, form: FormData) -> Response:
     # Counted before they are made: others are under way.
     if not all(site.attempts.count(limit, name) for limit, name in limits):
         why = "Too many attempts failed. Wait five minutes, then try again."
-        return _form(request, back, why, HTTPStatus.TOO_MANY_REQUESTS)
+        return _form(request, back, why, HTTPStatus.TOO_MANY_REQUESTS, said)
     try:
         entry = site.door.enter(said)
     except NotSignedInError as error:
-        return _form(request, back, error.what, HTTPStatus.FORBIDDEN)
+        return _form(request, back, error.what, HTTPStatus.FORBIDDEN, said)
     except NotAdminError as error:
         return page(request, "refused.html", HTTPStatus.FORBIDDEN, title="Not for this account", lines=error.lines())
     except OutsideError as error:
-        return _form(request, back, str(error), HTTPStatus.BAD_GATEWAY)
+        return _form(request, back, str(error), HTTPStatus.BAD_GATEWAY, said)
     # An address stays counted: one account that is right must not open the way to guess at others.
     for limit, name in limits[1:]:
         site.attempts.forget(limit, name)
@@ -72,9 +73,12 @@ def leave(request: Request, _: FormData) -> Response:
     return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
 
 
-def _form(request: Request, back: str, why: str = "", status: int = HTTPStatus.OK) -> Response:
-    asks = site_of(request).door.asks
-    return page(request, "sign_in.html", status, asks=asks, next=back, why=why)
+def _form(
+    request: Request, back: str, why: str = "", status: int = HTTPStatus.OK, said: Mapping[str, str] | None = None
+) -> Response:
+    """With the e-mail as it was typed; never with what opens the door."""
+    email = said.get("email", "") if said else ""
+    return page(request, "sign_in.html", status, asks=site_of(request).door.asks, next=back, why=why, email=email)
 
 
 def _own_path(path: str) -> str:

@@ -27,11 +27,12 @@ class Made(NamedTuple):
     refused: str | None = None
 
 
-def onnx_of(files: ModelFiles, photo: Path, timings: Timings) -> bytes:
+def onnx_of(name: str, files: ModelFiles, photo: Path, timings: Timings) -> bytes:
     """The same network as an ONNX file, with its weights inside.
 
     Args:
-        files: a model in safetensors.
+        name: of the model, as errors call it.
+        files: its files, with safetensors.
         photo: what the network is followed with.
         timings: `prediction`, ten times of which it may take.
 
@@ -40,7 +41,7 @@ def onnx_of(files: ModelFiles, photo: Path, timings: Timings) -> bytes:
         RefusedError: it cannot be loaded, or not followed.
         ConfinedError: the process died, took too long, or talks nonsense.
     """
-    EXPORTING.versions()
+    EXPORTING.versions(name)
     seconds = _SLOWER * timings.prediction
     largest = files.weights.stat().st_size + _GRAPH
 

@@ -25,6 +25,7 @@ from lepinet.timings import Timings
 _LARGEST_ANSWER = 1 << 20
 _LONGEST_PAUSE = 60.0
 """Seconds; a server may ask for a longer one, and is asked again after this."""
+_TOKENS = "is it one that may ask it? LEPINET_ENDPOINT_TOKEN in lepinet test, HF_TOKEN elsewhere (docs/huggingface.md)"
 _SILENT_IN_A_ROW = 3
 """After so many photos, one after the other, without any answer the endpoint is down."""
 
@@ -93,7 +94,8 @@ class EndpointPredictor:
         """One answer for each image, one request after the other; a refused photo or a wrong answer is its error.
 
         Raises:
-            OutsideError: the endpoint gave no answer to several photos in a row, or all photos took too long.
+            OutsideError: the endpoint gave no answer to several photos in a row, does not take the token, or all photos
+                took too long.
         """
         # A loop of its own, because only asynchronous requests can be given a time limit that holds for the whole.
         return asyncio.run(self._answer_all(images))
@@ -203,6 +205,9 @@ class EndpointPredictor:
             raise _StartingError("none of its replicas runs")
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
             raise _NoAnswerError(f"HTTP {response.status_code}{_said(body)}", _retry_after(response))
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            # It says nothing of the photo: every other one would be told the same.
+            raise OutsideError(f"it does not take the token (HTTP 401{_said(body)})", where=self.name, todo=_TOKENS)
         if response.status_code != HTTPStatus.OK:
             return _Reply(response.status_code, RawAnswer(error=f"HTTP {response.status_code}{_said(body)}"))
         milliseconds = (time.perf_counter() - begun) * 1000

@@ -29,7 +29,7 @@ class ModelProcess:
             ConfinedError: the process cannot be started.
         """
         files = read_model_files(folder)
-        runtime_of(files).versions()
+        runtime_of(files).versions(str(folder))
         seconds = (timings or Timings()).prediction
         self.labels = files.labels
         """What the model's outputs are called, in their order."""
