@@ -279,6 +279,7 @@ def test_whatever_else_a_migration_meets_is_told_and_nothing_is_changed(
     with pytest.raises(RefusedError, match=f"nothing was changed, since a statement failed: .*{what}") as told:
         adopt.adoption(owner_here, migrate.apply)
     assert str(told.value.todo).startswith(f"look at {look_at}")
+    assert str(told.value.where).endswith("schema_migrations") == ("schema_migrations" in made_by)
     assert owner_here.execute("select to_regclass('public.model_deployments')").fetchone() == (None,)
 
 

@@ -293,8 +293,11 @@ def _recorded(connection: Connection) -> set[str]:
 
 
 def _record(connection: Connection, migration: Migration) -> None:
-    connection.execute(
+    insert = (
         "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)"
-        " on conflict (version) do update set name = excluded.name, statements = excluded.statements",
-        [migration.version, migration.name, [migration.sql]],
+        " on conflict (version) do update set name = excluded.name, statements = excluded.statements"
     )
+    try:
+        connection.execute(insert, [migration.version, migration.name, [migration.sql]])
+    except psycopg.Error as error:
+        raise adopt.stopped(error, f"{connection.info.dbname}, supabase_migrations.schema_migrations") from error
