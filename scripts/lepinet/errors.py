@@ -23,7 +23,9 @@ class LepinetError(Exception):
     def in_one_line(self) -> str:
         """As `lines`, where there is room for one: a command or the end of a sentence follows a semicolon."""
         head, *todo = self.lines()
-        return head.removesuffix(".") + "".join(f"{'. ' if text[:1].isupper() else '; '}{text}" for text in todo)
+        if not todo:
+            return head
+        return f"{head.removesuffix('.')}{'. ' if todo[0][:1].isupper() else '; '}{todo[0]}"
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

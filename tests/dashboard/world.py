@@ -320,7 +320,8 @@ _STRANGERS = (
     """
     insert into public.model_performance_logs
       (model_version_id, test_date, test_accuracy, test_sample_size, environment, kind, notes, details, commit_sha)
-      values (%(version)s, now(), 0.5, 12, 'production', 'monitor', %(text)s, %(details)s, %(text)s)
+      -- By a clock that goes fast: else pages would say with each minute that it is longer ago.
+      values (%(version)s, now() + interval '1 hour', 0.5, 12, 'production', 'monitor', %(text)s, %(details)s, %(text)s)
     """,
     """
     insert into public.model_performance_logs

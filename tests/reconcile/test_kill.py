@@ -309,7 +309,6 @@ def answering(pid: int) -> tuple[int, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("any_world", ["embedded", "supabase"], indirect=True)
 @pytest.mark.parametrize("make", STORIES, ids=lambda make: make.name)
 def test_killed_at_every_call(any_world: World, make: type[Story]) -> None:
     """Over a project's API at those of the registry's functions: what the endpoint hears is the same for every kind."""

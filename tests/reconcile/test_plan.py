@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lepinet.endpoints import EndpointState
+from lepinet.manifest.history import EverDeclared
 from lepinet.manifest.model import ModelVersion
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.registry.records import NEWEST, Snapshot
@@ -306,6 +308,11 @@ def test_an_endpoint_that_cannot_be_moved_only_flips() -> None:
     assert shape(make_plan(declares("v1.1.0"), registry("v1.0.0", FIRST), None)) == ("deploy", "v1.1.0", False, True)
 
 
+def test_where_there_is_no_endpoint_no_proof_is_announced() -> None:
+    plan = make_plan(declares("v1.1.0"), registry("v1.0.0", FIRST), None)
+    assert plan.steps() == ("flip the registry to v1.1.0",)
+
+
 def test_a_paused_endpoint_counts_as_not_there_yet() -> None:
     plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST), serves("v1.0.0", ready=False))
     assert shape(plan) == ("deploy", "v1.0.0", True, True)
@@ -393,6 +400,24 @@ def test_proposals_and_changed_figures_are_shown() -> None:
     plan = make_plan(declares("v1.0.0"), registry("v1.0.0", FIRST, rows=rows), serves("v1.0.0"))
     register = f"lepinet register v2.0.0 --file-path org/model --revision main@{LONG_AGO:%Y-%m-%dT%H:%M:%S}Z"
     assert plan.notes == (f"waiting: v2.0.0, logged and not in models.yaml: {register}",)
+
+
+def test_old_rows_that_models_yaml_began_without_are_one_line_and_wait_for_nobody() -> None:
+    began = EverDeclared(frozenset({"v1.0.0"}), since=LONG_AGO)
+    row = {"file_path": "org/model", "created_at": LONG_AGO}
+    older = row | {"created_at": LONG_AGO - timedelta(days=1)}
+    rows = [
+        {"id": uuid4(), "version_name": "v1.0.0", **files("v1.0.0")},
+        {"id": uuid4(), "version_name": "v2.0.0 ", **row},
+        {"id": uuid4(), "version_name": "on Colab", **row, "file_path": "/content/drive/best"},
+        *({"id": uuid4(), "version_name": f"v0.{n}.0", **older} for n in range(5)),
+    ]
+    declared = replace(declares("v1.0.0"), ever=began)
+    notes = make_plan(declared, registry("v1.0.0", FIRST, rows=rows), serves("v1.0.0")).notes
+    assert [note.split(",")[0] for note in notes if "not for" not in note] == ['waiting: "v2.0.0 "']
+    assert notes[-1] == (
+        "waiting: not for 6 old rows: on Colab, v0.0.0, v0.1.0, v0.2.0, v0.3.0, … (docs/supabase.md, Old rows)"
+    )
 
 
 def test_more_proposals_than_a_snapshot_has_are_told_of() -> None:

@@ -73,6 +73,7 @@ CALLS: Final = (
     "caller_role()",
     "applied_migrations()",
     "missing_objects('{public.gone}', '{}', '{}')",
+    "registry_openings()",
     "active_version()",
     "stored_answers('v1.0.0', 'd')",
     "model_version_page()",

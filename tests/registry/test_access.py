@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 
+from lepinet.registry import adopt
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER
 from lepinet.registry.refusals import READING
@@ -98,6 +99,12 @@ def test_a_role_of_ones_own_may_not_pass_for_the_secret_key(
             with pytest.raises(psycopg.Error) as refused:
                 connection.execute(statement.encode())
             assert refused.value.sqlstate == "PT403", statement
+
+
+def test_a_role_of_ones_own_is_told_with_what_ends_it(owner: Rows, superuser: Rows, own_role: str) -> None:
+    (opening,) = [it for it in adopt.openings(owner) if it.what.startswith(f"the role {own_role} is a member of ")]
+    superuser.execute(opening.closed_by.encode())
+    assert opening not in adopt.openings(owner)
 
 
 def _asked(call: str) -> str:

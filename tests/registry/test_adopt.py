@@ -189,7 +189,7 @@ def test_what_goes_on_letting_others_in_is_told_with_what_ends_it(superuser_here
     migrate.apply(owner_here)
     for opening in told.openings:
         owner_here.execute(opening.closed_by.encode())
-    assert owner_here.execute("select * from pg_temp.lepinet_openings()").fetchall() == []
+    assert adopt.openings(owner_here) == ()
     for relation in ("model_versions", "latest", "own", "kept", "model_versions_number_seq"):
         for role in ("anon", "authenticated", "elsewhere"):
             superuser_here.execute("select set_config('role', %s, false)", [role])
@@ -244,13 +244,43 @@ def test_the_command_asks_before_it_takes_over(
     assert asked.returncode == 2
     assert "No row is changed or deleted" in asked.stderr
     assert "The page will still say that it worked" in asked.stderr
-    assert "from('active_model').select('file_path').eq('environment', 'production')" in asked.stderr
+    assert "  signed-in users: reads all rows" in asked.stderr
+    assert "→  reads what its policies show (everybody, lepinet_admin)" in asked.stderr
+    assert "read no rows of model_versions" not in asked.stderr
     assert "drop policy everybody on public.model_versions;" in asked.stderr
     assert "lepinet db migrate --yes" in asked.stderr
     assert superuser_here.execute(CATALOGUE).fetchall() == before
     assert migrate_there(repository, server.url(empty_database), "--yes").returncode == 0
     again = migrate_there(repository, server.url(empty_database))
     assert (again.returncode, "migrations current" in again.stderr) == (0, True)
+
+
+def test_users_who_will_read_no_rows_are_told_what_they_ask_instead(
+    server: EmbeddedServer, empty_database: str, superuser_here: Rows, repository: Path
+) -> None:
+    old_database.make(superuser_here, 0)
+    superuser_here.execute("grant all on public.model_versions to authenticated")
+    asked = migrate_there(repository, server.url(empty_database))
+    assert "Other signed-in users read no rows of model_versions then." in asked.stderr
+    assert "from('active_model').select('file_path').eq('environment', 'production')" in asked.stderr
+
+
+def test_what_lets_others_in_is_told_each_time_until_it_is_ended(
+    server: EmbeddedServer, empty_database: str, superuser_here: Rows, repository: Path
+) -> None:
+    old_database.make(superuser_here, 0)
+    superuser_here.execute("create policy everybody on public.model_versions for select using (true)")
+    first = migrate_there(repository, server.url(empty_database), "--yes")
+    assert first.stderr.count("drop policy everybody on public.model_versions;") == 1
+    for _ in range(2):
+        again = migrate_there(repository, server.url(empty_database))
+        assert again.stderr.endswith(
+            "What of the project's own goes on letting others in, each with the SQL that ends it:\n"
+            "- the policy everybody shows rows of public.model_versions to everybody: true\n"
+            "  drop policy everybody on public.model_versions;\n"
+        )
+    superuser_here.execute("drop policy everybody on public.model_versions")
+    assert "letting others in" not in migrate_there(repository, server.url(empty_database)).stderr
 
 
 def test_the_command_lists_what_is_in_the_way_with_the_sql_that_settles_it(

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 
+from lepinet.errors import RefusedError
 from lepinet.registry import adopt, migrate
 from lepinet.registry.adopt import Conflict, ConflictsError
 from lepinet.registry.embedded import EmbeddedServer
@@ -111,6 +112,39 @@ OBSTACLES = {
             " using training_image_count::integer;"
         ),
     ),
+    "a trigger of LepiNet's names": (
+        """
+        create function public.same() returns trigger language plpgsql as $$ begin return new; end $$;
+        create trigger lepinet_bound before insert on public.model_versions for each row execute function public.same()
+        """,
+        r"the trigger lepinet_bound of public\.model_versions is this project's own",
+        "alter trigger lepinet_bound on public.model_versions rename to by_hand_lepinet_bound;",
+    ),
+    "a new column that is computed": (
+        "alter table public.model_versions add column deployed boolean generated always as (is_active) stored",
+        r"public\.model_versions\.deployed is computed, and LepiNet needs the name for boolean",
+        "alter table public.model_versions rename column deployed to deployed_by_hand;",
+    ),
+    "ids of text": (
+        """
+        alter table public.model_performance_logs drop constraint model_performance_logs_model_version_id_fkey;
+        alter table public.model_versions alter column id drop default, alter column id type text
+        """,
+        r"public\.model_versions\.id is text, and not uuid: it is another table of that name",
+        (
+            "alter table public.model_versions rename to model_versions_by_hand;"
+            " alter index public.model_versions_pkey rename to model_versions_by_hand_pkey;"
+        ),
+    ),
+    "a schema that is called so": (
+        """
+        create schema lepinet;
+        create function lepinet.refuse(a text) returns void language sql as 'select';
+        alter table public.model_versions add constraint percent check (accuracy_score > 1)
+        """,
+        "the constraint percent of",
+        "alter table public.model_versions drop constraint percent;",
+    ),
     "a blank name": (
         "update public.model_versions set version_name = ' ' where not is_active",
         "versions without a version_name: 1",
@@ -197,6 +231,71 @@ def test_what_nothing_of_the_tables_explains_is_refused_too(owner_here: Rows) ->
     (found,) = conflicts(owner_here)
     assert found.what == "no version can be logged and activated here: domain public.word does not allow null values"
     assert found.settled_by.startswith("-- ")
+
+
+@pytest.mark.parametrize(
+    ("made_by", "what", "look_at"),
+    [
+        (
+            """
+            create function public.frozen() returns trigger language plpgsql as $$ begin raise 'frozen'; end $$;
+            create trigger frozen before update on public.model_versions execute function public.frozen()
+            """,
+            "frozen",
+            "the function frozen()",
+        ),
+        ("create type public.environments as enum ('a')", 'type "environments" already exists', "what that names"),
+        (
+            """
+            create schema supabase_migrations;
+            create table supabase_migrations.schema_migrations (version text primary key, note text not null)
+            """,
+            'null value in column "note"',
+            "supabase_migrations.schema_migrations.note",
+        ),
+        (
+            """
+            create schema supabase_migrations;
+            create table supabase_migrations.schema_migrations (version integer primary key)
+            """,
+            "out of range",
+            "what that names",
+        ),
+        (
+            """
+            insert into public.model_versions (version_name, file_path)
+              select string_agg(md5(i::text), ''), 'm' from generate_series(1, 400) i
+            """,
+            "index row requires",
+            "what that names",
+        ),
+    ],
+    ids=["a trigger on statements", "a type", "a column of the list", "another list", "a name too long for an index"],
+)
+def test_whatever_else_a_migration_meets_is_told_and_nothing_is_changed(
+    owner_here: Rows, made_by: str, what: str, look_at: str
+) -> None:
+    owner_here.execute(made_by.encode())
+    with pytest.raises(RefusedError, match=f"nothing was changed, since a statement failed: .*{what}") as told:
+        adopt.adoption(owner_here, migrate.apply)
+    assert str(told.value.todo).startswith(f"look at {look_at}")
+    assert str(told.value.where).endswith("schema_migrations") == ("schema_migrations" in made_by)
+    assert owner_here.execute("select to_regclass('public.model_deployments')").fetchone() == (None,)
+
+
+def test_schemas_of_another_user_are_asked_for(server: EmbeddedServer, empty_database: str, owner_here: Rows) -> None:
+    with server.connect(empty_database, SUPERUSER) as another:
+        another.execute("create schema lepinet; create schema supabase_migrations")
+        another.execute("create table supabase_migrations.schema_migrations (version text primary key)")
+        found = conflicts(owner_here)
+        assert [one.what.partition(" belongs")[0] for one in found] == [
+            "the schema lepinet",
+            "the schema supabase_migrations",
+            "supabase_migrations.schema_migrations",
+        ]
+        for one in found:
+            another.execute(one.settled_by.encode())
+    migrate.apply(owner_here)
 
 
 def test_a_sequence_beside_the_tables_goes_on_counting(owner_here: Rows) -> None:

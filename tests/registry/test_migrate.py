@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 
-from lepinet.errors import OutsideError
+from lepinet.errors import OutsideError, RefusedError
 from lepinet.registry import Registry, migrate
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
@@ -145,7 +145,7 @@ def test_deployments_that_are_there_are_counted_in_the_order_of_their_clock(
 def test_a_failed_migration_leaves_nothing_and_is_named(server: EmbeddedServer, empty_database: str) -> None:
     with server.connect(empty_database) as connection:
         connection.execute("create domain public.deployment_events as text")
-        with pytest.raises(OutsideError, match="migration 20261124000100_tables"):
+        with pytest.raises(RefusedError, match="migration 20261124000100_tables"):
             migrate.apply(connection)
         assert connection.execute("select to_regclass('public.model_versions')").fetchone() == (None,)
         connection.execute("drop domain public.deployment_events")

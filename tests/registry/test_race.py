@@ -70,9 +70,15 @@ class Race:
         self.connect = connect
         self.open_registry = open_registry
         self.over = threading.Event()
-        self.flips = 0
+        self.flipped: list[tuple[str, UUID]] = []
+        """Environment and deployment of each activation that was said to be done."""
         self._commits = count(2)
         self._newest = 1
+
+    @property
+    def flips(self) -> int:
+        """What readers of production can have seen."""
+        return sum(environment == "production" for environment, _ in list(self.flipped))
 
     def write(self, seed: int) -> Counter[str]:
         """One run after another, most of the newest commit, some of one that is newer still; what came of them."""
@@ -114,8 +120,8 @@ class Race:
             return "killed"
         log = PerformanceLog(id=deployment, version_name=version, kind="proof", test_accuracy=1, test_sample_size=9)
         registry.activate(deployment, claimant, [log])
+        self.flipped.append((environment, deployment))
         registry.release(environment, claimant)
-        self.flips += environment == "production"
         return "flipped"
 
     def claimed(self, registry: Registry, environment: str, generation: int, claimant: UUID) -> bool:
@@ -191,3 +197,8 @@ def test_readers_see_exactly_one_active_version_whoever_writes(race: Race, capsy
         sys.stdout.write(f"\n{WRITERS} writers, {looks} looks, {race.flips} flips seen by readers; {figures}\n")
     assert looks >= LOOKS
     assert race.flips >= FLIPS
+    with race.connect() as connection:
+        succeeded = connection.execute(
+            "select environment, id from public.model_deployments where status = 'succeeded'"
+        )
+        assert sorted(succeeded.fetchall()) == sorted(race.flipped), "one for each change"

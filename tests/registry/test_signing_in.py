@@ -81,7 +81,7 @@ def test_a_trainer_may_do_nothing_else(opened: Open) -> None:
     with opened(**by_password("trainer")) as registry:
         with pytest.raises(RegistryRefusal, match=r"needs a user whose app_metadata\.role is admin or monitor"):
             registry.snapshot("production")
-        with pytest.raises(OutsideError, match="too few rights") as refused:
+        with pytest.raises(RegistryRefusal, match="no user may do this") as refused:
             registry.unpin("production", "why")
         assert "docs/access.md" in str(refused.value.todo)
 

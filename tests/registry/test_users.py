@@ -164,3 +164,17 @@ def test_a_row_from_before_names_were_looked_at_is_still_filled_in(
     said = {"version_name": "first ", "file_path": "m", "notes": "n"}
     answer: Any = signed_in("trainer").rpc("log_model_version", said).execute().data
     assert answer["notes"] == "n"
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("model_versions (version_name, file_path, metrics)", "metrics"),
+        ("model_performance_logs (notes, kind, details)", "details"),
+    ],
+)
+def test_what_the_secret_key_inserts_is_looked_at_too(owner: Rows, table: str, column: str) -> None:
+    owner.execute("set role service_role")
+    insert = f"insert into public.{table} values ('v', 'm', %s)"  # noqa: S608 -- one of these two
+    with pytest.raises(psycopg.Error, match=f"{column} has a number beyond"):
+        owner.execute(insert.encode(), ['{"a": [1e5000]}'])

@@ -138,6 +138,9 @@ def test_the_wheel_installs_into_an_empty_environment_by_the_lock(wheel: Path, o
     run(tmp_path, *pip, "--constraint", plain_lock(tmp_path), wheel)
     lepinet = python.parent / "lepinet"
     assert run(outside, lepinet, "--version").startswith("lepinet, version ")
+    # All that a trainer needs to log to a Supabase project or a database, and to ask which model is active.
+    run(outside, python, "-c", "import lepinet.registry.supabase, lepinet.registry.postgres")
+    run(outside, python, "-c", "from lepinet import get_active_model, get_active_model_path, log_model_version")
     needs = run(outside, lepinet, "compare", "--old", "v1.0.0", "--new", "v1.1.0", code=2)
     assert "pip install 'lepinet[evaluate]'" in needs
     run(tmp_path, *pip, "--require-hashes", "--requirement", ROOT / "requirements-evaluate.lock")

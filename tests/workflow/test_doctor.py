@@ -133,6 +133,19 @@ def test_what_somebody_dropped_is_told_until_it_is_made_anew(
     assert "lepinet db migrate --again" in run(repository, "db", "migrate", **settings).stderr
 
 
+def test_what_lets_others_in_is_told_with_the_sql_until_it_is_ended(
+    repository: Path, settings: dict[str, str], server: EmbeddedServer, database: str
+) -> None:
+    assert run(repository, "db", "migrate", **settings).returncode == 0
+    ends = "drop policy everybody on public.model_versions;"
+    with server.connect(database) as owner:
+        owner.execute("create policy everybody on public.model_versions for select using (true)")
+        told = missing(repository, **settings)["production, open to others"]
+        assert told == f"the policy everybody shows rows of public.model_versions to everybody: true | {ends}"
+        owner.execute(ends.encode())
+        assert "production, open to others" not in missing(repository, **settings)
+
+
 def test_the_text_has_a_line_for_each_need(repository: Path, settings: dict[str, str]) -> None:
     assert run(repository, "db", "migrate", **settings).returncode == 0
     told = run(repository, "doctor", **settings)
@@ -179,14 +192,19 @@ def test_a_models_yaml_that_is_wrong_is_the_first_thing_to_mend(repository: Path
     assert list(missing(repository)) == ["models.yaml"]
     assert missing(repository)["models.yaml"].endswith("| lepinet validate")
     (repository / "models.yaml").unlink()
-    assert missing(repository)["models.yaml"].endswith("| lepinet init")
+    begun_by = missing(repository)["models.yaml"]
+    assert "lepinet init writes one, lepinet import one from an old registry" in begun_by
 
 
 def test_a_sign_in_is_asked_for_no_more_than_it_is_for(
     repository: Path, server: EmbeddedServer, database: str, settings: dict[str, str]
 ) -> None:
     assert run(repository, "db", "migrate", **settings).returncode == 0
-    may = {"trainer": ": a trainer, who may log versions", "monitor": LIVE, "admin": LIVE}
+    may = {
+        "trainer": ": a trainer, who may log versions",
+        "monitor": f": a monitor, who may read it and log what it measures{LIVE}",
+        "admin": f": an admin, who may read it and change nothing{LIVE}",
+    }
     users = {role: User(f"{role}@example.org", "correct horse", {"role": role}) for role in may}
     project = Project(server.url(database, "authenticator"), users=tuple(users.values()))
     with project_online(project) as url:

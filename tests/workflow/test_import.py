@@ -12,6 +12,7 @@ import pytest
 
 from hf_stand_in.repository import files_of
 from hf_stand_in.server import StandIn, hub_online
+from lepinet.registry.adopt import QUESTIONS
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from supabase_gateway.gateway import project_online
@@ -159,6 +160,12 @@ def test_without_photos_what_is_live_stays_live_by_decision(team: Team) -> None:
     team.lepinet("check")
 
 
+def documented(statement: str) -> str:
+    """The block of SQL in docs/supabase.md that has it."""
+    blocks = (TESTS.parent / "docs" / "supabase.md").read_text().split("```sql\n")[1:]
+    return next(sql for sql, _, _ in (block.partition("```") for block in blocks) if statement in sql)
+
+
 def test_the_whole_way_from_tables_by_hand_to_a_deployment(team: Team) -> None:
     team.photos()
     team.lepinet("import", "--registry", "postgres")
@@ -176,7 +183,13 @@ def test_the_whole_way_from_tables_by_hand_to_a_deployment(team: Team) -> None:
     known = {name: (revision, active) for name, revision, active in rows}
     assert known["v1.0.0"] == (team.desk.workspace.manifest.versions["v1.0.0"].revision, True)
     assert known["v0.9.0"] == (None, False)
-    team.lepinet("status")
+    old = "not for 2 old rows: v0.8.0, v0.9.0 (docs/supabase.md, Old rows)\n"
+    for command in ("status", "plan", "reconcile"):
+        ended = team.lepinet(command)
+        assert (ended.out + ended.err).count(old) == 1
+    assert "v0.9.0 waits" not in team.lepinet("versions").out
+    team.sql(documented("delete from model_versions"))
+    assert old not in team.lepinet("status").out
     refused = team.lepinet("import", code=1)
     assert "models.yaml is on main already" in refused.err
 
@@ -184,8 +197,6 @@ def test_the_whole_way_from_tables_by_hand_to_a_deployment(team: Team) -> None:
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("update public.model_versions set is_active = true where version_name like 'v1%'", "2 versions are active"),
-        ("update public.model_versions set version_name = 'v1.0.0' where file_path like 'models%'", "more than once"),
         (
             "update public.model_versions set file_path = 'asha/gone' where is_active",
             "v1.0.0 is active, and models.yaml",
@@ -199,6 +210,53 @@ def test_what_cannot_be_told_in_a_models_yaml_writes_nothing(team: Team, stateme
     ended = team.lepinet("import", code=3 if "drop" in statement else 1)
     assert said in ended.err
     assert not team.written
+
+
+CONTRADICTIONS = """
+    update public.model_versions set is_active = true, created_at = '2025-03-01T10:00:00Z'
+      where version_name like 'v1%';
+    insert into public.model_versions (version_name, file_path, created_at, is_active)
+      select 'v0.9.0', 'models/o''neill', created_at, null from public.model_versions
+"""
+
+
+@pytest.mark.parametrize("kind", ["supabase", "postgres"])
+def test_rows_that_contradict_each_other_are_told_with_the_sql_that_db_migrate_has(team: Team, kind: str) -> None:
+    team.sql(CONTRADICTIONS)
+    told = team.lepinet("import", "--registry", kind, code=1).err.splitlines()
+    assert told[0].startswith("the registry contradicts itself; nothing was written. Settle this in the SQL editor")
+    with team.server.connect() as owner:
+        owner.execute(QUESTIONS.encode())
+        found = owner.execute("select what, settled_by from pg_temp.lepinet_conflicts_of_rows()").fetchall()
+    known = [pair for pair in found if "without" not in pair[0]]
+    assert sorted(zip(told[1::2], told[2::2], strict=True)) == sorted((f"- {a}", f"  {b}") for a, b in known)
+    assert len(known) > 5
+    assert not team.written
+    for _, statement in known:
+        team.sql(statement)
+    team.lepinet("import", "--registry", kind)
+
+
+def test_environments_have_an_endpoint_each(team: Team) -> None:
+    space, two = "{kind: space, repo_id: asha/butterflies}", ("-e", "staging", "-e", "production")
+    shared = team.lepinet("import", *two, "--endpoint", space, code=2)
+    assert "staging and production cannot share" in shared.err
+    assert "one --endpoint for each -e, in the same order" in shared.err
+    three = team.lepinet("import", *two, *("--endpoint", "none") * 3, code=2)
+    assert "-e is there 2 times, and --endpoint 3 times" in three.err
+    assert not team.written
+    team.lepinet("import", *two, "--endpoint", "none", "--endpoint", space)
+    environments = team.desk.workspace.manifest.environments
+    assert {name: each.endpoint.kind for name, each in environments.items()} == {
+        "staging": "none",
+        "production": "space",
+    }
+
+
+def test_an_accuracy_that_is_no_share_is_left_out_aloud(team: Team) -> None:
+    ended = team.lepinet("import")
+    dropped = "accuracy_score 92.3 is not between 0 and 1, and was left out; is that percent, write 0.923"
+    assert f'lepinet-model 2024: "first": {dropped}' in ended.err
 
 
 def test_a_hub_that_does_not_know_the_token_writes_nothing(team: Team) -> None:
@@ -236,6 +294,7 @@ def test_a_row_that_no_file_can_have_is_left_out_and_the_rest_is_written(team: T
         "a path with a line end": "models/v1\u2028.0",
         "a name with a line\u2028end": "models/v1.1.0",
         "a name with a bell\x07": "models/v1.1.0",
+        " v1.5.0 ": "models/v1.1.0",
         "a long name " + "x" * 300: "models/v1.1.0",
     }
     with team.server.connect() as owner:
@@ -246,7 +305,8 @@ def test_a_row_that_no_file_can_have_is_left_out_and_the_rest_is_written(team: T
     assert odd.keys() <= {one["name"] for one in done["left_out"] if one["why"]}
     team.lepinet("validate")
     told = team.lepinet("import", "--over").err
-    assert "a path with a line end (models/v1 .0): its path has a character that cannot be seen: U+2028" in told
+    assert 'left out: " v1.5.0 " (models/v1.1.0): its name is " v1.5.0 ", but an old name' in told
+    assert 'a path with a line end ("models/v1 .0"): its path has a character that cannot be seen: U+2028' in told
     assert max(map(len, told.splitlines())) < 600
 
 

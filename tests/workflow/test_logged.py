@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from github_stand_in.server import TOKEN, StandIn, stand_in
-from lepinet.workflow.logged import LoggedRow, Waiting, read_logged, waiting
+from lepinet.workflow.logged import LoggedRow, Waiting, newest_logged, read_logged, waiting
 from workflow.desk import Desk, Ended, lay, put_on_github
 
 REVISION, OTHER = "1" * 40, "2" * 40
@@ -69,6 +69,13 @@ def test_however_much_is_logged_what_is_handed_on_can_be_read(flooded: Flooded) 
     assert [row.name.rstrip("\x01") for row in read.rows] == [str(number) for number in range(1, 501)]
     assert {len(row.notes or "") for row in read.rows} == {2000}
     assert read.highest == "v1.1.0"
+
+
+@pytest.mark.slow
+def test_a_row_from_before_there_were_limits_is_not_offered(flooded: Flooded) -> None:
+    newest = [row.name for row in newest_logged(flooded.desk.workspace)]
+    assert "x" * 1001 not in newest
+    assert "night 10001" in newest
 
 
 @pytest.mark.slow

@@ -114,7 +114,10 @@ def register(
     local: bool,
     as_json: bool,
 ) -> int:
-    """Add a version to models.yaml, by a pull request where origin is GitHub."""
+    """Add a version to models.yaml, by a pull request where origin is GitHub.
+
+    Its small files are looked at: what check is going to refuse is said now.
+    """
     for link in links:
         if "=" not in link:
             raise click.UsageError(f"--link {link} is not NAME=URL")

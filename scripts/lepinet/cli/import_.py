@@ -19,7 +19,8 @@ _NO_ENDPOINT = (
 
 @click.command(
     "import",
-    epilog="Examples: lepinet import · lepinet import --registry postgres --endpoint '{kind: local, port: 8000}'",
+    epilog="Examples: lepinet import · lepinet import --registry postgres --endpoint '{kind: local, port: 8000}' · "
+    "lepinet import -e staging --endpoint none -e production --endpoint '{kind: space, repo_id: org/name}'",
 )
 @click.option(
     "-e",
@@ -32,10 +33,20 @@ _NO_ENDPOINT = (
     help="What gets the active version; may be repeated, in promotion order.",
 )
 @click.option("--registry", metavar="KIND", default="supabase", show_default=True, help="As in models.yaml.")
-@click.option("--endpoint", metavar="KIND", default="none", show_default=True, help="As in models.yaml.")
+@click.option(
+    "--endpoint",
+    "endpoints",
+    metavar="KIND",
+    multiple=True,
+    default=("none",),
+    show_default=True,
+    help="As in models.yaml; one for each -e, in the same order, or one for all.",
+)
 @click.option("--over", is_flag=True, help="Write over a models.yaml that is not on main yet.")
 @options.as_json
-def import_(*, environments: tuple[str, ...], registry: str, endpoint: str, over: bool, as_json: bool) -> int:
+def import_(
+    *, environments: tuple[str, ...], registry: str, endpoints: tuple[str, ...], over: bool, as_json: bool
+) -> int:
     """Write models.yaml from a registry that was kept by hand, with what is active there.
 
     The registry only is read, with tables of the old guide or with LepiNet's. Versions keep their old names; where no
@@ -44,10 +55,12 @@ def import_(*, environments: tuple[str, ...], registry: str, endpoint: str, over
     """
     workspace = open_workspace(fetching=fetching)
     done = import_registry(
-        workspace, environments, registry=registry, endpoint=endpoint, over=over, counted=Progress("asking the model")
+        workspace, environments, registry=registry, endpoints=endpoints, over=over, counted=Progress("asking the model")
     )
     for one in done.left_out:
         say(f"left out: {one}")
+    for sentence in done.strange:
+        say(sentence)
     if as_json:
         show_json(_json(done))
         return 0
@@ -71,5 +84,6 @@ def _json(done: Imported) -> dict[str, object]:
         "legacy": [name for name, version in done.manifest.versions.items() if version.legacy],
         "revision_guessed": list(done.guessed),
         "left_out": [vars(one) for one in done.left_out],
+        "strange": list(done.strange),
         "next": list(done.next_steps),
     }

@@ -55,9 +55,8 @@ def refusal(error: HfHubHTTPError, where: str, rights: str) -> LepinetError:
     """
     status, what = error.response.status_code, f"HTTP {error.response.status_code}{said(error)}"
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return OutsideError(
-            f"the token may not manage it ({what})", where=where, todo=f"{rights} (docs/huggingface.md)"
-        )
+        todo = f"{rights} (docs/huggingface.md)"
+        return OutsideError(f"the token may not manage it ({what})", where=where, todo=todo)
     if status == HTTPStatus.NOT_FOUND:
         todo = "make it (docs/huggingface.md), or put its name right in models.yaml"
         return OutsideError("there is none of that name, or the token may not see it", where=where, todo=todo)

@@ -31,7 +31,7 @@ def register_command(
     """
     file_path = file_path or "ORG/NAME"
     if revision is None and HUB_REPOSITORY.fullmatch(file_path):
-        revision = _main_then(logged_at) if logged_at else "main"
+        revision = f"main@{logged_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if logged_at else "main"
     words = ["lepinet", "register", name if re.fullmatch(VERSION, name) else "vX.Y.Z", "--file-path", file_path]
     options = {
         "--revision": revision,
@@ -54,18 +54,8 @@ def moment_of_main(revision: str) -> datetime | None:
     '2026-11-20T00:00:00+00:00'
     """
     found = _MAIN_THEN.fullmatch(revision)
-    if found is None:
-        return None
     try:
-        return _in_utc(datetime.fromisoformat(found[1]))
+        moment = datetime.fromisoformat(found[1]) if found else None
     except ValueError:
         return None
-
-
-def _main_then(moment: datetime) -> str:
-    return f"main@{_in_utc(moment):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """Of a column without time zones in UTC."""
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

@@ -135,11 +135,9 @@ EnvironmentName = Annotated[
     Shape(r"^[a-z][a-z0-9-]*$", "but an environment's name is small letters, digits and hyphens", 40),
     AfterValidator(_not_reserved),
 ]
+PATH = rf"^{_PART}(/{_PART})*$"
 RelativePath = Annotated[
-    str,
-    Shape(
-        rf"^{_PART}(/{_PART})*$", "but must be a plain path inside of the repository, such as tests/known_images", 500
-    ),
+    str, Shape(PATH, "but must be a plain path inside of the repository, such as tests/known_images", 500)
 ]
 REVISION = r"^([0-9a-f]{40}|sha256:[0-9a-f]{64})$"
 Revision = Annotated[

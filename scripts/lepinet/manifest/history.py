@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from lepinet.commit import Commit
-from lepinet.manifest.fields import REVISION
+from lepinet.manifest.fields import PATH, REVISION
 from lepinet.manifest.model import Manifest
 from lepinet.target import Target
 
@@ -63,6 +64,13 @@ class EverDeclared:
     names: frozenset[str] = frozenset()
     files: frozenset[tuple[str, str | None]] = frozenset()
     """Path and revision."""
+    since: datetime | None = None
+    """When the file began; None where it has not."""
+
+    def left_out(self, file_path: str, logged_at: datetime | None) -> bool:
+        """Whether a version that the file never had stays out: no file can have its path, or it was there before."""
+        before = self.since is not None and logged_at is not None and logged_at < self.since
+        return before or not re.fullmatch(PATH, file_path)
 
     def has(self, name: str, file_path: str, revision: str | None) -> bool:
         """Whether it had a version of that name, or of those files under another one."""
@@ -80,6 +88,7 @@ def ever_declared(states: Sequence[State]) -> EverDeclared:
     return EverDeclared(
         frozenset(name for each in versions for name in each),
         frozenset((one.file_path, one.revision) for each in versions for one in each.values()),
+        states[0].commit.at if states else None,
     )
 
 

@@ -77,6 +77,11 @@ def readable(text: str) -> str:
     return without_command(HIDDEN.sub("\N{REPLACEMENT CHARACTER}", re.sub(r"[\t\r\n]", " ", veiled)))
 
 
+def spaces_seen(text: str) -> str:
+    """In quotes where it has spaces that nobody would see: at an end, or beside another."""
+    return text if text == " ".join(text.split()) else f'"{text}"'
+
+
 def without_command(text: str) -> str:
     """The text, as long as before, with nothing that GitHub's runner obeys anywhere in a line of a log: `##[error]`.
 

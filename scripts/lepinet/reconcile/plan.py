@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from enum import StrEnum
@@ -10,6 +10,7 @@ from enum import StrEnum
 from lepinet.endpoints import EndpointState
 from lepinet.manifest.history import EverDeclared
 from lepinet.manifest.model import ModelVersion
+from lepinet.manifest.problems import spaces_seen
 from lepinet.registry.records import (
     NEWEST,
     DeploymentKind,
@@ -20,6 +21,8 @@ from lepinet.registry.records import (
     VersionRow,
 )
 from lepinet.target import Target
+
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Plan:
     """The registry does not say the aim, or has not recorded how it came to it."""
     flip_first: bool = False
     """The endpoint follows the registry: it flips before the proof."""
+    prove: bool = True
+    """There is an endpoint to ask."""
     way_back: Target | None = None
     deployment: DeploymentRow | None = None
     """The deployment that is put back or followed."""
@@ -100,7 +105,7 @@ class Plan:
             return (*steps, unproved, "prove the endpoint on the known images, else flip back")
         if self.move:
             steps += [f"move the endpoint to {self.aim}", "prove it on the known images"]
-        elif self.flip:
+        elif self.flip and self.prove:
             steps.append("prove the endpoint on the known images")
         if self.flip:
             steps.append(flip)
@@ -191,6 +196,7 @@ class _Seen:
             move=move,
             flip=flip,
             flip_first=self._follows_registry,
+            prove=self.endpoint is not None,
             way_back=way_back,
             deployment=deployment,
             stop=stop,
@@ -297,6 +303,7 @@ class _Seen:
     def _waiting(self) -> tuple[str, ...]:
         """The rows that no manifest has known yet."""
         notes = []
+        left_out = []
         unknown = 0
         for row in self.snapshot.versions:
             if row.version_name in self.declared.versions:
@@ -304,11 +311,23 @@ class _Seen:
             if self.declared.ever.has(row.version_name, row.file_path, row.revision):
                 continue
             unknown += 1
-            if row.activated_at is None and row.version_name != self.snapshot.environment.active:  # else it was retired
-                notes.append(f"waiting: {row.version_name}, logged and not in models.yaml: {_takes_in(row)}")
+            if row.activated_at is not None or row.version_name == self.snapshot.environment.active:
+                continue  # it was retired
+            name = spaces_seen(row.version_name)
+            if self.declared.ever.left_out(row.file_path, row.created_at):
+                left_out.append(name)
+            else:
+                notes.append(f"waiting: {name}, logged and not in models.yaml: {_takes_in(row)}")
+        if left_out:
+            notes.append(f"waiting: not for {_in_short(sorted(left_out))} (docs/supabase.md, Old rows)")
         if unknown >= NEWEST:
             notes.append("waiting: … and perhaps more: lepinet versions lists them all")
         return tuple(notes)
+
+
+def _in_short(left_out: Sequence[str]) -> str:
+    more = ", …" if len(left_out) > _SHOWN else ""
+    return f"{len(left_out)} old row{'s' if len(left_out) > 1 else ''}: {', '.join(left_out[:_SHOWN])}{more}"
 
 
 def _takes_in(row: VersionRow) -> str:

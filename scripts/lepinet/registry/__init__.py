@@ -18,6 +18,7 @@ from lepinet.registry.records import (
     Failure,
     ListedVersion,
     MonitoredAccuracy,
+    Opening,
     PastDeployment,
     PerformanceLog,
     PerformanceRow,
@@ -243,6 +244,10 @@ class Registry:
         """Those of the names that this database has not."""
         named = {"relations": tuple(relations), "functions": tuple(functions), "triggers": tuple(triggers)}
         return tuple(_read(list[str], self._call("missing_objects", **named)))
+
+    def openings(self) -> tuple[Opening, ...]:
+        """What lets others past the registry's rules; for the secret key alone."""
+        return tuple(_read(list[Opening], self._call("registry_openings")))
 
     def stored_answers(self, version_name: str, known_images_sha256: str) -> dict[str, Any] | None:
         """`details` of the last known-image test of this version on exactly these images, if there was one."""

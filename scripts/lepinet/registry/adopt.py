@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
-from lepinet.errors import RefusedError
+from lepinet.errors import LepinetError, RefusedError
 from lepinet.registry.calls import Connection, explained
+from lepinet.registry.records import OldRow, Opening
 
 QUESTIONS: Final = Path(__file__).with_name("adopt.sql").read_text(encoding="utf-8")
 """SQL functions for what the database is asked; they are there until the session ends."""
 STATE: Final = "pg_temp.lepinet_state()"
 """`nothing`, `by hand` or `taken over`."""
-OPENINGS: Final = "pg_temp.lepinet_openings()"
 LOCK: Final = 0x6C6570696E6574
 """The advisory lock's number, one for each database: `lepinet` in ASCII."""
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _FUNCTION: Final = re.compile(r"create or replace function public\.(\w+)")
 _INDEX: Final = re.compile(r"create (?:unique )?index if not exists (\w+)")
 _RELATION: Final = re.compile(r"create (?:table if not exists|or replace view) public\.(\w+)")
 TABLES: Final = ("model_versions", "model_performance_logs")
 """The old guide's."""
+_OWN_FUNCTION: Final = re.compile(
+    r"function (?!inline_code_block|pg_temp|lepinet\.|public\.lepinet)([^\s(]+\([^)\n]*\))"
+)
+"""In the context of an error, the innermost first: a function that is not LepiNet's."""
+_NOT_OF_ITS_OWN: Final = frozenset({"08", "40", "53", "57", "58"})
+"""Classes of states that are about the connection, others' work at the same time, or the server."""
 _THERE: Final = "select t from unnest(%s::text[]) t where to_regclass('public.' || t) is not null"
 _ROLES: Final = ("anon", "authenticated", "service_role")
 _GRANTED: Final = """
@@ -63,6 +71,13 @@ _ACCESS: Final = """
 """
 """By role and table: the columns that it reads, none for all, null where it reads nothing; what it writes; the policies
 that show it rows, null where all are open to it."""
+_HIDDEN: Final = """
+    select not exists (
+      select from pg_policies p
+      where p.schemaname = 'public' and p.tablename = 'model_versions' and p.permissive = 'PERMISSIVE'
+        and p.cmd in ('SELECT', 'ALL') and p.roles && array['authenticated', 'public']::name[]
+        and p.policyname not in ('lepinet_active', 'lepinet_admin'))
+"""
 
 
 @dataclass(frozen=True)
@@ -75,24 +90,19 @@ class Conflict:
 
 
 class ConflictsError(RefusedError):
-    """The hand-made registry is not taken over; nothing was changed."""
+    """The hand-made registry is neither taken over nor imported; nothing was changed."""
 
-    def __init__(self, conflicts: tuple[Conflict, ...]) -> None:
-        super().__init__("what was made by hand cannot be taken over as it is; nothing was changed")
+    def __init__(
+        self,
+        conflicts: tuple[Conflict, ...],
+        what: str = "what was made by hand cannot be taken over as it is; nothing was changed",
+    ) -> None:
+        super().__init__(what)
         self.conflicts = conflicts
 
     def lines(self) -> tuple[str, ...]:
         told = [line for conflict in self.conflicts for line in (f"- {conflict.what}", f"  {conflict.settled_by}")]
         return (f"{self.what}. Settle this in the SQL editor, then run the same command again:", *told)
-
-
-@dataclass(frozen=True)
-class Opening:
-    """What lets others past the registry's rules once it is taken over, by the project's own doing."""
-
-    what: str
-    closed_by: str
-    """SQL for its owner."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,8 @@ class Adoption:
     before: Mapping[tuple[str, str], str]
     """By table and role, the API's roles first: what it may do, in words."""
     after: Mapping[tuple[str, str], str]
+    hidden_from_users: bool
+    """Signed-in users who are no admins read no rows of `model_versions` then."""
     openings: tuple[Opening, ...]
 
 
@@ -127,6 +139,28 @@ def conflicts(migrations: str) -> str:
     return sql.SQL("pg_temp.lepinet_conflicts({}, {}, {})").format(*names).as_string()
 
 
+def conflicts_of_rows(rows: Sequence[OldRow]) -> tuple[Conflict, ...]:
+    """Which rows contradict each other: what `lepinet_conflicts_of_rows` finds, where only the API can be asked."""
+    by_id = sorted(rows, key=lambda row: row.id or "")
+    active = [row for row in by_id if row.is_active]
+    stays = max(active, key=lambda row: row.created_at or _FIRST, default=None)
+    found = []
+    if stays and len(active) > 1:
+        what = f"{len(active)} versions are active at once; this leaves the newest of them, {stays.version_name}"
+        settled = sql.SQL("update public.model_versions set is_active = false where is_active and id <> {};")
+        found.append(Conflict(what, settled.format(stays.id or "").as_string()))
+    taken = set[str]()
+    for row in sorted(by_id, key=lambda row: (row is not stays, row.created_at or _LAST)):
+        name = row.version_name or ""
+        if name in taken:
+            what = f"another version is called {name}, too; this gives it a name of its own"
+            settled = sql.SQL("update public.model_versions set version_name = {} where id = {};")
+            found.append(Conflict(what, settled.format(f"{name}-{(row.id or '')[:8]}", row.id or "").as_string()))
+        if name.strip():
+            taken.add(name)
+    return tuple(found)
+
+
 def rehearsal(migrations: str) -> str:
     """A query's source: what lets no version be logged and activated, seen once the migrations were applied."""
     return sql.SQL("pg_temp.lepinet_rehearsal({})").format(_made(_INDEX, migrations)).as_string()
@@ -147,6 +181,25 @@ def require_none(connection: Connection, source: str) -> None:
         raise ConflictsError(in_the_way)
 
 
+def stopped(error: psycopg.Error, where: str) -> LepinetError:
+    """What PostgreSQL meets in a database that has things of its own, in its own words; nothing was changed."""
+    state, said = error.sqlstate or "", error.diag
+    if state[:2] in _NOT_OF_ITS_OWN or state in {"", "25006", "42501", "55P03"} or state.startswith("PT"):
+        return explained(error, where)
+    table = ".".join(filter(None, (said.schema_name, said.table_name, said.column_name)))
+    function = _OWN_FUNCTION.search(said.context or "")
+    seen = table or (
+        f"the function {function[1]}" if function else "what that names, else at the tables and their rows"
+    )
+    # What is said of a row that breaks a rule quotes the row.
+    detail = None if state.startswith("23") else said.message_detail
+    return RefusedError(
+        f"nothing was changed, since a statement failed: {': '.join(filter(None, (said.message_primary, detail)))}",
+        where=where,
+        todo=f"look at {seen}: take away or rename what is this project's own there, then run the same command again",
+    )
+
+
 def adoption(connection: Connection, apply: Callable[[Connection], object]) -> Adoption | None:
     """What `apply` would change for those who use the hand-made registry; None where there is none. It is undone.
 
@@ -165,11 +218,24 @@ def adoption(connection: Connection, apply: Callable[[Connection], object]) -> A
             before = _access(connection, roles)
             apply(connection)
             after = _access(connection, roles)
-            found = connection.execute(f"select what, closed_by from {OPENINGS}".encode())  # noqa: S608 -- as above
-            openings = tuple(Opening(*row) for row in found)
+            (hidden,) = connection.execute(_HIDDEN).fetchone() or (False,)
+            left_open = openings(connection)
+    except psycopg.Error as error:
+        raise stopped(error, connection.info.dbname) from error
+    return Adoption(rows, before, {place: after[place] for place in before}, bool(hidden), left_open)
+
+
+def openings(connection: Connection) -> tuple[Opening, ...]:
+    """What lets others past the rules of a registry that has all migrations; the connection is the owner's.
+
+    Raises:
+        OutsideError: the database cannot be asked.
+    """
+    try:
+        (found,) = connection.execute("select public.registry_openings()").fetchone() or ([],)
     except psycopg.Error as error:
         raise explained(error, connection.info.dbname) from error
-    return Adoption(rows, before, {place: after[place] for place in before}, openings)
+    return tuple(Opening.model_validate(one) for one in found)
 
 
 def _access(connection: Connection, roles: list[str]) -> dict[tuple[str, str], str]:

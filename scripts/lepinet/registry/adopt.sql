@@ -1,6 +1,5 @@
--- Whether a registry that was made by hand can be taken over as it is, and what of it stays open to others then: the same
--- for `lepinet db migrate` and for the script that an SQL editor runs. What is tried here is undone, and the functions end
--- with the session.
+-- Whether a registry that was made by hand can be taken over as it is: the same for `lepinet db migrate` and for the script
+-- that an SQL editor runs. What is tried here is undone, and the functions end with the session.
 
 -- What the old guide's tables have, and what the migrations add to them.
 create or replace function pg_temp.lepinet_columns() returns table (
@@ -44,10 +43,14 @@ $$;
 create or replace function pg_temp.lepinet_state() returns text
   language plpgsql stable set search_path = '' as $$
 begin
-  if to_regproc('lepinet.refuse') is not null then
+  -- From the catalogue: asking by name ends in an error where the schema is another user's. One name alone may be anybody's.
+  if 2 = (select count(distinct p.proname) from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+          where n.nspname = 'lepinet' and p.proname in ('refuse', 'version_id')) then
     return 'taken over';
-  elsif to_regclass('supabase_migrations.schema_migrations') is not null then
-    if exists (select from supabase_migrations.schema_migrations m where m.version = '20261124000100') then
+  elsif exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where n.nspname = 'supabase_migrations' and c.relname = 'schema_migrations'
+                  and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')) then
+    if exists (select from supabase_migrations.schema_migrations m where m.version::text = '20261124000100') then
       return 'taken over';
     end if;
   end if;
@@ -186,7 +189,9 @@ $$;
 create or replace function pg_temp.lepinet_conflicts_of_table(looked_at text) returns table (what text, settled_by text)
   language plpgsql set search_path = '' as $$
 declare
-  away constant text := format('alter table public.%I rename to %I;', looked_at, looked_at || '_by_hand');
+  away constant text := format('alter table public.%I rename to %I;', looked_at, looked_at || '_by_hand')
+    || case when to_regclass(format('public.%I', looked_at || '_pkey')) is not null
+      then format(' alter index public.%I rename to %I;', looked_at || '_pkey', looked_at || '_by_hand_pkey') else '' end;
   missing text;
   refused record;
   c record;
@@ -201,7 +206,7 @@ begin
   return query
     with found as (
       select a.attname::text as named, format_type(a.atttypid, a.atttypmod) as typed, a.attnotnull as not_null,
-        a.atthasdef or a.attidentity <> '' as filled, a.attnum
+        a.atthasdef or a.attidentity <> '' as filled, a.attgenerated <> '' as computed, a.attnum
       from pg_attribute a
       where a.attrelid = ('public.' || looked_at)::regclass and a.attnum > 0 and not a.attisdropped
     )
@@ -211,10 +216,11 @@ begin
     from found f left join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
     where f.not_null and not coalesce(e.always_known, f.filled)
     union all
-    select format('public.%s.%s is %s, and LepiNet needs the name for %s', looked_at, f.named, f.typed, e.typed),
+    select format('public.%s.%s is %s, and LepiNet needs the name for %s', looked_at, f.named,
+        case when f.computed then 'computed' else f.typed end, e.typed),
       format('alter table public.%I rename column %I to %I;', looked_at, f.named, f.named || '_by_hand')
     from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
-    where e.added and f.typed <> e.typed
+    where e.added and (f.typed <> e.typed or f.computed)
     union all
     select format('public.%s.%s is %s, and not uuid: it is another table of that name', looked_at, f.named, f.typed), away
     from found f join pg_temp.lepinet_columns() e on e.of_table = looked_at and e.named = f.named
@@ -248,6 +254,11 @@ begin
     join pg_class s on d.refclassid = 'pg_class'::regclass and s.oid = d.refobjid
     where e.adrelid = ('public.' || looked_at)::regclass and s.relkind = 'S' and not pg_has_role(s.relowner, 'usage')
       and not (has_sequence_privilege(s.oid, 'usage') and has_sequence_privilege('service_role', s.oid, 'usage'));
+  return query
+    select format('the trigger %s of public.%s is this project''s own, and LepiNet''s are called so', t.tgname, looked_at),
+      format('alter trigger %I on public.%I rename to %I;', t.tgname, looked_at, 'by_hand_' || t.tgname)
+    from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+    where t.tgrelid = ('public.' || looked_at)::regclass and t.tgname like 'lepinet\_%' and n.nspname <> 'lepinet';
   -- PostgreSQL lets nobody insert with `on conflict` then.
   return query
     select format('the rule %s of public.%s stands before every row that is logged', r.rulename, looked_at),
@@ -274,6 +285,16 @@ declare
   by_hand constant text[] := array['model_versions', 'model_performance_logs'];
   c record;
 begin
+  return query
+    select format('the schema %I belongs to another user, who alone can change it', n.nspname),
+      format('alter schema %I owner to %I;', n.nspname, current_user)
+    from pg_namespace n
+    where n.nspname in ('lepinet', 'supabase_migrations') and not has_schema_privilege(n.oid, 'usage, create');
+  return query
+    select 'supabase_migrations.schema_migrations belongs to another user, who alone can change it'::text,
+      format('alter table supabase_migrations.schema_migrations owner to %I;', current_user)
+    from pg_class l join pg_namespace n on n.oid = l.relnamespace
+    where n.nspname = 'supabase_migrations' and l.relname = 'schema_migrations' and not pg_has_role(l.relowner, 'usage');
   -- Of other arguments or results too: a call by name would find two.
   return query
     select format('%s is a function of this project''s own, and LepiNet needs the name', f.signature),
@@ -434,63 +455,4 @@ begin
       s.removed_by from pg_temp.lepinet_obstacles(indexes) s;
   end if;
 end
-$$;
-
--- What lets others past the registry's own rules once it is taken over: grants and policies of the project's own, and what
--- runs with its owner's rights. The secret key's role, which may read all of it, is not meant.
-create or replace function pg_temp.lepinet_openings() returns table (what text, closed_by text)
-  language sql stable set search_path = '' as $$
-  with recursive tables as (
-    select c.oid, c.relname, c.relowner, c.relacl from pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relname in (
-      'model_versions', 'model_performance_logs', 'environments', 'model_deployments', 'deployment_events', 'active_model')
-  ), reading as (
-    select t.oid from tables t
-    union
-    select r.ev_class from reading s
-    join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = s.oid and d.classid = 'pg_rewrite'::regclass
-    join pg_rewrite r on r.oid = d.objid
-  ), views as (
-    select v.oid, v.relkind, string_agg(distinct coalesce(quote_ident(g.rolname), 'public'), ', ') as others
-    from reading s join pg_class v on v.oid = s.oid
-    cross join aclexplode(v.relacl) a left join pg_roles g on g.oid = a.grantee
-    where v.relkind in ('v', 'm') and a.grantee <> v.relowner and g.rolsuper is not true and g.rolname is distinct from 'service_role'
-      and not exists (
-        select from pg_options_to_table(v.reloptions) o where o.option_name = 'security_invoker' and o.option_value::boolean)
-    group by v.oid, v.relkind
-  ), held as (
-    select t.relname, a.grantee, a.privilege_type from tables t, aclexplode(t.relacl) a where a.grantor = t.relowner
-    union
-    select t.relname, a.grantee, a.privilege_type
-    from tables t join pg_attribute c on c.attrelid = t.oid, aclexplode(c.attacl) a where a.grantor = t.relowner
-  )
-  select format('%I has a grant of its own on public.%s: %s', r.rolname, h.relname, string_agg(lower(h.privilege_type), ', ' order by h.privilege_type)),
-    format('revoke all on public.%I from %I cascade;', h.relname, r.rolname)
-  from held h join pg_roles r on r.oid = h.grantee
-  where not r.rolsuper and r.rolname not in ('anon', 'authenticated', 'service_role', current_user)
-  group by r.rolname, h.relname
-  union all
-  select format('the policy %I shows rows of public.%s to %s: %s', p.policyname, p.tablename,
-      replace(array_to_string(p.roles, ', '), 'public', 'everybody'), coalesce(p.qual, 'true')),
-    format('drop policy %I on public.%I;', p.policyname, p.tablename)
-  from pg_policies p
-  where p.schemaname = 'public' and p.tablename in (select t.relname from tables t) and p.permissive = 'PERMISSIVE'
-    and p.cmd in ('SELECT', 'ALL') and p.policyname not in ('lepinet_active', 'lepinet_admin')
-  union all
-  select format('the view %s shows the registry to %s with its owner''s rights', v.oid::regclass, replace(v.others, 'public', 'everybody')),
-    case v.relkind
-      when 'v' then format('alter view %s set (security_invoker = on);', v.oid::regclass)
-      else format('revoke all on %s from %s;', v.oid::regclass, v.others) end
-  from views v
-  union all
-  select format('the function %s uses the registry with its owner''s rights, whoever calls it', p.oid::regprocedure),
-    format('revoke execute on routine %s from public, anon, authenticated;', p.oid::regprocedure)
-  from pg_proc p
-  where p.prosecdef and p.prorettype <> 'trigger'::regtype
-    and p.pronamespace not in (select n.oid from pg_namespace n where n.nspname in ('pg_catalog', 'information_schema', 'lepinet'))
-    and concat(p.prosrc, pg_get_function_sqlbody(p.oid)) ~ '\m(model_versions|model_performance_logs)\M'
-    and exists (
-      select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a left join pg_roles g on g.oid = a.grantee
-      where a.grantee = 0 or g.rolname in ('anon', 'authenticated'))
-  order by 1
 $$;

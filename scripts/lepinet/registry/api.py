@@ -45,7 +45,7 @@ _WORDS: Final = {
     544: ("the project took too long", _AGAIN),
 }
 _RIGHTS: Final = "is SUPABASE_SERVICE_KEY the secret key? Else: lepinet db migrate, which grants what is needed"
-_USERS_RIGHTS: Final = "a user may do what its app_metadata.role allows, see docs/access.md; else: SUPABASE_SERVICE_KEY"
+_USERS_RIGHTS: Final = "use the service key; what users may do is in docs/access.md"
 _RIGHT_USER: Final = (
     "are SUPABASE_USER_EMAIL and SUPABASE_USER_PASSWORD those of a user of this project (in its dashboard: "
     "Authentication, Users)?"
@@ -84,8 +84,9 @@ class Refusal:
     def explained(self, project: Project) -> LepinetError:
         where, said = project.host, self.said
         if _OF_THE_DATABASE.fullmatch(self.code):
-            rights = _USERS_RIGHTS if project.user else _RIGHTS
-            return refusals.explained(self.code, said, where, rights=rights, hint=self.hint, detail=self.detail)
+            if self.code == "42501" and project.user:
+                return refusals.RegistryRefusal(403, "no user may do this", hint=_USERS_RIGHTS, where=where)
+            return refusals.explained(self.code, said, where, rights=_RIGHTS, hint=self.hint, detail=self.detail)
         if self.code in _UNKNOWN_FUNCTION:
             return refusals.not_migrated(said, where)
         what, todo = self._in_words(project, said)

@@ -50,6 +50,9 @@ select public.bind_environments(repository => {repository}, environments => arra
     or exists (select from public.environments e where e.name = n.name and e.place is not null)
   order by n.place));
 """.lstrip()
+_OPENINGS: Final = """
+select * from jsonb_to_recordset(public.registry_openings()) as o (what text, closed_by text);
+""".lstrip()
 
 
 @dataclass(frozen=True)
@@ -139,14 +142,18 @@ def apply(connection: Connection, *, again: bool = False) -> list[Migration]:
     state = ""
     try:
         with connection.transaction():
-            _prepare(connection, place)
+            _begin(connection, place)
             state = adopt.state(connection)
             if again or state != "taken over":
                 # Its own names are no conflicts for a registry that is to be mended.
                 adopt.require_none(connection, adopt.conflicts("" if state == "taken over" else _all_sql()))
+            _prepare(connection, place)
+            recorded = set() if again else _recorded(connection)
             for migration in migrations():
-                place = f"{connection.info.dbname}, migration {migration}"
-                if _applied(connection, migration, again=again):
+                if migration.version not in recorded:
+                    place = f"{connection.info.dbname}, migration {migration}"
+                    connection.execute(migration.sql.encode())
+                    _record(connection, migration)
                     applied.append(migration)
             place = connection.info.dbname
             _require_all(connection, again=again)
@@ -155,7 +162,7 @@ def apply(connection: Connection, *, again: bool = False) -> list[Migration]:
     except psycopg.Error as error:
         if state == "taken over" and error.sqlstate in NOT_MIGRATED:
             raise GoneError([str(error.diag.message_primary)], place, again=again) from error
-        raise explained(error, place) from error
+        raise adopt.stopped(error, place) from error
     return applied
 
 
@@ -228,9 +235,10 @@ def script(repository: str, environments: Sequence[str], ours: Collection[str]) 
         ours: those of them whose database it is; others stay as the database knows them.
     """
     parts = [
-        f"begin;\nset local statement_timeout = '60s';\nselect pg_advisory_xact_lock({adopt.LOCK});\n{_PREPARE}",
+        f"begin;\nset local statement_timeout = '60s';\nselect pg_advisory_xact_lock({adopt.LOCK});\n",
         f"{adopt.QUESTIONS}\nselect set_config('lepinet.state', {adopt.STATE}, true);\n",
         _REFUSE.format(state="<> 'taken over'", conflicts=adopt.conflicts(_all_sql())),
+        _PREPARE,
     ]
     for migration in migrations():
         record = sql.SQL(_RECORD).format(*map(sql.Literal, (migration.version, migration.name))).as_string()
@@ -240,19 +248,27 @@ def script(repository: str, environments: Sequence[str], ours: Collection[str]) 
     parts += [
         _REFUSE.format(state="= 'by hand'", conflicts=adopt.rehearsal(_all_sql())),
         f"-- Which repository this database belongs to, by its first commit, and its environments.\n{bind}",
-        f"-- What lets others past the registry's rules, and what ends that.\nselect * from {adopt.OPENINGS};\n",
+        f"-- What lets others past the registry's rules, and what ends that.\n{_OPENINGS}",
         "commit;\n",
     ]
     return "\n".join(parts)
 
 
-def _prepare(connection: Connection, where: str) -> None:
+def _begin(connection: Connection, where: str) -> None:
     try:
         adopt.take_turn(connection)
         _stand_in_for_supabase(connection)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise _needs_superuser(error, where) from error
+
+
+def _prepare(connection: Connection, where: str) -> None:
+    try:
         connection.execute(_PREPARE.encode())
     except psycopg.errors.InsufficientPrivilege as error:
         raise _needs_superuser(error, where) from error
+    except psycopg.Error as error:
+        raise adopt.stopped(error, f"{where}, supabase_migrations.schema_migrations") from error
 
 
 def _stand_in_for_supabase(connection: Connection) -> None:
@@ -271,14 +287,17 @@ def _needs_superuser(error: psycopg.Error, where: str) -> OutsideError:
     )
 
 
-def _applied(connection: Connection, migration: Migration, *, again: bool) -> bool:
-    known = "select from supabase_migrations.schema_migrations where version = %s"
-    if not again and connection.execute(known, [migration.version]).rowcount:
-        return False
-    connection.execute(migration.sql.encode())
-    connection.execute(
+def _recorded(connection: Connection) -> set[str]:
+    found = connection.execute("select version::text from supabase_migrations.schema_migrations")
+    return {version for (version,) in found}
+
+
+def _record(connection: Connection, migration: Migration) -> None:
+    insert = (
         "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)"
-        " on conflict (version) do update set name = excluded.name, statements = excluded.statements",
-        [migration.version, migration.name, [migration.sql]],
+        " on conflict (version) do update set name = excluded.name, statements = excluded.statements"
     )
-    return True
+    try:
+        connection.execute(insert, [migration.version, migration.name, [migration.sql]])
+    except psycopg.Error as error:
+        raise adopt.stopped(error, f"{connection.info.dbname}, supabase_migrations.schema_migrations") from error

@@ -20,6 +20,7 @@ _HOSTED: Final = re.compile(r"(?P<reference>[a-z0-9]{20})\.supabase\.co")
 _DASHBOARD: Final = re.compile(
     r"https?://(app\.|www\.)?supabase\.(com|io)/dashboard/project/(?P<reference>[a-z0-9]{20})"
 )
+_PATH: Final = re.compile(r"(https?://[^/?#\s]+)[/?#]")
 _KEY: Final = re.compile(r"[A-Za-z0-9_.=+/-]+")
 _ADDRESS: Final = re.compile(r"[^@\s]+@[^@\s]+")
 _KEYS: Final = re.compile(r"sb_(?:secret|publishable)_|\beyJ")
@@ -128,6 +129,10 @@ def _check_url(url: str) -> None:
     todo = "it is like https://abcdefghijklmnopqrst.supabase.co (in the project's dashboard: Connect, API)"
     if found := _DASHBOARD.match(url):
         raise UsageError("SUPABASE_URL is the dashboard's", todo=f"it is https://{found['reference']}.supabase.co")
+    if (found := _PATH.match(url)) and re.fullmatch(PROJECT_URL, found[1]):
+        raise UsageError("SUPABASE_URL goes on behind the host: a project's URL has no path", todo=todo)
+    if re.fullmatch(PROJECT_URL, f"https://{url}") and url.islower():  # keys of the old kind have capitals
+        raise UsageError("SUPABASE_URL has no https:// in front", todo=todo)
     if url.startswith("http://"):
         raise UsageError("SUPABASE_URL is not https: everybody on the way could read the key", todo=todo)
     if url.startswith(("postgresql://", "postgres://")):

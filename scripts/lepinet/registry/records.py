@@ -37,8 +37,17 @@ def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
         return None
 
 
-Moment = Annotated[datetime | None, WrapValidator(_or_none)]
+def _in_its_years(moment: datetime | None) -> datetime | None:
+    """As models.yaml can have it; of a column without time zones in UTC."""
+    moment = moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+    if moment and not EARLIEST <= moment <= LATEST:
+        raise ValueError
+    return moment
+
+
+Moment = Annotated[datetime | None, AfterValidator(_in_its_years), WrapValidator(_or_none)]
 Share = Annotated[float | None, Field(ge=0, le=1), WrapValidator(_or_none)]
+Figure = Annotated[float | None, WrapValidator(_or_none)]
 Count = Annotated[int | None, Field(ge=0, lt=2**31), WrapValidator(_or_none)]
 Answer = Annotated[bool | None, WrapValidator(_or_none)]
 Text = Annotated[str | None, WrapValidator(_or_none)]
@@ -86,6 +95,14 @@ class VersionRow(Record):
         )
 
 
+class Opening(Record):
+    """What lets others past the registry's rules, by the project's own doing."""
+
+    what: str
+    closed_by: str
+    """SQL for its owner."""
+
+
 class VersionStatus(StrEnum):
     """How far a version has come."""
 
@@ -129,25 +146,19 @@ class VersionSort(StrEnum):
     CREATED = "created"
 
 
-def _within_the_years(moment: datetime | None) -> datetime | None:
-    """Of a column without time zones in UTC."""
-    moment = moment.replace(tzinfo=UTC) if moment and not moment.tzinfo else moment
-    if moment and not EARLIEST <= moment <= LATEST:
-        raise ValueError
-    return moment
-
-
 class OldRow(Record):
     """A row of `model_versions` that no rule has looked at; what is missing or makes no sense counts as not said."""
 
+    id: Text = None
     version_name: Text = None
     file_path: Text = None
     revision: Text = None
     training_image_count: Count = None
-    accuracy_score: Share = None
+    accuracy_score: Figure = None
+    """Whatever number it is: people wrote percent, too."""
     notes: Text = None
     is_active: Answer = None
-    created_at: Annotated[datetime | None, AfterValidator(_within_the_years), WrapValidator(_or_none)] = None
+    created_at: Moment = None
 
 
 class EnvironmentRow(Record):

@@ -19,7 +19,8 @@ READING: Final = frozenset(
     {
         *("active_version", "applied_migrations", "caller_role", "deployment_history", "list_model_versions"),
         *("missing_objects", "model_version_page", "monitored_accuracy", "performance_history", "registry_essentials"),
-        *("registry_pulse", "registry_snapshot", "species_recall", "stored_answers", "tested_answers"),
+        *("registry_openings", "registry_pulse", "registry_snapshot", "species_recall", "stored_answers"),
+        "tested_answers",
     }
 )
 """The functions that change nothing."""

@@ -211,8 +211,7 @@ def _warning(workspace: Workspace, target: Target) -> str | None:
 
     The Hub is asked once: nobody waits here for one that cannot be reached.
     """
-    from lepinet.workflow.contents import must_be_testable  # noqa: PLC0415 -- other edits look at no model
-    from lepinet.workflow.findings import why_untested  # noqa: PLC0415 -- as above
+    from lepinet.workflow.contents import must_be_testable, why_untested  # noqa: PLC0415 -- other edits look at none
 
     version = target.version or ""
     try:

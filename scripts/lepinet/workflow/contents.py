@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lepinet.errors import RefusedError
+from lepinet.errors import LepinetError, RefusedError
 from lepinet.evaluation.preprocessing import parse_preprocessing
 from lepinet.files import inside
 from lepinet.hub import Kept
@@ -50,6 +50,11 @@ def must_be_testable(workspace: Workspace, target: Target) -> None:
     read_outputs(inside(folder, config), onnx=is_onnx(weights))
     file = inside(folder, preprocessor)
     parse_preprocessing(read_json_object(file), file)
+
+
+def why_untested(version: str, error: LepinetError) -> str:
+    """The end of a sentence that begins with the version's name, which errors about its files begin with, too."""
+    return error.in_one_line().removeprefix(f"{version}: ")
 
 
 def judged_folder(folder: Path, *, where: str, allow_code: bool) -> ModelFolder:

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 from lepinet.errors import RefusedError
-from lepinet.registry.adopt import Adoption, adoption
+from lepinet.registry.adopt import Adoption, adoption, openings
 from lepinet.registry.calls import Connection
 from lepinet.registry.kinds import open_database
 from lepinet.registry.migrate import apply, bind, identity, require_ours, script
+from lepinet.report.adoption import opening_lines
 from lepinet.workflow.workspace import Workspace
 
 
 def migrate(
     workspace: Workspace, environment: str | None, agree: Callable[[Adoption, str], bool], *, again: bool = False
 ) -> Iterator[str]:
-    """Bring the databases of all environments, or of one, up to date; a line about each.
+    """Bring the databases of all environments, or of one, up to date; a line about each, then what others may do there.
 
     Environments that share a database are bound together, in promotion order. A registry that was made by hand is taken
     over when `agree` says so; it is told the last of the environments, too. `again`: apply what was applied, too.
@@ -46,6 +47,8 @@ def migrate(
             bind(connection, repository, names)
             done = f"{len(applied)} migrations applied" if applied else "migrations current"
             yield f"{', '.join(names)}: {done} ({where})"
+            if not by_hand:  # else `agree` was told
+                yield from opening_lines(openings(connection))
 
 
 def migration_script(workspace: Workspace, environment: str | None) -> str:

@@ -21,9 +21,15 @@ from lepinet.workflow.callers import WORKFLOWS, missing, needed, strange
 from lepinet.workflow.dotenv import KEYS, exposed
 from lepinet.workflow.extras import absent, installing
 from lepinet.workflow.propose import open_github, repository_at
-from lepinet.workflow.workspace import Workspace
+from lepinet.workflow.workspace import BEGIN, Workspace
 
-_ROLES = {"service_role", "trainer", "monitor", "admin"}
+_WRITES_ALL = "service_role"
+_MAY = {
+    "trainer": ": a trainer, who may log versions",
+    "monitor": ": a monitor, who may read it and log what it measures",
+    "admin": ": an admin, who may read it and change nothing",
+    _WRITES_ALL: "",
+}
 """Callers of a registry who may do something there."""
 
 
@@ -33,7 +39,7 @@ def needs(workspace: Workspace, environment: str | None) -> Iterator[Need]:
         manifest, names = workspace.manifest, workspace.environments(environment)
     except LepinetError as error:
         there_is_one = (workspace.root / FILE).exists()
-        yield Need(FILE, error.what, "lepinet validate" if there_is_one else "lepinet init")
+        yield Need(FILE, error.what, "lepinet validate" if there_is_one else BEGIN)
         return
     yield Need("models.yaml", f"{_many(manifest.environments, 'environment')}, {_many(manifest.versions, 'version')}")
     yield from _dotenv(workspace)
@@ -134,8 +140,11 @@ def _registry(workspace: Workspace, name: str) -> Iterator[Need]:
         with workspace.registry(name) as registry:
             role = registry.caller_role()
             yield _opened(workspace, registry, name, role)
-            if role in _ROLES:
-                yield _migrated(registry, name, role)
+            if role in _MAY:
+                migrated = _migrated(registry, name, role)
+                yield migrated
+                if role == _WRITES_ALL and not migrated.mend:
+                    yield from (Need(f"{name}, open to others", it.what, it.closed_by) for it in registry.openings())
     except LepinetError as error:
         where = f"{error.where}: " if error.where else ""
         yield Need(f"{name}, registry ({kind})", f"{where}{error.what}", error.todo or "lepinet db migrate")
@@ -145,14 +154,14 @@ def _opened(workspace: Workspace, registry: Registry, name: str, role: str) -> N
     """What the caller may do there, and what is live as far as it may know."""
     settings = workspace.manifest.environments[name].registry
     what, by = f"{name}, registry ({settings.kind})", opened_by(settings, name, workspace.settings)
-    if role not in _ROLES:
+    if role not in _MAY:
         state = f"opened by {by}, whose app_metadata.role allows nothing here: {role or 'there is none'}"
         mend = "the project's owner sets it in the SQL editor (docs/supabase.md, Who may do what); then sign in again"
         return Need(what, state, mend)
-    if role == "trainer":
-        return Need(what, f"opened by {by}: a trainer, who may log versions")
-    snapshot = registry.snapshot(name)
-    return Need(what, f"opened by {by}; active: {active_version(snapshot)}")
+    state = f"opened by {by}{_MAY[role]}"
+    if role != "trainer":
+        state += f"; active: {active_version(registry.snapshot(name))}"
+    return Need(what, state)
 
 
 def _migrated(registry: Registry, name: str, role: str) -> Need:
@@ -160,7 +169,7 @@ def _migrated(registry: Registry, name: str, role: str) -> Need:
     missing = [migration for migration in migrations() if migration.version not in seen]
     if missing:
         return Need(f"{name}, migrations", f"{len(missing)} of them are to come", "lepinet db migrate")
-    if role != "service_role":
+    if role != _WRITES_ALL:
         return Need(f"{name}, migrations", "current")
     all_of_it = made()
     if gone := registry.missing_objects(all_of_it.relations, all_of_it.functions, all_of_it.triggers):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from lepinet.errors import LepinetError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import Decision, Verdict
 from lepinet.evaluation.gates.terms import Terms
@@ -46,11 +45,6 @@ def check_document(
         sentence=sentence,
         timestamp=timestamp,
     )
-
-
-def why_untested(version: str, error: LepinetError) -> str:
-    """The end of a sentence that begins with the version's name, which errors about its files begin with, too."""
-    return error.in_one_line().removeprefix(f"{version}: ")
 
 
 def declared_version(name: str, version: ModelVersion) -> DeclaredVersion:

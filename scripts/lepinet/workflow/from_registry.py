@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,11 +17,12 @@ from lepinet.files import inside, replace_file
 from lepinet.manifest.fields import VERSION, DeclaredName
 from lepinet.manifest.load import FILE, load
 from lepinet.manifest.model import Environment, Manifest, ModelVersion, Override
-from lepinet.manifest.problems import HIDDEN
+from lepinet.manifest.problems import HIDDEN, spaces_seen
 from lepinet.model_files import folder_revision
+from lepinet.registry.adopt import ConflictsError, conflicts_of_rows
 from lepinet.registry.kinds import old_rows
 from lepinet.registry.records import OldRow
-from lepinet.report.escape import for_terminal
+from lepinet.report.escape import columns_for_terminal, for_terminal
 from lepinet.target import HUB_REPOSITORY, Target
 from lepinet.workflow.evaluate import Counted
 from lepinet.workflow.first_manifest import allowing, environment_of, fitted_manifest, has_photos, holds_code
@@ -33,6 +33,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LONGEST_NOTES = 5000
 """Characters, as models.yaml has it."""
 _SHOWN = 100
+_EACH_ITS_OWN = "one --endpoint for each -e, in the same order: lepinet import -e … --endpoint … -e … --endpoint …"
 _UNPROVED = "it was active before models.yaml was there, and there are no known images to show anything by"
 
 
@@ -45,7 +46,7 @@ class LeftOut:
     why: str
 
     def __str__(self) -> str:
-        name, path = for_terminal(self.name, _SHOWN), for_terminal(self.file_path, _SHOWN)
+        name, path = _seen(self.name), _seen(self.file_path)
         return f"{name or 'a row without a name'} ({path or 'no path'}): {for_terminal(self.why)}"
 
 
@@ -55,6 +56,8 @@ class Imported:
 
     manifest: Manifest
     left_out: tuple[LeftOut, ...]
+    strange: tuple[str, ...]
+    """A sentence about each value that models.yaml cannot have, of a version that it has."""
     next_steps: tuple[str, ...]
     """Shell commands that bring it to main."""
 
@@ -70,6 +73,7 @@ class _Taken:
 
     versions: Mapping[str, ModelVersion]
     left_out: tuple[LeftOut, ...]
+    strange: tuple[str, ...]
     holding_code: tuple[str, ...]
     """Versions beside whose files lies what runs code when somebody loads it."""
 
@@ -79,7 +83,7 @@ def import_registry(
     environments: Sequence[str],
     *,
     registry: str,
-    endpoint: str,
+    endpoints: Sequence[str],
     over: bool = False,
     counted: Counted | None = None,
 ) -> Imported:
@@ -91,17 +95,19 @@ def import_registry(
         workspace: where.
         environments: in promotion order, at least one.
         registry: of them all, as models.yaml has it.
-        endpoint: as `registry`.
+        endpoints: one for each environment, or one for all, as models.yaml has it.
         over: write over a models.yaml that is there and not on main yet.
         counted: told of answers.
 
     Raises:
+        UsageError: an option is none that models.yaml takes, or environments would share an endpoint.
         RefusedError: the registry says what no models.yaml can, or there is one; nothing was written.
         OutsideError: registry or Hub do not answer; nothing was written.
     """
     _require_room(workspace, over=over)
-    settings = environment_of(registry, endpoint)
-    rows = old_rows(settings.registry, lambda: workspace.data, workspace.settings, workspace.timings)
+    settings = _settings(environments, registry, endpoints)
+    kind = next(iter(settings.values())).registry
+    rows = old_rows(kind, lambda: workspace.data, workspace.settings, workspace.timings)
     active = _active(rows)
     taken = _take(workspace, rows)
     if active is not None and active not in taken.versions:
@@ -110,11 +116,28 @@ def import_registry(
             f"{active} is active, and models.yaml cannot have it: {why}",
             todo="bring its files back, or make a version active that has some; nothing was written",
         )
-    draft, reasons = _draft(workspace, environments, settings, active, taken)
+    draft, reasons = _draft(workspace, settings, active, taken)
     content = fitted_manifest(workspace, draft, reasons, by=active, counted=counted)
     replace_file(workspace.root / FILE, content)
     steps = steps_to_main(workspace, "models-yaml", "Begin models.yaml with what is live", added=[FILE])
-    return Imported(load(content), taken.left_out, steps)
+    return Imported(load(content), taken.left_out, taken.strange, steps)
+
+
+def _settings(environments: Sequence[str], registry: str, endpoints: Sequence[str]) -> dict[str, Environment]:
+    """By environment, in promotion order, without their active version."""
+    if len(endpoints) == 1:
+        endpoints = [*endpoints] * len(environments)
+    if len(endpoints) != len(environments):
+        what = f"-e is there {len(environments)} times, and --endpoint {len(endpoints)} times"
+        raise UsageError(what, todo=_EACH_ITS_OWN)
+    settings: dict[str, Environment] = {}
+    served: dict[str, str] = {}
+    for name, endpoint in zip(environments, endpoints, strict=True):
+        settings[name] = environment_of(registry, endpoint)
+        address = settings[name].endpoint.address
+        if address and served.setdefault(address, name) != name:
+            raise UsageError(f"{served[address]} and {name} cannot share {address}", todo=_EACH_ITS_OWN)
+    return settings
 
 
 def _require_room(workspace: Workspace, *, over: bool) -> None:
@@ -132,39 +155,38 @@ def _active(rows: Sequence[OldRow]) -> str | None:
     """The name of the active version.
 
     Raises:
-        RefusedError: the rows contradict each other.
+        RefusedError: there are no rows.
+        ConflictsError: they contradict each other.
     """
     if not rows:
         raise RefusedError("the registry has no versions", todo="lepinet init begins with a model instead")
-    twice = [name for name, count in Counter(row.version_name for row in rows).items() if name and count > 1]
-    active = [row.version_name or "" for row in rows if row.is_active]
-    wrong = [f"{name} is there more than once" for name in twice]
-    wrong += [f"{len(active)} versions are active: {', '.join(active)}"] if len(active) > 1 else []
-    if wrong:
-        raise RefusedError(
-            f"the registry contradicts itself: {'; '.join(wrong)}", todo="put it right there; nothing was written"
-        )
-    return active[0] if active else None
+    if wrong := conflicts_of_rows(rows):
+        raise ConflictsError(wrong, "the registry contradicts itself; nothing was written")
+    return next((row.version_name or "" for row in rows if row.is_active), None)
 
 
 def _draft(
-    workspace: Workspace, environments: Sequence[str], settings: Environment, active: str | None, taken: _Taken
+    workspace: Workspace, settings: Mapping[str, Environment], active: str | None, taken: _Taken
 ) -> tuple[Manifest, Mapping[str, str]]:
     """The manifest before its limits are fitted, and the reasons for those that it has."""
     gates, reasons = allowing(taken.holding_code)
-    environment = settings.model_copy(update={"active": active})
     draft = Manifest.model_construct(
-        schema_version=1, environments=dict.fromkeys(environments, environment), gates=gates, versions=taken.versions
+        schema_version=1, environments=_with(settings, active=active), gates=gates, versions=taken.versions
     )
     if active and not has_photos(workspace, draft):
-        unproved = environment.model_copy(update={"override": Override(version=active, reason=_UNPROVED)})
-        draft = draft.model_copy(update={"environments": dict.fromkeys(environments, unproved)})
+        unproved = Override(version=active, reason=_UNPROVED)
+        draft = draft.model_copy(update={"environments": _with(draft.environments, override=unproved)})
     return draft, reasons
+
+
+def _with(environments: Mapping[str, Environment], **said: object) -> dict[str, Environment]:
+    return {name: environment.model_copy(update=said) for name, environment in environments.items()}
 
 
 def _take(workspace: Workspace, rows: Sequence[OldRow]) -> _Taken:
     versions: dict[str, ModelVersion] = {}
     left_out: list[LeftOut] = []
+    strange: list[str] = []
     holding_code: list[str] = []
     for row in sorted(rows, key=lambda row: (_logged(row), row.version_name or "")):
         name = row.version_name or ""
@@ -173,9 +195,11 @@ def _take(workspace: Workspace, rows: Sequence[OldRow]) -> _Taken:
             if holds_code(workspace, Target(version.file_path, version.revision, name)):
                 holding_code.append(name)
             versions[name] = version
+            if row.accuracy_score is not None and version.accuracy_score is None:
+                strange.append(f"{_seen(name)}: {_no_share(row.accuracy_score)}")
         except RefusedError as error:
             left_out.append(LeftOut(name, row.file_path or "", error.what))
-    return _Taken(versions, tuple(left_out), tuple(holding_code))
+    return _Taken(versions, tuple(left_out), tuple(strange), tuple(holding_code))
 
 
 def _version(workspace: Workspace, row: OldRow) -> ModelVersion:
@@ -192,7 +216,7 @@ def _version(workspace: Workspace, row: OldRow) -> ModelVersion:
         "file_path": path,
         "revision": revision,
         "training_image_count": row.training_image_count,
-        "accuracy_score": row.accuracy_score,
+        "accuracy_score": row.accuracy_score if 0 <= (row.accuracy_score or 0) <= 1 else None,
         "created_at": row.created_at,
         "notes": _notes(row),
         "legacy": legacy,
@@ -204,7 +228,16 @@ def _version(workspace: Workspace, row: OldRow) -> ModelVersion:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         what = ".".join(str(part) for part in first["loc"]) or "its name"
-        raise RefusedError(f"{what} is {for_terminal(str(first['input']), _SHOWN)}, {first['msg']}") from None
+        raise RefusedError(f"{what} is {_seen(str(first['input']))}, {first['msg']}") from None
+
+
+def _no_share(accuracy: float) -> str:
+    meant = f"; is that percent, write {accuracy / 100:.10g}" if 1 < accuracy <= 100 else ""
+    return f"accuracy_score {accuracy:.10g} is not between 0 and 1, and was left out{meant}"
+
+
+def _seen(text: str) -> str:
+    return columns_for_terminal(spaces_seen(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"))
 
 
 def _notes(row: OldRow) -> str | None:

@@ -83,9 +83,9 @@ def what_waits(workspace: Workspace, environment: str | None, warn: Callable[[st
                 files = row.version_name, row.file_path, row.revision
                 if known.has(*files) and not known.has_other_files(*files):
                     continue
-                try:
-                    rows.append(_logged(row))
-                except ValidationError:
+                if logged := _logged(row):
+                    rows.append(logged)
+                else:
                     unusable += 1
     if unusable:
         warn(f"left out, for their name, path or revision is too long to be one: {unusable} logged rows")
@@ -116,8 +116,7 @@ def newest_logged(workspace: Workspace) -> Iterator[LoggedRow]:
     for environment in workspace.manifest.environments:
         with workspace.registry(environment) as registry:
             page = registry.version_page(declared, status=VersionStatus.PROPOSAL, page=_PAGE)
-        for row in page.versions:
-            yield _logged(row)
+        yield from filter(None, map(_logged, page.versions))
 
 
 def waiting(workspace: Workspace, rows: Iterable[LoggedRow], taken: Iterable[str] = ()) -> Iterator[Waiting]:
@@ -146,16 +145,20 @@ def waiting(workspace: Workspace, rows: Iterable[LoggedRow], taken: Iterable[str
             yield Waiting(row, row.name, f"another registry has {row.name}, and there it is {there}")
 
 
-def _logged(row: VersionRow) -> LoggedRow:
-    return LoggedRow(
-        name=row.version_name,
-        file_path=row.file_path,
-        revision=row.revision,
-        training_image_count=row.training_image_count,
-        accuracy_score=row.accuracy_score,
-        created_at=row.created_at,
-        notes=row.notes and row.notes[:LONGEST_NOTES],
-    )
+def _logged(row: VersionRow) -> LoggedRow | None:
+    """None where a text is too long, as it can be in rows from before there were limits."""
+    try:
+        return LoggedRow(
+            name=row.version_name,
+            file_path=row.file_path,
+            revision=row.revision,
+            training_image_count=row.training_image_count,
+            accuracy_score=row.accuracy_score,
+            created_at=row.created_at,
+            notes=row.notes and row.notes[:LONGEST_NOTES],
+        )
+    except ValidationError:
+        return None
 
 
 def _age(row: LoggedRow) -> tuple[datetime, str]:

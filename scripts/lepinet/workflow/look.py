@@ -128,7 +128,9 @@ def _declared(manifest: Manifest, name: str) -> KnownVersion:
 
 
 def _logged(workspace: Workspace, row: VersionRow) -> KnownVersion:
-    waits = not workspace.ever_declared.has(row.version_name, row.file_path, row.revision)
+    ever = workspace.ever_declared
+    known = ever.has(row.version_name, row.file_path, row.revision)
+    waits = not known and not ever.left_out(row.file_path, row.created_at)
     return KnownVersion(
         row.version_name,
         in_manifest=False,

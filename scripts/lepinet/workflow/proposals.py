@@ -93,10 +93,8 @@ def _register(workspace: Workspace, github: GitHub, one: Waiting) -> Registratio
         return Registration(row.name, error.in_one_line(), done=False)
     except LepinetError as error:
         title = for_terminal(f"{row.name} was logged and cannot be registered", 200)
-        who, why = (
-            f"**{for_markdown(row.name)}** ({for_markdown(row.file_path)})",
-            for_markdown(error.in_one_line(), 1000),
-        )
+        who = f"**{for_markdown(row.name)}** ({for_markdown(row.file_path)})"
+        why = for_markdown(error.in_one_line(), 1000)
         text = f"A trainer logged {who}, and it cannot come to models.yaml: {why}\n\n{_BY_HAND}"
         return Registration(row.name, github.report_once(f"row-{_mark(row)}", title, text).html_url)
 

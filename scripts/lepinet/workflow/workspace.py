@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lepinet.workflow.contents import ModelFolder
 
 
+BEGIN = "run this in a repository that has one; lepinet init writes one, lepinet import one from an old registry"
+"""What to do where there is no models.yaml."""
 _OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "states", "ever_declared", "species", "known_images")
 """What is read of a workspace's files and history, whoever asks."""
 
@@ -80,7 +82,7 @@ class Workspace:
             return self.proposed
         file = self.root / FILE
         if not os.path.lexists(file):
-            raise UsageError(f"there is no {FILE} in {self.root}", todo="run this in a repository that has one")
+            raise UsageError(f"there is no {FILE} in {self.root}", todo=BEGIN)
         return read_small(file)
 
     @cached_property
