@@ -100,7 +100,10 @@ def test_a_link_fills_the_form_in(browser: Browser) -> None:
 
 def test_a_versions_page_leads_to_the_forms_that_name_it(browser: Browser) -> None:
     shown = unescape(browser.get("/version?name=v1.1.0").text)
-    activate_it, photo = "/changes/new?kind=activate&version=v1.1.0", "/check-photo?version=v1.1.0"
+    activate_it, photo = (
+        "/changes/new?kind=activate&version=v1.1.0&environment=production",
+        "/check-photo?version=v1.1.0",
+    )
     assert f'href="{activate_it}"' in shown
     assert f'href="{photo}"' in shown
     assert 'value="v1.1.0"' in browser.get(activate_it).text

@@ -142,7 +142,7 @@ def test_a_hub_that_answers_in_drops_is_given_up(hosted: Hosted, fault: faults.F
     assert TOKEN not in str(told.value)
 
 
-@pytest.mark.parametrize("fault", [faults.flood, faults.gzip_bomb, faults.drip, faults.drip_head])
+@pytest.mark.parametrize("fault", [faults.flood, faults.gzip_bomb, faults.drip])
 def test_a_server_whose_answer_does_not_end_is_not_ready_and_nothing_goes_on_reading_it(
     hosted: Hosted, space: Space, fault: faults.Fault
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -32,6 +33,8 @@ FINE = {"Blue Tiger": Counts(500, 3, 20, 40), "Common Crow": Counts(300, 2, 8, 2
 LOST = {"Blue Tiger": Counts(84, 0, 2, 3), "Common Jezebel": Counts(1, 6, 0, 0)}
 TOO_FEW = {"Blue Tiger": Counts(84, 5, 5, 2)}
 HOSTILE = {name: Counts(2, 1, 1, 1) for name in NAMES}
+TRAINERS_OWN = re.compile(r"its trainer's own test: [^·\n<]*")
+"""What a trainer says of its photos, which are not the few that a report is about."""
 SMOKE = {"Blue Tiger": Counts(8, 0, 1, 0), "Common Jezebel": Counts(2, 1, 0, 0)}
 
 

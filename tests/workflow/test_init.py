@@ -304,6 +304,7 @@ def test_a_check_that_any_app_may_make_is_not_what_main_needs(newcomer: Newcomer
 
 def test_where_the_trusted_check_starts_by_itself_main_needs_that_one(newcomer: Newcomer) -> None:
     begun(newcomer)
+    newcomer.lepinet("init", "--trusted-check", "--lepinet", SOURCE)
     newcomer.github.settings.variables["LEPINET_TRUSTED_CHECK"] = "yes"
     newcomer.lepinet("init", "--github", "--yes", settings=SETTINGS)
     (ruleset,) = newcomer.github.settings.rulesets

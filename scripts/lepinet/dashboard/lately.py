@@ -35,6 +35,11 @@ class Lately:
                     self._kept[key] = found
         return cast("T", found[1])
 
+    def forget(self, key: Hashable) -> None:
+        """Fetch it when it is asked for next: whoever changed it would not see that."""
+        with self._lock:
+            self._kept.pop(key, None)
+
     def _drop_old(self) -> None:
         now = self._clock()
         self._kept = {key: one for key, one in self._kept.items() if now - one[0] <= _SECONDS}

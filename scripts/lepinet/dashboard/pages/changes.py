@@ -85,6 +85,7 @@ def ask(request: Request, form: FormData) -> Response:
         made = requested.ask(place.workspace, wanted, requested.Request.of(place.person, said.get("reason", "")))
     except LepinetError as error:
         return _form(request, kind, said, error)
+    site_of(request).lately.forget((place.person, "changes"))
     return followed(made)
 
 
