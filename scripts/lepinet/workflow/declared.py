@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lepinet import changes
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError
 from lepinet.manifest.load import FILE
@@ -81,11 +80,6 @@ def declared(workspace: Workspace, environment: str) -> Declared:
     return Declared(environment, manifest.target(active), manifest.versions, conditions, workspace.ever_declared)
 
 
-def forbidden(workspace: Workspace, environment: str) -> tuple[str, ...]:
-    """What the rules of change have against the commit of main that set the active version; empty as a rule."""
-    return changes.forbidden(workspace.git, workspace.states, environment)
-
-
 def must_outlive_the_job(workspace: Workspace, environment: str) -> None:
     """A machine of GitHub's is thrown away after each job, and with it what lives on it.
 
@@ -116,7 +110,7 @@ def _conditions(workspace: Workspace, environment: str) -> str:
         known.sha256 if known else None,
         declared.endpoint.model_dump(mode="json"),
         # The same settings, merged as the rules want it, are another question.
-        *forbidden(workspace, environment),
+        *workspace.forbidden(environment),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

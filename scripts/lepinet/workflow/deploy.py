@@ -27,7 +27,7 @@ from lepinet.report.escape import for_terminal, one_line
 from lepinet.target import Target
 from lepinet.webhook import Message
 from lepinet.workflow.alerts import log_url, send
-from lepinet.workflow.declared import declared, declaring, forbidden, must_outlive_the_job
+from lepinet.workflow.declared import declared, declaring, must_outlive_the_job
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench, something_to_ask
 from lepinet.workflow.handover import Handover, Offline, grounds_of, make_handover, read_handover
 from lepinet.workflow.judging import Judge, tested_answers
@@ -84,7 +84,7 @@ def reconcile_all(
         because = replace(options, reason=options.reason or _reason(message))
         with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
-            against, tries = forbidden(workspace, name), stands.tries[name]
+            against, tries = workspace.forbidden(name), stands.tries[name]
             judging = Judge(workspace.manifest, offline, run.registry, activation, tries, against, telling.line)
             outcome = reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
         _tell_chat(workspace, outcome, run, telling)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,17 @@ if TYPE_CHECKING:
 
 BEGIN = "run this in a repository that has one; lepinet init writes one, lepinet import one from an old registry"
 """What to do where there is no models.yaml."""
-_OF_THE_CHECKOUT = ("content", "manifest", "data", "standing", "states", "ever_declared", "species", "known_images")
+_OF_THE_CHECKOUT = (
+    "content",
+    "manifest",
+    "data",
+    "standing",
+    "states",
+    "ever_declared",
+    "forbidden",
+    "species",
+    "known_images",
+)
 """What is read of a workspace's files and history, whoever asks."""
 
 
@@ -98,6 +108,16 @@ class Workspace:
         from lepinet.manifest.history import ever_declared  # noqa: PLC0415 -- see above
 
         return ever_declared(self.states)
+
+    @cached_property
+    def forbidden(self) -> Callable[[str], tuple[str, ...]]:
+        """Of an environment: what the rules of change have against the commit of main that set its active version.
+
+        Empty as a rule. Each is looked into once: that asks git, and looks at all versions.
+        """
+        from lepinet.changes import forbidden  # noqa: PLC0415 -- see above
+
+        return cache(partial(forbidden, self.git, self.states))
 
     @cached_property
     def first_commit(self) -> str:
