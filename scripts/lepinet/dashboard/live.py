@@ -17,7 +17,6 @@ from typing import Protocol
 from starlette.concurrency import run_in_threadpool
 
 from lepinet.errors import LepinetError
-from lepinet.registry import Registry
 from lepinet.registry.calls import Connection
 from lepinet.registry.kinds import open_database
 from lepinet.registry.notices import heard, listen
@@ -67,47 +66,22 @@ class Listening:
 
 @dataclass(frozen=True)
 class Looking:
-    """A registry that has to be looked at."""
+    """What has to be looked at, to see whether it is another by now."""
 
-    opened: Callable[[], AbstractContextManager[Registry] | None]
-    """As one of those who follow; None where there is nobody."""
+    look: Callable[[], object]
+    """What it is now; None where nobody may look."""
     every: float
     """Seconds between two looks."""
-
-    async def notices(self) -> AsyncGenerator[str]:
-        before = None
-        while True:
-            now = await run_in_threadpool(self._pulse)
-            if now != before:
-                yield _SOMETHING
-            before = now
-            await asyncio.sleep(self.every)
-
-    def _pulse(self) -> object:
-        opened = self.opened()
-        if opened is None:
-            return None
-        with opened as registry:
-            return registry.pulse()
-
-
-@dataclass(frozen=True)
-class Moving:
-    """Main, which somebody merges into."""
-
-    commit: Callable[[], str]
-    """Main's newest."""
-    before: str
-    """It, when somebody began to follow."""
-    every: float
-    """Seconds between two looks."""
+    notice: str = _SOMETHING
+    before: object = None
+    """What it was when somebody began to follow; None where nobody knows."""
 
     async def notices(self) -> AsyncGenerator[str]:
         before = self.before
         while True:
-            now = await run_in_threadpool(self.commit)
+            now = await run_in_threadpool(self.look)
             if now != before:
-                yield "main"
+                yield self.notice
             before = now
             await asyncio.sleep(self.every)
 
@@ -123,16 +97,20 @@ def sources_of(shown: Workspace, asked: Callable[[], Workspace | None]) -> tuple
     for environment in shown.registries:
         kind, timings = shown.manifest.environments[environment].registry, shown.timings
         if kind.kind == "supabase":
-            found.append(Looking(partial(_opened, environment, asked), timings.look))
+            found.append(Looking(partial(_pulse, environment, asked), timings.look))
         else:
             opened = partial(open_database, kind, environment, lambda: shown.data, shown.settings, timings)
             found.append(Listening(opened, _WAIT))
     return tuple(found)
 
 
-def _opened(environment: str, asked: Callable[[], Workspace | None]) -> AbstractContextManager[Registry] | None:
+def _pulse(environment: str, asked: Callable[[], Workspace | None]) -> object:
+    """The registry's, as one of those who follow sees it; None where there is nobody."""
     workspace = asked()
-    return workspace.registry(environment) if workspace else None
+    if workspace is None:
+        return None
+    with workspace.registry(environment) as registry:
+        return registry.pulse()
 
 
 class Live:

@@ -14,7 +14,7 @@ from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door, door_of, entry_of
 from lepinet.dashboard.links import Links
-from lepinet.dashboard.live import Live, Moving, Source, sources_of
+from lepinet.dashboard.live import Live, Looking, Source, sources_of
 from lepinet.dashboard.main_line import MainLine
 from lepinet.dashboard.place import Site, seen_by
 from lepinet.dashboard.remembered import Remembered
@@ -101,7 +101,7 @@ def _live(main: MainLine, door: Door, sessions: Sessions, every: float) -> Live:
 
     def sources() -> tuple[Source, ...]:
         shown = main.now()
-        return *sources_of(shown, asked), Moving(newest, shown.git.head(), shown.timings.look)
+        return *sources_of(shown, asked), Looking(newest, shown.timings.look, "main", before=shown.git.head())
 
     live = Live(sources, is_in, every)
     return live
