@@ -249,7 +249,7 @@ def test_a_photo_waits_for_its_turn_for_a_while_and_one_that_the_model_has_as_lo
         refused = [one for one in ended if isinstance(one, BusyError)]
         assert {one.what for one in refused} == {"the photos before this one take too long"}
         assert 1 <= len(refused) <= TOGETHER
-        assert all(one for one in ended if not isinstance(one, BusyError))
+        assert all(isinstance(one, tuple) and one for one in ended if not isinstance(one, BusyError))
         await model.finish()
 
     asyncio.run(ask())
