@@ -16,6 +16,7 @@ from lepinet.files import inside, replace_file
 from lepinet.manifest import edit
 from lepinet.manifest.command import moment_of_main
 from lepinet.manifest.explain import finding
+from lepinet.manifest.fields import REVISION
 from lepinet.manifest.load import FILE
 from lepinet.manifest.model import ModelVersion
 from lepinet.report.escape import for_markdown
@@ -25,7 +26,7 @@ from lepinet.workflow.propose import Proposal, branch_name, of_manifest, propose
 from lepinet.workflow.to_main import Edited, steps_to_main
 from lepinet.workflow.workspace import Workspace
 
-_FIXED = re.compile(r"[0-9a-f]{40}|sha256:[0-9a-f]{64}")
+_FIXED = re.compile(REVISION)
 """A revision already; anything else is the name of a branch or tag."""
 _OPTIONS = {"training_image_count": "images", "accuracy_score": "accuracy", "links": "link"}
 """Fields that their options call otherwise."""
