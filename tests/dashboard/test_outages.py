@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 
 from dashboard.world import ADMIN, Browser, World, on_the_wire
 from lepinet.timings import Timings
 from reconcile.supabase_wire import Fault
-from reconcile.watch import Watch
+from reconcile.watch import DEADLINE, Watch
 
 PAGES = ("/", "/versions", "/species", "/deployments")
 
@@ -20,6 +23,11 @@ def out_of_order(request: BaseHTTPRequestHandler) -> None:
 def down(times: int = 99) -> Fault:
     """A project that fails at what every Overview asks first."""
     return Fault(call="registry_snapshot", answers=out_of_order, times=times)
+
+
+def silent(request: BaseHTTPRequestHandler) -> None:
+    """Takes the call, and says nothing until the other side hangs up."""
+    request.connection.recv(1)
 
 
 def timings(outage: float) -> Timings:
@@ -41,6 +49,37 @@ def test_what_one_page_has_found_out_the_others_say_at_once_and_since_when(hoste
         since = {moment for one in said for moment in re.findall(r"no answer since \d\d:\d\d:\d\d UTC", one.text)}
         assert len(since) == 1
         assert all("HTTP 503" in one.text for one in said)
+
+
+def test_what_takes_connections_and_never_answers_is_waited_for_once(hosted: World) -> None:
+    swallowing = Fault(call="registry_snapshot", answers=silent)
+    with (
+        on_the_wire(hosted, swallowing, replace(timings(outage=3600), request=2)) as (url, _),
+        signed_in(url) as browser,
+    ):
+        said = [browser.get(page) for page in PAGES]
+        assert swallowing.calls[1:] == ["registry_snapshot"]
+        assert all("no answer since" in one.text for one in said)
+
+
+def test_who_comes_while_a_page_waits_waits_for_the_same_answer(hosted: World) -> None:
+    asked = threading.Event()
+
+    def swallow(request: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        silent(request)
+
+    swallowing = Fault(call="registry_snapshot", answers=swallow)
+    with (
+        on_the_wire(hosted, swallowing, replace(timings(outage=3600), request=3, doubt=0)) as (url, _),
+        signed_in(url) as browser,
+        ThreadPoolExecutor() as pool,
+    ):
+        first = pool.submit(browser.get, "/")
+        assert asked.wait(DEADLINE)
+        others = list(pool.map(browser.get, PAGES))
+        assert swallowing.calls[1:] == ["registry_snapshot"]
+        assert all("no answer since" in one.text for one in (first.result(), *others))
 
 
 def test_the_pause_over_it_is_asked_again_and_all_is_well(hosted: World) -> None:

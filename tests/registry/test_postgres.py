@@ -16,7 +16,7 @@ import pytest
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.postgres import PostgresTransport
-from lepinet.registry.refusals import SUPERSEDED, NoAnswerError, RegistryRefusal
+from lepinet.registry.refusals import SUPERSEDED, NoAnswerError, RegistryRefusal, UnreachableError
 from lepinet.timings import Timings
 
 Eventually: TypeAlias = Callable[[Callable[[], bool]], bool]
@@ -29,6 +29,7 @@ FUNCTIONS = """
 create function public.echo(a jsonb, b text, c double precision, d integer, e boolean, f uuid) returns jsonb
   language sql as $$ select jsonb_build_object('a', a, 'b', b, 'c', c, 'd', d, 'e', e, 'f', f, 'role', current_user) $$;
 create function public.nothing() returns void language sql as $$ select $$;
+create function public.registry_pulse() returns jsonb language sql as $$ select '1'::jsonb $$;
 create function public.sleep(seconds double precision) returns void language sql as $$ select pg_sleep(seconds) $$;
 create function public.refuse(code text, what text, todo text, detail text) returns jsonb language plpgsql as $$
   begin raise exception using errcode = code, message = what, hint = todo, detail = detail; end $$;
@@ -199,6 +200,12 @@ def test_silence_ends_and_is_not_asked_again(url: str, tmp_path: Path) -> None:
     with through_a_bad_line(url, tmp_path, ["swallow"]) as (line, made), pytest.raises(NoAnswerError):
         PostgresTransport(line, SHORT).call("note", n=7)
     assert (len(made), rows(url)) == (1, 1)
+
+
+def test_a_silence_after_what_only_reads_is_no_doubt_about_what_was_done(url: str, tmp_path: Path) -> None:
+    with through_a_bad_line(url, tmp_path, ["swallow"]) as (line, _), pytest.raises(UnreachableError) as caught:
+        PostgresTransport(line, SHORT).call("registry_pulse")
+    assert not isinstance(caught.value, NoAnswerError)
 
 
 def test_a_backend_that_is_ended_is_replaced_once(url: str) -> None:

@@ -23,7 +23,7 @@ from lepinet.registry import Registry, migrate
 from lepinet.registry.embedded import EmbeddedServer
 from lepinet.registry.project import Project
 from lepinet.registry.records import DeploymentStatus
-from lepinet.registry.refusals import SUPERSEDED, NoAnswerError, RegistryRefusal
+from lepinet.registry.refusals import SUPERSEDED, NoAnswerError, RegistryRefusal, UnreachableError
 from lepinet.registry.supabase import SupabaseTransport
 from lepinet.timings import Timings
 from reconcile.faults import answer, cut, half, refusal, silence
@@ -382,7 +382,7 @@ def test_of_a_call_that_only_reads_nobody_is_told_that_it_was_perhaps_carried_ou
     project: Project, answers: Answers
 ) -> None:
     fault = Fault(call="registry_snapshot", answers=answers)
-    with over(project, fault) as transport, pytest.raises(OutsideError) as said:
+    with over(project, fault) as transport, pytest.raises(UnreachableError) as said:
         Registry(transport).snapshot("production")
     assert not isinstance(said.value, NoAnswerError)
     assert "carried" not in str(said.value)

@@ -41,7 +41,7 @@ class MainLine:
     def __init__(self, workspace: Workspace, clock: Callable[[], float] = time.monotonic) -> None:
         self._repository = workspace
         self._clock = clock
-        self._outages = Outages(workspace.timings.outage)
+        self._outages = Outages(workspace.timings.outage, workspace.timings.doubt)
         self._scratch = TemporaryDirectory(prefix="lepinet-dashboard-")
         self._folders = (Path(self._scratch.name, str(number)) for number in count(1))
         self._lock = threading.Lock()

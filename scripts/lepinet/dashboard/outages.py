@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from lepinet.errors import LepinetError
 from lepinet.registry.refusals import UnreachableError
 
 
 @dataclass
 class _Outage:
-    """One registry, from the first request without an answer to the next one with an answer."""
+    """One registry, from the first call without an answer to the next one with an answer."""
 
     since: datetime
     why: UnreachableError
     again: float
     """When somebody may ask it again."""
-    asking: threading.RLock = field(default_factory=threading.RLock)
-    """Held by who asks it meanwhile, who may open it several times at once."""
+    asking: threading.Lock = field(default_factory=threading.Lock)
+    """Held by who asks it meanwhile."""
 
     def error(self) -> UnreachableError:
         what = f"{self.why.what} (no answer since {self.since:%H:%M:%S} UTC)"
-        return _KnownError(what, where=self.why.where, todo=self.why.todo)
+        return UnreachableError(what, where=self.why.where, todo=self.why.todo)
 
 
-class _KnownError(UnreachableError):
-    """Told of an outage that was noted already."""
+@dataclass(eq=False)
+class _Call:
+    """One that is under way."""
+
+    begun: float
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 class Outages:
@@ -37,21 +43,26 @@ class Outages:
 
     Args:
         pause: seconds for which a registry that did not answer is left alone.
+        doubt: seconds after which a call takes so long that others wait for what comes of it.
         clock: seconds that only grow.
     """
 
-    def __init__(self, pause: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pause: float, doubt: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._pause = pause
+        self._doubt = doubt
         self._clock = clock
         self._outages: dict[Hashable, _Outage] = {}
+        self._calls: defaultdict[Hashable, list[_Call]] = defaultdict(list)
+        """Those under way, the oldest first."""
 
     @contextmanager
     def asking(self, database: Hashable) -> Iterator[None]:
-        """While somebody asks a registry.
+        """While somebody calls a registry.
 
         Raises:
             UnreachableError: it does not answer, now or a moment ago, and since when.
         """
+        self._wait_while_in_doubt(database)
         outage = self._outages.get(database)
         if outage is None:
             with self._noting(database):
@@ -65,15 +76,29 @@ class Outages:
         else:
             raise outage.error()
 
+    def _wait_while_in_doubt(self, database: Hashable) -> None:
+        """Where nobody knows yet whether it answers: whoever asked first will hear of that first."""
+        oldest = next(iter(self._calls[database]), None)
+        if database not in self._outages and oldest and self._clock() - oldest.begun >= self._doubt:
+            oldest.over.wait()
+
     @contextmanager
     def _noting(self, database: Hashable) -> Iterator[None]:
+        call = _Call(self._clock())
+        self._calls[database].append(call)
         try:
             yield
-        except _KnownError:
-            raise
         except UnreachableError as error:
             # One of several that were under way when it began is as good as any other.
             outage = self._outages.setdefault(database, _Outage(datetime.now(UTC), error, 0))
             outage.why, outage.again = error, self._clock() + self._pause
             raise outage.error() from None
-        self._outages.pop(database, None)
+        except LepinetError:
+            # A refusal is an answer too.
+            self._outages.pop(database, None)
+            raise
+        else:
+            self._outages.pop(database, None)
+        finally:
+            self._calls[database].remove(call)
+            call.over.set()

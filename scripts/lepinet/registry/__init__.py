@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -62,16 +63,23 @@ class Registry:
     another repository.
     """
 
-    def __init__(self, transport: Transport, repository: str | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        repository: str | None = None,
+        asking: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         """Nothing is asked yet.
 
         Args:
             transport: how its functions are called.
             repository: the first commit of main of the repository that asks; None where there is none, as for a script
                 without models.yaml.
+            asking: surrounds each call.
         """
-        self._call = transport.call
+        self._transport = transport
         self._repository = repository
+        self._asking = asking
 
     def snapshot(self, environment: str, versions: Collection[str] = ()) -> Snapshot:
         """All that a plan needs of one environment, in one round trip; `versions` are the names it asks about."""
@@ -436,6 +444,10 @@ class Registry:
             repository=self._repository,
         )
         return tuple(_read(list[PastDeployment], rows))
+
+    def _call(self, function: str, **arguments: Any) -> Any:
+        with self._asking():
+            return self._transport.call(function, **arguments)
 
 
 def _read(kind: type[T], answer: Any) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import assert_never
 
@@ -29,6 +29,7 @@ def open_registry(
     timings: Timings,
     *,
     repository: str | None = None,
+    asking: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[Registry]:
     """The registry of one environment; nothing is asked or started before its first call.
 
@@ -39,25 +40,26 @@ def open_registry(
         settings: where the database's address is found.
         timings: every call's limits.
         repository: as for `Registry`.
+        asking: as for `Registry`.
 
     Raises:
         UsageError: the address is missing or no address, or this kind cannot be had on this machine.
     """
     match kind.kind:
         case "postgres":
-            yield Registry(PostgresTransport(_database_url(settings, environment), timings), repository)
+            yield Registry(PostgresTransport(_database_url(settings, environment), timings), repository, asking)
         case "embedded":
             # Imported here: what it is made of does not exist on Windows, where the other kinds work.
             from lepinet.registry.embedded import EmbeddedTransport  # noqa: PLC0415  # as said
 
             with closing(EmbeddedTransport(embedded_folder(folder()), timings)) as embedded:
-                yield Registry(embedded, repository)
+                yield Registry(embedded, repository, asking)
         case "supabase":
             # Imported here: its client takes longer to load than most commands take.
             from lepinet.registry.supabase import SupabaseTransport  # noqa: PLC0415  # as said
 
             with closing(SupabaseTransport(_project(kind, settings, environment), timings)) as supabase:
-                yield Registry(supabase, repository)
+                yield Registry(supabase, repository, asking)
         case _:
             assert_never(kind.kind)
 

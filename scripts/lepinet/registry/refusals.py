@@ -48,9 +48,9 @@ class NoAnswerError(UnreachableError):
     """The call was sent and its answer never came: it may have been carried out. The same ids may be sent again."""
 
 
-def no_answer(function: str, where: str) -> OutsideError:
+def no_answer(function: str, where: str) -> UnreachableError:
     if function in READING:
-        return OutsideError(f"the database did not answer {function}", where=where, todo=AGAIN)
+        return UnreachableError(f"the database did not answer {function}", where=where, todo=AGAIN)
     return NoAnswerError(
         f"the database did not answer {function}; it may have carried it out",
         where=where,
@@ -105,4 +105,6 @@ def explained(
         )
     if state[:2] in {"22", "23"}:
         return RefusedError(f"the database refuses this: {said}", where=where)
-    return OutsideError(f"the database failed: {said}", where=where, todo=AGAIN)
+    # Without a state it is libpq that speaks: the connection is gone.
+    failed = OutsideError if state else UnreachableError
+    return failed(f"the database failed: {said}", where=where, todo=AGAIN)

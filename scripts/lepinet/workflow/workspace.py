@@ -62,7 +62,7 @@ class Workspace:
     fetching: Fetching = quietly
     """Told of each model that is fetched from the Hub."""
     asking: Callable[[Hashable], AbstractContextManager[object]] = nullcontext
-    """Surrounds whatever is asked of a registry, given what tells its database from others."""
+    """Surrounds each call of a registry, given what tells its database from others."""
     proposed: bytes | None = None
     """A models.yaml that is not written yet, in place of the one in the working tree."""
 
@@ -189,12 +189,15 @@ class Workspace:
         from lepinet.registry.kinds import open_registry  # noqa: PLC0415 -- see above
 
         kind = self.manifest.environments[environment].registry
-        with (
-            self.asking(self._database(environment)),
-            open_registry(
-                kind, environment, lambda: self.data, self.settings, self.timings, repository=self.first_commit
-            ) as registry,
-        ):
+        with open_registry(
+            kind,
+            environment,
+            lambda: self.data,
+            self.settings,
+            self.timings,
+            repository=self.first_commit,
+            asking=partial(self.asking, self._database(environment)),
+        ) as registry:
             yield registry
 
     def endpoint(self, environment: str) -> Endpoint | None:
