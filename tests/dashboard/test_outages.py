@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 
+import httpx
+
 from dashboard.world import ADMIN, Browser, World, on_the_wire
+from lepinet.dashboard.place import AT_ONCE
 from lepinet.timings import Timings
 from reconcile.supabase_wire import Fault
 from reconcile.watch import DEADLINE, Watch
@@ -80,6 +83,29 @@ def test_who_comes_while_a_page_waits_waits_for_the_same_answer(hosted: World) -
         others = list(pool.map(browser.get, PAGES))
         assert swallowing.calls[1:] == ["registry_snapshot"]
         assert all("no answer since" in one.text for one in (first.result(), *others))
+
+
+def test_what_asks_no_registry_does_not_wait_behind_what_does(hosted: World) -> None:
+    asked, over = threading.Semaphore(0), threading.Event()
+
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        asked.release()
+        over.wait(DEADLINE)
+        out_of_order(request)
+
+    slow_one = Fault(call="model_version_page", answers=slow)
+    with (
+        on_the_wire(hosted, slow_one, replace(timings(outage=3600), request=DEADLINE, doubt=DEADLINE)) as (url, _),
+        signed_in(url) as browser,
+        ThreadPoolExecutor(2 * AT_ONCE) as pool,
+    ):
+        pages = [pool.submit(browser.get, "/versions") for _ in range(2 * AT_ONCE)]
+        assert all(asked.acquire(timeout=DEADLINE) for _ in range(AT_ONCE))
+        others = [httpx.get(url + path, timeout=DEADLINE) for path in ("/sign-in", "/static/dashboard.css")]
+        others.append(browser.get("/check-photo"))
+        assert not any(page.done() for page in pages)
+        over.set()
+        assert [one.status_code for one in others] == [200, 200, 200]
 
 
 def test_the_pause_over_it_is_asked_again_and_all_is_well(hosted: World) -> None:

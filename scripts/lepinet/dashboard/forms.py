@@ -30,7 +30,7 @@ _SMALL = 64 << 10
 _SLOWEST = 64 << 10
 """Bytes a second of a form with files; a phone at the edge of its network sends more."""
 _AT_ONCE = 30
-"""The server has 40 threads for everything."""
+"""The server has 40 threads for all but pages that ask a registry."""
 
 
 def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -> Endpoint:
@@ -39,7 +39,7 @@ def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -
     Args:
         handle: what to do with the form.
         at_most: bytes of the whole form, files included.
-        at_once: how many are handled at a time; the next one is refused, since pages need threads as well.
+        at_once: how many are handled at a time; the next one is refused, since other pages need threads as well.
     """
     turns = asyncio.Semaphore(at_once)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Final
 
+from anyio import CapacityLimiter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -21,6 +23,9 @@ from lepinet.dashboard.sessions import Entry, Sessions
 from lepinet.dashboard.thumbnails import Thumbnails
 from lepinet.timings import Timings
 from lepinet.workflow.workspace import Workspace
+
+AT_ONCE: Final = 30
+"""Pages at a time that ask a registry or GitHub."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Site:
     remembered: Remembered
     timings: Timings
     lately: Lately = field(default_factory=Lately)
+    reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))
+    """The threads of pages that ask a registry or GitHub."""
 
 
 @dataclass(frozen=True)

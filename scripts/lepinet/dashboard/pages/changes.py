@@ -19,6 +19,7 @@ from starlette.routing import Route
 from lepinet.dashboard.asked import address
 from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, status_of
 from lepinet.dashboard.place import Site, place_of, site_of
+from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.report.escape import for_terminal
@@ -256,9 +257,9 @@ KINDS: Final = {
     ),
 }
 ROUTES = (
-    Route("/changes", overview),
-    Route("/changes/new", new),
+    Route("/changes", reading(overview)),
+    Route("/changes/new", reading(new)),
     Route("/changes/{kind}", posted(ask), methods=["POST"]),
-    Route("/changes/{key}", follow),
-    Route("/changes/{key}/progress", follow_on),
+    Route("/changes/{key}", reading(follow)),
+    Route("/changes/{key}/progress", reading(follow_on)),
 )

@@ -14,6 +14,7 @@ from lepinet.dashboard import asked
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.pages.version import TABLE
 from lepinet.dashboard.place import Place, place_of, site_of
+from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.registry import Registry
 from lepinet.registry.records import ListedVersion
@@ -125,4 +126,4 @@ def _species_of_flips(document: ComparisonDocument) -> dict[str, str]:
     )
 
 
-ROUTES = (Route(PATH, compare),)
+ROUTES = (Route(PATH, reading(compare)),)

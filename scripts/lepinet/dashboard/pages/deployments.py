@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lepinet.dashboard.place import place_of
+from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.registry.records import PastDeployment
 from lepinet.registry.refusals import RegistryRefusal
@@ -66,4 +67,4 @@ def _older(filters: Mapping[str, str | None], after: Mapping[str, UUID], shown: 
     return "/deployments?" + urlencode({**{key: value for key, value in filters.items() if value}, **marks})
 
 
-ROUTES = (Route("/deployments", show),)
+ROUTES = (Route("/deployments", reading(show)),)

@@ -21,6 +21,7 @@ from lepinet.dashboard import asked
 from lepinet.dashboard.forms import followed, posted, status_of
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.place import Place, place_of, site_of
+from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.dashboard.uploads import photos_of
 from lepinet.errors import LepinetError, UsageError
@@ -263,8 +264,8 @@ def _address(image: KnownImage) -> str:
 
 
 ROUTES = (
-    Route(PATH, gallery),
-    Route(f"{PATH}/photo", one),
+    Route(PATH, reading(gallery)),
+    Route(f"{PATH}/photo", reading(one)),
     Route(f"{PATH}/photo", posted(correct), methods=["POST"]),
     Route(f"{PATH}/add", choose),
     Route(f"{PATH}/add", posted(add, at_most=_LARGEST), methods=["POST"]),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lepinet.dashboard.place import place_of, site_of
+from lepinet.dashboard.reading import reading
 from lepinet.dashboard.remembered import Remembered
 from lepinet.dashboard.rendering import page
 from lepinet.registry import Registry
@@ -45,4 +46,4 @@ def _snapshot(remembered: Remembered, workspace: Workspace, registry: Registry, 
     return seen.model_copy(update={"versions": rows})
 
 
-ROUTES = (Route("/", show),)
+ROUTES = (Route("/", reading(show)),)

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from lepinet.dashboard import asked
 from lepinet.dashboard.pages import version
 from lepinet.dashboard.place import place_of
+from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.manifest.model import Manifest
 from lepinet.registry.records import SpeciesCounts, SpeciesPage, SpeciesSort
@@ -94,4 +95,4 @@ def _row(one: SpeciesCounts, old: int | None, new: int) -> SpeciesRow | None:
     return SpeciesRow(one.name, images, before if images_before == images else None, right)
 
 
-ROUTES = (Route(PATH, species),)
+ROUTES = (Route(PATH, reading(species)),)

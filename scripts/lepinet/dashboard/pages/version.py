@@ -17,6 +17,7 @@ from starlette.routing import Route
 from lepinet.dashboard import asked, markdown
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.place import Place, place_of, site_of
+from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import SMOKE_TEST
@@ -190,4 +191,4 @@ def _activate(place: Place, name: str) -> str | None:
     return asked.address("/changes/new", kind="activate", version=name, environment=free) if free else None
 
 
-ROUTES = (Route(PATH, version),)
+ROUTES = (Route(PATH, reading(version)),)

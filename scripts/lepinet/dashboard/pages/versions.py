@@ -9,6 +9,7 @@ from starlette.routing import Route
 from lepinet.dashboard import asked
 from lepinet.dashboard.pages import version
 from lepinet.dashboard.place import place_of
+from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.registry.records import VersionSort, VersionStatus
 
@@ -79,4 +80,4 @@ def _column(
     return _COLUMNS[column], link, now
 
 
-ROUTES = (Route(PATH, versions),)
+ROUTES = (Route(PATH, reading(versions)),)
