@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lepinet.errors import OutsideError
@@ -30,14 +32,14 @@ class Server(uvicorn.Server):
             keep_alive: seconds after which it closes a connection that is idle.
         """
         settings = uvicorn.Config(
-            app,
+            _Framed(app),
             access_log=False,
             lifespan="off",
             log_config=None,
             server_header=False,
             proxy_headers=False,
             # It is called, and not looked at.
-            http=partial(_Impatient, head),  # type: ignore[arg-type]
+            http=partial(_Connection, head),  # type: ignore[arg-type]
             ws="none",
             timeout_keep_alive=keep_alive,
             timeout_graceful_shutdown=drain,
@@ -50,8 +52,27 @@ class Server(uvicorn.Server):
         yield
 
 
-class _Impatient(H11Protocol):
-    """A connection that is closed when a request's head does not come in time: uvicorn would wait for ever."""
+class _Framed:
+    """The app, asked only what every server on the way reads alike.
+
+    Of two lengths a proxy may believe the other one, and take a body for a request of somebody else: RFC 9112, 6.1.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            app = PlainTextResponse("Content-Length or Transfer-Encoding, not both.", 400, {"Connection": "close"})
+        await app(scope, receive, send)
+
+
+class _Connection(H11Protocol):
+    """One that is closed when a request's head does not come in time, and in peace when its body cannot be read.
+
+    Uvicorn would wait for ever, and answer what the app is answering already.
+    """
 
     def __init__(self, head: float, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -68,6 +89,15 @@ class _Impatient(H11Protocol):
             self._stop_waiting()
         elif self._deadline is None:
             self._deadline = self.loop.call_later(self._head, self.transport.close)
+
+    def send_400_response(self, msg: str) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            # From here on the app answers nobody.
+            self.cycle.disconnected = True
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
