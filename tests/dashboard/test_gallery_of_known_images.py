@@ -44,7 +44,7 @@ def photo(of: str = "blue_tiger_02") -> bytes:
 
 def test_it_says_how_many_there_are_and_how_many_lack(browser: Browser) -> None:
     shown = unescape(browser.get("/known-images").text)
-    assert "<h1>12 known images of 12 species, all count: nothing to mend</h1>" in shown
+    assert "nothing to mend; too few to show a margin of 2 points</h1>" in shown
     assert re.search(r"About [\d,]+ would show, .*: [\d,]+ more\.", shown)
     assert shown.count('loading="lazy"') == 12
     assert '<td class="figure">1</td>' in shown

@@ -20,6 +20,7 @@ from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import SMOKE_TEST
+from lepinet.evaluation.labels import SpeciesNames
 from lepinet.evaluation.metrics import wilson_interval
 from lepinet.evaluation.results import Unanswered, results_of
 from lepinet.registry.records import ListedVersion, PerformanceRow
@@ -155,7 +156,8 @@ def _changes(place: Place, about: KnownVersion, earlier: ListedVersion | None, c
     if before is None:
         return ()
     _, old = _own_words(place, before)
-    return (*wording.changes(_said(before), _said(about)), *card.changed(old or None, configuration))
+    names = SpeciesNames(place.workspace.species_of_answers)
+    return (*wording.changes(_said(before), _said(about)), *card.changed(old or None, configuration, names))
 
 
 def _own_words(place: Place, about: KnownVersion) -> tuple[str, str]:
