@@ -77,7 +77,7 @@ def version(request: Request) -> Response:
         tests = registry.performance(name, before=_identity(query.get("before", "")), page=_TESTS)
         deployments = registry.history(version_name=name, page=_DEPLOYMENTS) if row else ()
         tested = site_of(request).remembered.get(
-            ("tested", environment, row.id if row else name, about.revision, photos.digest(place)),
+            ("tested", environment, row.id if row else name, about.revision, photos.digest(workspace)),
             lambda: _tested(answers_here(workspace, registry, name, judged=False)),
         )
     card_text, configuration = _own_words(place, about)
