@@ -284,6 +284,10 @@ class Repository:
             contents[blob] = output[begin : at - 1]
         return contents
 
+    def size(self, blob: str) -> int:
+        """Bytes of a blob, which is not read for that."""
+        return int(self._text("cat-file", "-s", blob))
+
     def first_parent_line(self, tip: str) -> tuple[str, ...]:
         """The commits from the first one to `tip`, by first parents."""
         self.require_history()

@@ -9,6 +9,7 @@ from html import unescape
 import pytest
 
 from dashboard.world import Browser, Flipped, World, flips
+from lepinet.dashboard.pages.compare import compared_once
 
 QUESTION = "/compare?old=v1.0.0&new=v1.1.0"
 
@@ -56,6 +57,18 @@ def test_flips_are_shown_with_the_truth_and_both_answers_and_found_by_species_an
         none = browser.get(f"{QUESTION}&species={wrong.expected_id}&kind=newly+right").text
         assert shown(none) == []
         assert "No photo flipped like that." in none
+
+
+def test_what_was_compared_is_not_compared_again(world: World) -> None:
+    with world.site() as site:
+        workspace = site.main.now()
+        with workspace.registry("production") as registry:
+            first, again = (compared_once(site, workspace, registry, "v1.0.0", "v1.1.0") for _ in range(2))
+            other = compared_once(site, workspace, registry, "v1.1.0", "v1.0.0")
+    assert first
+    assert first is again
+    assert other
+    assert other.old.model.name == "v1.1.0"
 
 
 def test_what_was_never_tested_is_named_with_the_command_that_tests_it(browser: Browser) -> None:

@@ -203,7 +203,7 @@ def _adding(request: Request, said: Mapping[str, str], why: LepinetError | None 
 def _survey(request: Request, place: Place) -> Survey:
     """Made once for each set of photos; whether a version was trained on one, `known-images check` tells."""
     workspace = place.workspace
-    about = (photos.digest(place), workspace.species, workspace.manifest.gates.model_dump_json())
+    about = (photos.digest(workspace), workspace.species, workspace.manifest.gates.model_dump_json())
     made = site_of(request).remembered.get(
         ("surveyed", *about), lambda: check(bench(workspace, None), None, versions=())
     )
@@ -218,7 +218,7 @@ def _told(request: Request, place: Place) -> tuple[Sequence[str], Mapping[str, A
     for environment, version in versions:
         if version in found:
             continue
-        key = ("answers", environment, workspace.manifest.target(version), photos.digest(place))
+        key = ("answers", environment, workspace.manifest.target(version), photos.digest(workspace))
         with workspace.registry(environment) as registry:
             whole = remembered.get(key, partial(answers_here, workspace, registry, version, judged=False))
             if answers := whole or answers_so_far(workspace, registry, version):
