@@ -126,8 +126,9 @@ def truncated() -> bytes:
         ("bomb.jpg", bomb(), "has more than 128 million pixels"),
         ("half.jpg", truncated(), "cannot be decoded"),
         ("again.jpg", photo("blue_tiger_01"), "shows the same as blue_tiger_01.jpg"),
+        ("good copy.jpg", photo(), "shows the same as good.jpg"),
     ],
-    ids=["script", "svg", "php", "empty", "bomb", "truncated", "known"],
+    ids=["script", "svg", "php", "empty", "bomb", "truncated", "known", "twice"],
 )
 def test_what_is_no_new_photo_is_refused_by_its_name(
     browser: Browser, desk: World, name: str, content: bytes, says: str
