@@ -210,6 +210,12 @@ def test_there_is_no_other_change(browser: Browser, path: str) -> None:
     assert browser.get(f"/changes/{path}").status_code == 404
 
 
+@pytest.mark.usefixtures("desk")
+def test_what_was_listed_a_moment_ago_is_no_change_either(browser: Browser) -> None:
+    assert browser.get(activate(browser)).status_code == 200
+    assert browser.get("/changes/changes").status_code == 404
+
+
 def test_on_github_it_is_a_pull_request_and_the_page_moves_only_when_it_does(github: tuple[Browser, StandIn]) -> None:
     browser, there = github
     place = activate(browser)

@@ -8,7 +8,9 @@ from html import unescape
 
 import pytest
 
-from dashboard.world import ADMIN, PASSWORD, Browser, World
+from dashboard.world import ADMIN, PASSWORD, Browser, World, fields_of, on_the_wire
+from lepinet.timings import Timings
+from reconcile.watch import Watch
 
 TOKEN = "a" * 32
 
@@ -42,6 +44,16 @@ def test_whoever_signs_out_sees_nothing_any_more(admin: Browser) -> None:
     assert admin.get("/").status_code == 303
     admin.cookies.clear()
     assert admin.get("/", Cookie="; ".join(f"{name}={value}" for name, value in before.items())).status_code == 303
+
+
+def test_who_signs_in_once_more_has_signed_out_before(hosted: World) -> None:
+    watch = Watch()
+    with on_the_wire(hosted, watch, Timings()) as (url, _), Browser(url) as browser:
+        assert browser.sign_in(email=ADMIN.email, password=PASSWORD).status_code == 303
+        fields = {**fields_of(browser.get("/").text, "/sign-out"), "email": ADMIN.email, "password": PASSWORD}
+        assert browser.send("/sign-in", fields).status_code == 303
+        assert [call for call in watch.calls if "logout" in call] == ["/auth/v1/logout?scope=local"]
+        assert browser.get("/check-photo").status_code == 200
 
 
 def test_a_token_opens_a_dashboard_without_accounts(world: World) -> None:

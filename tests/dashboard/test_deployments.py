@@ -50,6 +50,11 @@ def test_a_version_that_nobody_knows_has_none(browser: Browser) -> None:
     assert "This registry has no version v9.9.9." in shown.text
 
 
+def test_what_no_name_can_have_in_it_is_left_out(browser: Browser) -> None:
+    shown = browser.get("/deployments?version=%00v9.9.9")
+    assert (shown.status_code, "This registry has no version v9.9.9." in shown.text) == (200, True)
+
+
 def test_an_environment_that_there_is_not_has_no_page(browser: Browser) -> None:
     shown = browser.get("/deployments?environment=moon")
     assert (shown.status_code, attempts(shown.text)) == (404, [])

@@ -362,6 +362,19 @@ def test_sessions_end_after_a_while_without_requests_and_in_any_case_after_half_
     assert sessions.find(number) is None
 
 
+@pytest.mark.parametrize("said", [{"X-By-Itself": "1"}, {"Accept": "text/event-stream"}])
+def test_what_an_open_page_asks_for_by_itself_keeps_nobody_in(world: World, said: Mapping[str, str]) -> None:
+    now, token = 0.0, "a" * 32
+    with world.site(LEPINET_DASHBOARD_TOKEN=token) as site:
+        timed = replace(site, sessions=Sessions(lambda: now))
+        with serving(create_app(timed)) as url, Browser(url) as browser:
+            assert browser.sign_in(token=token).status_code == 303
+            now += IDLE
+            assert browser.get("/check-photo", **said).status_code == 200
+            now += 1
+            assert browser.get("/check-photo").status_code == 303
+
+
 def test_of_too_many_sessions_the_one_unused_for_longest_ends() -> None:
     now = 0.0
     sessions = Sessions(lambda: now)

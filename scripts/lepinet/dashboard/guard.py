@@ -84,7 +84,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         held = request.cookies.get(self._cookie, "")
-        entry = await run_in_threadpool(entry_of, self._site.door, self._site.sessions, held)
+        uses = not _by_itself(request)
+        entry = await run_in_threadpool(entry_of, self._site.door, self._site.sessions, held, uses=uses)
         request.state.visitor = Visitor(held if is_number(held) else new_number(), entry)
 
         async def sending(message: Message) -> None:
@@ -105,8 +106,17 @@ class Gate:
         return response.headers["Set-Cookie"]
 
 
+def _by_itself(request: Request) -> bool:
+    """Sent by a page that lies open, perhaps before nobody; its scripts and its templates say so."""
+    return "X-By-Itself" in request.headers or _follows(request)
+
+
+def _follows(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("Accept", "")
+
+
 def _shown_the_door(request: Request) -> Response:
-    if "HX-Request" in request.headers or "text/event-stream" in request.headers.get("Accept", ""):
+    if "HX-Request" in request.headers or _follows(request):
         return PlainTextResponse("Sign in again.", HTTPStatus.UNAUTHORIZED, {"HX-Redirect": SIGN_IN})
     if request.method not in {"GET", "HEAD"}:
         return RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)

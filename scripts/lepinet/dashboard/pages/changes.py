@@ -158,7 +158,7 @@ def _progress(request: Request) -> Progress:
     place, key = place_of(request), request.path_params["key"]
     try:
         looking = partial(progress, place.workspace, key, partial(compared_once, site_of(request)))
-        return site_of(request).lately.get((place.person, key), looking)
+        return site_of(request).lately.get((place.person, "change", key), looking)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
 

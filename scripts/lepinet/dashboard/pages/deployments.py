@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lepinet.dashboard import asked
 from lepinet.dashboard.place import place_of
 from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
@@ -27,13 +28,13 @@ _PAGE = 20
 
 
 def show(request: Request) -> Response:
-    workspace, asked = place_of(request).workspace, request.query_params
+    workspace, query = place_of(request).workspace, request.query_params
     environments = tuple(workspace.manifest.environments)
-    environment = asked.get("environment") or None
+    environment = query.get("environment") or None
     if environment and environment not in environments:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no environment {for_terminal(environment, 50)}.")
-    version = asked.get("version", "").strip() or None
-    after = _after(asked, environments)
+    version = asked.text(query, "version")
+    after = _after(query, environments)
     rows: list[PastDeployment] = []
     why = "No deployment to show."
     try:
@@ -54,12 +55,12 @@ def show(request: Request) -> Response:
     )
 
 
-def _after(asked: QueryParams, environments: Sequence[str]) -> Mapping[str, UUID]:
+def _after(query: QueryParams, environments: Sequence[str]) -> Mapping[str, UUID]:
     """By environment the last deployment that the page before has shown; what is none is passed over."""
     found = {}
     for environment in environments:
         try:
-            found[environment] = UUID(asked.get(f"after.{environment}", ""))
+            found[environment] = UUID(query.get(f"after.{environment}", ""))
         except ValueError:
             continue
     return found

@@ -57,20 +57,23 @@ def enter(request: Request, form: FormData) -> Response:
     # An address stays counted: one account that is right must not open the way to guess at others.
     for limit, name in limits[1:]:
         site.attempts.forget(limit, name)
-    number = visitor_of(request).number
-    site.sessions.end(number)
+    _end_session(request)
     request.state.visitor = Visitor(site.sessions.begin(entry), entry)
     return RedirectResponse(back, HTTPStatus.SEE_OTHER)
 
 
 def leave(request: Request, _: FormData) -> Response:
-    """End the session, here and where the account is."""
-    site = site_of(request)
-    ended = site.sessions.end(visitor_of(request).number)
-    if ended:
-        site.door.leave(ended.entry)
+    """End the session."""
+    _end_session(request)
     request.state.visitor = Visitor(new_number(), None)
     return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+
+
+def _end_session(request: Request) -> None:
+    """Of this browser, if it has one: here and where the account is."""
+    site = site_of(request)
+    if ended := site.sessions.end(visitor_of(request).number):
+        site.door.leave(ended.entry)
 
 
 def _form(

@@ -6,7 +6,7 @@ let waiting;
 
 const renew = async () => {
   waiting = undefined;
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-By-Itself": "1" } });
   if (!answer.ok || answer.redirected) return location.reload();
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main[data-live]");
   if (!fresh) return location.reload();
