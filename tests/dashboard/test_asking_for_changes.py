@@ -80,6 +80,16 @@ def test_who_asks_for_the_same_with_other_words_is_told_that_the_first_ones_stay
     assert "on its way already" not in browser.get(first).text
 
 
+def test_where_the_server_keeps_main_is_told_to_no_browser(browser: Browser, desk: World) -> None:
+    desk.desk.git("switch", "--quiet", "--create", "activate-production-v1.1.0")
+    desk.desk.commit("By somebody else")
+    desk.desk.git("switch", "--quiet", "main")
+    said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
+    refused = browser.fill("/changes/new?kind=activate", "/changes/activate", **said)
+    assert '<p class="problem" role="alert">the branch activate-production-v1.1.0 has commits of others' in refused.text
+    assert "lepinet-dashboard-" not in refused.text
+
+
 @pytest.mark.usefixtures("desk")
 def test_two_changes_for_one_environment_name_each_other_and_each_its_withdrawal(browser: Browser) -> None:
     forward = activate(browser)

@@ -115,6 +115,16 @@ def test_a_folder_of_somebody_s_is_left_alone(world: World, tmp_path: Path, ther
     assert [one.name for one in (tmp_path / "mine").iterdir()] == [there.partition("/")[0]]
 
 
+@pytest.mark.parametrize("listed", [b"index.html\n\nversions.html", b"\xff\xfe"])
+def test_a_list_that_no_export_has_written_takes_nothing_away(world: World, tmp_path: Path, listed: bytes) -> None:
+    (tmp_path / "index.html").write_text("mine")
+    (tmp_path / ".lepinet-dashboard").write_bytes(listed)
+    ended = world.desk.lepinet("dashboard", "--export", str(tmp_path))
+    assert ended.code == 2
+    assert f"{tmp_path / '.lepinet-dashboard'}: is no list of files that an export has written" in ended.err
+    assert (tmp_path / "index.html").read_text() == "mine"
+
+
 def test_a_list_that_leads_elsewhere_takes_nothing_away(world: World, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "thesis.txt").write_text("three years of work")

@@ -50,6 +50,18 @@ def test_a_main_that_nobody_can_read_leaves_the_one_before_and_says_why(desk: De
     assert main.trouble is None
 
 
+def test_a_main_that_is_gone_leaves_the_one_before_and_says_so(desk: Desk, main: MainLine) -> None:
+    assert active(main) == "v1.0.0"
+    there = desk.git("rev-parse", "main").strip()
+    desk.git("switch", "--quiet", "--detach")
+    desk.git("update-ref", "-d", "refs/heads/main")
+    assert active(main) == "v1.0.0"
+    assert "there is no branch main" in str(main.trouble)
+    desk.git("update-ref", "refs/heads/main", there)
+    assert active(main) == "v1.0.0"
+    assert main.trouble is None
+
+
 def test_without_any_main_that_can_be_read_nothing_begins(desk: Desk) -> None:
     (desk.folder / "models.yaml").write_text("environments: 5\n")
     desk.commit("Break it")

@@ -77,7 +77,17 @@ def _made_before(folder: Path) -> tuple[str, ...]:
         raise UsageError(
             "holds something that no export has made", where=str(folder), todo="name a folder that is not there yet"
         )
-    return tuple(read_small(folder / _LISTED).decode().splitlines())
+    try:
+        names = read_small(folder / _LISTED).decode().splitlines()
+    except UnicodeDecodeError:
+        names = [""]
+    if not all(names):
+        raise UsageError(
+            "is no list of files that an export has written",
+            where=str(folder / _LISTED),
+            todo="remove the folder, or name one that is not there yet",
+        )
+    return tuple(names)
 
 
 def _own(folder: Path, name: str) -> Path:

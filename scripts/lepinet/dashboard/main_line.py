@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ class _Shown:
 @dataclass(frozen=True)
 class _Unreadable:
     commit: str
+    """Empty where there is no main."""
     why: str
 
 
@@ -44,6 +46,8 @@ class MainLine:
         self._outages = Outages(workspace.timings.outage, workspace.timings.doubt)
         self._scratch = TemporaryDirectory(prefix="lepinet-dashboard-")
         self._folders = (Path(self._scratch.name, str(number)) for number in count(1))
+        of_main = re.escape(self._scratch.name) + r"/\d+"
+        self._folder, self._in_folder = re.compile(f"{of_main}(?:/|: )"), re.compile(of_main)
         self._lock = threading.Lock()
         self._shown: list[_Shown] = []
         """The newest last; the one before it may still be read in."""
@@ -65,13 +69,24 @@ class MainLine:
         """
         self._fetch_in_time()
         git = self._repository.git
-        commit = git.resolve(git.main())
+        try:
+            commit = git.resolve(git.main())
+        except LepinetError as error:
+            with self._lock:
+                if not self._shown:
+                    raise
+                self._unreadable = _Unreadable("", str(error))
+                return self._shown[-1].workspace
         with self._lock:
             if self._shown and self._shown[-1].commit == commit:
                 self._unreadable = None
             elif not self._unreadable or self._unreadable.commit != commit:
                 self._go_on_to(commit)
             return self._shown[-1].workspace
+
+    def without_folders(self, text: str) -> str:
+        """What a browser is told: files named as in the repository, not where they lie on this machine."""
+        return self._in_folder.sub("the repository", self._folder.sub("", text))
 
     def wait(self) -> None:
         """Until nothing more comes from origin by itself."""

@@ -14,8 +14,10 @@ from markupsafe import Markup
 from lepinet.report.escape import columns_for_terminal
 
 _FRONT: Final = re.compile(r"\A---[ \t]*\r?\n.*?\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_LONGEST: Final = 50_000
-"""Characters; what comes after is left out."""
+_LONGEST: Final = 20_000
+"""Characters; what comes after is left out: links that never end take quadratic time."""
+_CELLS: Final = 10_000
+"""Of all lines, were each as wide as the widest: a table's short rows are filled up, each cell with no character."""
 _DEEPEST: Final = 6
 _BELOW: Final = 2
 """A page has its own first and second headings."""
@@ -23,9 +25,9 @@ _BELOW: Final = 2
 
 def shown(text: str) -> Markup:
     """A model's card without its front matter; HTML in it is text, a picture is its description."""
-    text = _FRONT.sub("", text[:_LONGEST])
-    plain = "\n".join(columns_for_terminal(line) for line in text.splitlines())
-    markdown = _markdown()
+    lines = [columns_for_terminal(line) for line in _body(text)[:_LONGEST].splitlines()]
+    widest = max((line.count("|") for line in lines), default=0)
+    markdown, plain = _markdown(tables=widest * len(lines) <= _CELLS), "\n".join(lines)
     tokens = markdown.parse(plain)
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
@@ -36,14 +38,24 @@ def shown(text: str) -> Markup:
     return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 -- made of tamed tokens
 
 
+def is_whole(text: str) -> bool:
+    """Whether `shown` leaves nothing out."""
+    return len(_body(text)) <= _LONGEST
+
+
+def _body(text: str) -> str:
+    return _FRONT.sub("", text)
+
+
 class _Markdown(MarkdownIt):
     def validateLink(self, url: str) -> bool:  # noqa: N802 -- the library's name
         return leads_out(url)
 
 
 @cache
-def _markdown() -> MarkdownIt:
-    return _Markdown("commonmark", {"html": False}).enable("table")
+def _markdown(*, tables: bool) -> MarkdownIt:
+    made = _Markdown("commonmark", {"html": False})
+    return made.enable("table") if tables else made
 
 
 def _tame(token: Token) -> None:

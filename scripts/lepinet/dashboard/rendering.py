@@ -46,7 +46,8 @@ def page(request: Request, template: str, status_code: int = HTTPStatus.OK, **va
         "made": f"{time.monotonic():.3f}",
         "trouble": site_of(request).main.trouble,
     }
-    return HTMLResponse(_templates().get_template(template).render(**about, **values), status_code)
+    text = _templates().get_template(template).render(**about, **values)
+    return HTMLResponse(site_of(request).main.without_folders(text), status_code)
 
 
 def plain_page(title: str, lines: Sequence[str], status_code: int) -> Response:

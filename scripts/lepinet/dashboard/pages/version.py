@@ -93,6 +93,7 @@ def version(request: Request) -> Response:
         before=earlier.version_name if earlier else None,
         changes=_changes(place, about, earlier, configuration),
         card=markdown.shown(card_text) if card_text.strip() else None,
+        card_is_whole=markdown.is_whole(card_text),
         tested=tested,
         command=shlex.join(("lepinet", "test", name)),
         activate=_activate(place, name),
