@@ -25,7 +25,7 @@ class Timings:
     """Between two looks at something that is on its way."""
     look: float = 3
     """Between two looks at a registry that does not tell by itself what happens, while somebody follows it."""
-    doubt: float = 2
+    doubt: float = 4
     """How long the dashboard waits for a registry until its other pages await the same answer, none by itself."""
     outage: float = 10
     """How long the dashboard leaves a registry alone that did not answer."""
