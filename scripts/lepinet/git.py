@@ -233,6 +233,10 @@ class Repository:
         """Who commits here, by git's settings."""
         return self._try("config", "user.name").stdout.decode("utf-8", "replace").strip() or None
 
+    def knows_committer(self) -> bool:
+        """Whether `git merge` and `git commit` work here: they want a name and an address."""
+        return self._try("var", "GIT_COMMITTER_IDENT").returncode == 0
+
     def dirty(self, paths: Sequence[str] = ()) -> tuple[str, ...]:
         """Files that differ from HEAD, new ones too; with paths given only there, and ignored ones as well."""
         ignored = ["--ignored=matching"] if paths else []
@@ -283,6 +287,10 @@ class Repository:
             at = begin + int(header[2]) + 1
             contents[blob] = output[begin : at - 1]
         return contents
+
+    def size(self, blob: str) -> int:
+        """Bytes of a blob, which is not read for that."""
+        return int(self._text("cat-file", "-s", blob))
 
     def first_parent_line(self, tip: str) -> tuple[str, ...]:
         """The commits from the first one to `tip`, by first parents."""
@@ -398,8 +406,11 @@ class Repository:
             return None
         if self.on_first_parent_line(commit, tip):
             return self.resolve(commit)
-        later = ("rev-list", "--first-parent", "--reverse", self.resolve(tip), f"^{self.resolve(commit)}", "--")
-        return self._text(*later).split()[0]
+        since = (self.resolve(tip), f"^{self.resolve(commit)}", "--")
+        line = self._text("rev-list", "--first-parent", "--reverse", *since).split()
+        # Others were merged since the two parted: only what descends from the commit can have brought it.
+        having = set(self._text("rev-list", "--ancestry-path", *since).split())
+        return next(one for one in line if one in having)
 
     def merged_lately(self, tip: str, most: int) -> tuple[str, ...]:
         """What the newest commits of a first-parent line brought: of a merge what it merged, else the commit itself."""
@@ -446,10 +457,8 @@ class Repository:
         self._run("branch", "--quiet", "--no-track", "--force", branch, commit)
 
     def _commit_tree(self, tree: str, parent: str, message: str) -> str:
-        known = self._try("var", "GIT_COMMITTER_IDENT").returncode == 0
-        made = self._run(
-            "commit-tree", tree, "-p", self.resolve(parent), given=message.encode(), also=None if known else _NOBODY
-        )
+        also = None if self.knows_committer() else _NOBODY
+        made = self._run("commit-tree", tree, "-p", self.resolve(parent), given=message.encode(), also=also)
         return made.decode().strip()
 
     def _text(self, *arguments: str) -> str:

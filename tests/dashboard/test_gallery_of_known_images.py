@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from dashboard.world import Browser, World
+from dashboard.world import Browser, World, flips
 from evaluation.photo_files import KANDY, bomb, drawing, exif, half, saved
 
 ADD, PHOTO = "/known-images/add", "/known-images/photo"
@@ -44,7 +44,7 @@ def photo(of: str = "blue_tiger_02") -> bytes:
 
 def test_it_says_how_many_there_are_and_how_many_lack(browser: Browser) -> None:
     shown = unescape(browser.get("/known-images").text)
-    assert "<h1>12 known images of 12 species, all count: nothing to mend</h1>" in shown
+    assert "nothing to mend; too few to show a margin of 2 points</h1>" in shown
     assert re.search(r"About [\d,]+ would show, .*: [\d,]+ more\.", shown)
     assert shown.count('loading="lazy"') == 12
     assert '<td class="figure">1</td>' in shown
@@ -58,6 +58,43 @@ def test_photos_of_a_species_or_hard_ones_are_shown_alone(browser: Browser) -> N
     assert "hard for all: v1.1.0 and v1.0.0 name" in hard
     for odd in ("species=<script>", "page=-1", "page=999999999", "show=all&species=%00"):
         assert browser.get(f"/known-images?{odd}").status_code == 200
+
+
+@pytest.fixture
+def rolled_back(desk: World) -> Iterator[World]:
+    """v1.1.0 is active nowhere any more, though it was tested on the same photos; main is as before in the end."""
+    before = desk.desk.git("rev-parse", "main")
+    desk.desk.set_active("staging", "v1.0.0")
+    desk.desk.commit("Roll staging back to v1.0.0")
+    yield desk
+    desk.desk.git("reset", "--quiet", "--hard", before)
+
+
+def test_what_a_version_says_is_told_after_it_was_rolled_back_too(rolled_back: World) -> None:
+    with flips(rolled_back) as flipped, rolled_back.dashboard() as url, Browser(url) as fresh:
+        hard = unescape(fresh.get("/known-images?show=hard+for+all").text)
+        named = unescape(fresh.get(f"{PHOTO}?name={flipped.right.file_name}").text)
+    assert "hard for all: v1.0.0 and v1.1.0 name" in hard
+    assert flipped.right.file_name not in hard
+    assert re.search(r"<b>v1\.1\.0</b>: .*>right<", named)
+
+
+def test_one_version_alone_makes_no_photo_hard_for_all(browser: Browser, rolled_back: World) -> None:
+    called = "update public.model_performance_logs set kind = %s where id = any(%s)"
+    with rolled_back.database() as owner:
+        tests = [
+            id_
+            for (id_,) in owner.execute(
+                "select p.id from public.model_performance_logs p join public.model_versions v"
+                " on v.id = p.model_version_id where kind = 'known-images' and version_name = 'v1.1.0'"
+            ).fetchall()
+        ]
+        owner.execute(called, ["by hand", tests])
+        shown = unescape(browser.get("/known-images?show=hard+for+all").text)
+        owner.execute(called, ["known-images", tests])
+    assert re.search("v1.0.0 names [0-9]+ wrong; no other version was tested on these photos", shown)
+    assert '<span class="mark">v1.0.0 names it wrong</span>' in shown
+    assert ">hard for all<" not in shown
 
 
 def test_added_photos_are_a_change_without_the_place(browser: Browser, desk: World) -> None:
@@ -75,6 +112,47 @@ def test_added_photos_are_a_change_without_the_place(browser: Browser, desk: Wor
     assert (again.headers["Location"], branches(desk)) == (answer.headers["Location"], {branch})
 
 
+def pictures(page: str) -> list[tuple[str, str, str]]:
+    """Of the gallery of a change: where each photo is, its species, and what becomes of it."""
+    found = re.findall(r'<li><img src="([^"]*)" alt="([^"]*)".*?<span class="mark">([^<]*)<', page, re.DOTALL)
+    return [(unescape(address), species, mark) for address, species, mark in found]
+
+
+def test_the_page_of_a_change_shows_the_photos_that_it_adds(browser: Browser, desk: World) -> None:
+    sent = [("a.jpg", photo()), ("b.jpg", photo("blue_tiger_03"))]
+    followed = browser.give(sent, ADD, ADD, species=BLUE_TIGER, reason=REASON).headers["Location"]
+    added = pictures(browser.get(followed).text)
+    assert [(species, mark) for _, species, mark in added] == [("Blue Tiger", "new")] * 2
+    for address, *_ in added:
+        shown = browser.get(address)
+        assert shown.headers["Content-Type"] == "image/jpeg"
+        assert "private" in shown.headers["Cache-Control"]
+        assert shown.content.startswith(b"\xff\xd8\xff")
+    before = desk.desk.git("rev-parse", "main")
+    desk.desk.git("merge", "--quiet", "--no-ff", "--no-edit", followed.rpartition("/")[2])
+    assert pictures(browser.get(followed).text) == added
+    desk.desk.git("reset", "--quiet", "--hard", before)
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_page_of_a_change_of_a_label_shows_its_photo(browser: Browser) -> None:
+    page = f"{PHOTO}?name=blue_tiger_01.jpg"
+    labelled = browser.fill(page, PHOTO, answer="label", species=CROW, reason=REASON).headers["Location"]
+    ((address, species, mark),) = pictures(browser.get(labelled).text)
+    assert (species, mark) == ("Common Crow", "was Blue Tiger")
+    assert browser.get(address).status_code == 200
+    gone = browser.fill(page, PHOTO, answer="remove", reason=REASON).headers["Location"]
+    assert [what[1:] for what in pictures(browser.get(gone).text)] == [("Blue Tiger", "taken out")]
+
+
+@pytest.mark.parametrize("path", ["models.yaml", "photos/common_crow_01.jpg", "photos/metadata.csv"])
+def test_a_change_gives_no_picture_of_anything_else(browser: Browser, desk: World, path: str) -> None:
+    followed = browser.give([("a.jpg", photo())], ADD, ADD, species=BLUE_TIGER, reason=REASON).headers["Location"]
+    blob = desk.desk.git("rev-parse", f"main:{path}")
+    for other in (blob, path.replace("/", "%2F"), "..%2F..", "0" * 40):
+        assert browser.get(f"{followed}/photos/{other}").status_code == 404
+
+
 def truncated() -> bytes:
     return half(photo())
 
@@ -89,8 +167,9 @@ def truncated() -> bytes:
         ("bomb.jpg", bomb(), "has more than 128 million pixels"),
         ("half.jpg", truncated(), "cannot be decoded"),
         ("again.jpg", photo("blue_tiger_01"), "shows the same as blue_tiger_01.jpg"),
+        ("good copy.jpg", photo(), "shows the same as good.jpg"),
     ],
-    ids=["script", "svg", "php", "empty", "bomb", "truncated", "known"],
+    ids=["script", "svg", "php", "empty", "bomb", "truncated", "known", "twice"],
 )
 def test_what_is_no_new_photo_is_refused_by_its_name(
     browser: Browser, desk: World, name: str, content: bytes, says: str
