@@ -83,5 +83,11 @@ def test_a_version_that_nobody_knows_is_named(browser: Browser) -> None:
     assert "Neither models.yaml nor the registry of production knows v9.9.9." in page.text
 
 
+def test_a_version_beside_itself_asks_for_another_one(browser: Browser) -> None:
+    page = browser.get("/compare?old=v1.0.0&new=v1.0.0").text
+    assert "Old and new are both v1.0.0: choose another version beside it." in page
+    assert "lepinet compare" not in page
+
+
 def test_an_empty_form_proposes_what_is_active(browser: Browser) -> None:
     assert 'name="old" list="offered" value="v1.0.0"' in browser.get("/compare").text

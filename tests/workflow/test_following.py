@@ -201,6 +201,15 @@ def test_what_a_branch_on_a_branch_brings_came_with_the_merge_of_the_outer_one(d
     assert desk.workspace.git.brought_by(tip, "main") == desk.git("rev-parse", "HEAD")
 
 
+def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) -> None:
+    desk.git("config", "user.name", "")
+    key = ask(desk.workspace, WANTED, ASHA).key
+    assert 'git config --global user.name "Your name"' in progress(desk.workspace, key).purpose
+    desk.git("config", "user.name", "Asha")
+    desk.git("config", "user.email", "asha@example.org")
+    assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"
+
+
 def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key

@@ -34,6 +34,7 @@ _MOST = 100
 _OVER = 20
 """So many of the changes that are over are told, where they are commits."""
 _TO_MAIN = "To bring it to main, in the repository:"
+_WHO_MERGES = 'git does not know who merges: git config --global user.name "Your name", then the same with user.email.'
 _TO_LIVE = "To bring it live, in the repository:"
 _TO_KNOW = "To ask what is active about these photos, where this dashboard runs:"
 _FINE = {"success", "neutral", "skipped"}
@@ -233,9 +234,9 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
         return Progress(change, (*steps, needless), withdrawn_by=withdraw)
     waits = Step("Merged", State.WAITING, f"a person merges the branch {branches[0]}")
     commands = steps_from_branch(workspace, branches[0])
-    return Progress(
-        change, (*steps, *_compared(workspace, change, comparing), waits), commands, _TO_MAIN, withdraw, between
-    )
+    purpose = _TO_MAIN if git.knows_committer() else f"{_WHO_MERGES} {_TO_MAIN}"
+    steps += [*_compared(workspace, change, comparing), waits]
+    return Progress(change, tuple(steps), commands, purpose, withdraw, between)
 
 
 def _beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:

@@ -50,7 +50,7 @@ def compare(request: Request) -> Response:
         document: ComparisonDocument | None = None
         missing: tuple[str, ...] = ()
         ready = () if old and new else tuple(_ready(place, registry, environment))
-        if old and new and not unknown:
+        if old and new and old != new and not unknown:
             document = compared_once(site_of(request), place.workspace, registry, old, new)
             missing = _missing(place, registry, (old, new)) if document is None else ()
     kept = query.get("environment") and environment

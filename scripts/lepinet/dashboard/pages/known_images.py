@@ -27,6 +27,7 @@ from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.answers import Answer, Answers
 from lepinet.evaluation.cases import KnownImage, KnownImages
 from lepinet.evaluation.labels import Species
+from lepinet.evaluation.photos import ACCEPTED
 from lepinet.evaluation.survey import Finding, Kind, Survey
 from lepinet.report import survey as wording_of_surveys
 from lepinet.report.escape import for_terminal
@@ -44,8 +45,8 @@ _SPECIES: Final = 100
 _FINDINGS: Final = 20
 _PHOTOS: Final = 20
 """At once."""
-_LARGEST: Final = 96 << 20
-"""Bytes of a form with photos."""
+_LARGEST: Final = 96
+"""MB of a form with photos."""
 _ALIKE: Final = {Kind.TWO_SPECIES, Kind.DUPLICATE, Kind.ALIKE}
 
 
@@ -194,10 +195,8 @@ def _photo(request: Request, name: str, why: LepinetError | None = None, reason:
 
 def _adding(request: Request, said: Mapping[str, str], why: LepinetError | None = None) -> Response:
     choices = _species(place_of(request))
-    most, longest = _PHOTOS, requested.LONGEST
-    return page(
-        request, "add_photos.html", status_of(why), choices=choices, said=said, why=why, most=most, longest=longest
-    )
+    limits = {"accepted": ACCEPTED, "most": _PHOTOS, "largest": _LARGEST, "longest": requested.LONGEST}
+    return page(request, "add_photos.html", status_of(why), choices=choices, said=said, why=why, **limits)
 
 
 def _survey(request: Request, place: Place) -> Survey:
@@ -267,5 +266,5 @@ ROUTES = (
     Route(f"{PATH}/photo", one),
     Route(f"{PATH}/photo", posted(correct), methods=["POST"]),
     Route(f"{PATH}/add", choose),
-    Route(f"{PATH}/add", posted(add, at_most=_LARGEST), methods=["POST"]),
+    Route(f"{PATH}/add", posted(add, at_most=_LARGEST << 20), methods=["POST"]),
 )
