@@ -260,7 +260,8 @@ KINDS: Final = {
     "activate": Kind(
         "Activate a version",
         "models.yaml is to name it as the active one. It is tested on the known images and compared with the version "
-        "that is live; what is live changes when a person has merged that and reconcile has proved it.",
+        "that is live, unless it is the way back to one that was active before; what is live changes when a person has "
+        "merged that and reconcile has proved it.",
         _environments_and_versions,
         _activation,
         {"override": _OVERRIDE},
