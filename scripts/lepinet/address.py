@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import httpx
-
 from lepinet.errors import UsageError
 
 _HIGHEST_PORT = 65_535
@@ -26,6 +24,9 @@ def address_in(environ: Mapping[str, str], name: str) -> str | None:
 
 def is_address(text: str) -> bool:
     """Whether it is one that can be asked, over http or https, without a name and password in it."""
+    # Every command that may fetch a model comes by here; only those that are given an address pay for the import.
+    import httpx  # noqa: PLC0415
+
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:

@@ -212,7 +212,7 @@ def _warning(workspace: Workspace, target: Target) -> str | None:
 
     The Hub is asked once: nobody waits here for one that cannot be reached.
     """
-    from lepinet.workflow.contents import must_be_testable, why_untested  # noqa: PLC0415 -- other edits look at none
+    from lepinet.workflow.testable import must_be_testable, why_untested  # noqa: PLC0415 -- other edits look at none
 
     version = target.version or ""
     try:

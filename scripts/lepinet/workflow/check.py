@@ -21,11 +21,11 @@ from lepinet.manifest.model import Environment, Manifest
 from lepinet.manifest.problems import ManifestError
 from lepinet.report.documents import CheckDocument, DeclaredVersion, EnvironmentCheck, RegisteredVersion
 from lepinet.target import Target
-from lepinet.workflow.contents import why_untested
 from lepinet.workflow.evaluate import LOOKING, Bench, Counted, answers_of, bench
 from lepinet.workflow.findings import check_document, declared_version, environment_check
 from lepinet.workflow.judging import require_room
 from lepinet.workflow.speed import speed_of
+from lepinet.workflow.testable import why_untested
 from lepinet.workflow.workspace import Workspace
 
 CountedFor = Callable[[str], Counted | None]
