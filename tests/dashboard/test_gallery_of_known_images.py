@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from dashboard.world import Browser, World
+from dashboard.world import Browser, World, flips
 from evaluation.photo_files import KANDY, bomb, drawing, exif, half, saved
 
 ADD, PHOTO = "/known-images/add", "/known-images/photo"
@@ -58,6 +58,43 @@ def test_photos_of_a_species_or_hard_ones_are_shown_alone(browser: Browser) -> N
     assert "hard for all: v1.1.0 and v1.0.0 name" in hard
     for odd in ("species=<script>", "page=-1", "page=999999999", "show=all&species=%00"):
         assert browser.get(f"/known-images?{odd}").status_code == 200
+
+
+@pytest.fixture
+def rolled_back(desk: World) -> Iterator[World]:
+    """v1.1.0 is active nowhere any more, though it was tested on the same photos; main is as before in the end."""
+    before = desk.desk.git("rev-parse", "main")
+    desk.desk.set_active("staging", "v1.0.0")
+    desk.desk.commit("Roll staging back to v1.0.0")
+    yield desk
+    desk.desk.git("reset", "--quiet", "--hard", before)
+
+
+def test_what_a_version_says_is_told_after_it_was_rolled_back_too(rolled_back: World) -> None:
+    with flips(rolled_back) as flipped, rolled_back.dashboard() as url, Browser(url) as fresh:
+        hard = unescape(fresh.get("/known-images?show=hard+for+all").text)
+        named = unescape(fresh.get(f"{PHOTO}?name={flipped.right.file_name}").text)
+    assert "hard for all: v1.0.0 and v1.1.0 name" in hard
+    assert flipped.right.file_name not in hard
+    assert re.search(r"<b>v1\.1\.0</b>: .*>right<", named)
+
+
+def test_one_version_alone_makes_no_photo_hard_for_all(browser: Browser, rolled_back: World) -> None:
+    called = "update public.model_performance_logs set kind = %s where id = any(%s)"
+    with rolled_back.database() as owner:
+        tests = [
+            id_
+            for (id_,) in owner.execute(
+                "select p.id from public.model_performance_logs p join public.model_versions v"
+                " on v.id = p.model_version_id where kind = 'known-images' and version_name = 'v1.1.0'"
+            ).fetchall()
+        ]
+        owner.execute(called, ["by hand", tests])
+        shown = unescape(browser.get("/known-images?show=hard+for+all").text)
+        owner.execute(called, ["known-images", tests])
+    assert re.search("v1.0.0 names [0-9]+ wrong; no other version was tested on these photos", shown)
+    assert '<span class="mark">v1.0.0 names it wrong</span>' in shown
+    assert ">hard for all<" not in shown
 
 
 def test_added_photos_are_a_change_without_the_place(browser: Browser, desk: World) -> None:
@@ -130,8 +167,9 @@ def truncated() -> bytes:
         ("bomb.jpg", bomb(), "has more than 128 million pixels"),
         ("half.jpg", truncated(), "cannot be decoded"),
         ("again.jpg", photo("blue_tiger_01"), "shows the same as blue_tiger_01.jpg"),
+        ("good copy.jpg", photo(), "shows the same as good.jpg"),
     ],
-    ids=["script", "svg", "php", "empty", "bomb", "truncated", "known"],
+    ids=["script", "svg", "php", "empty", "bomb", "truncated", "known", "twice"],
 )
 def test_what_is_no_new_photo_is_refused_by_its_name(
     browser: Browser, desk: World, name: str, content: bytes, says: str

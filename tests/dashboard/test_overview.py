@@ -33,6 +33,8 @@ def test_it_says_what_is_live_who_moved_it_and_why(browser: Browser, world: Worl
     assert "in step" in production
     assert "Could be next: <b>v1.1.0</b> (active in staging)" in production
     assert "Could be next" not in environment(page, "staging")
+    assert "way back: v1.0.0</li>" in environment(page, "staging")
+    assert "lepinet rollback" not in page
     assert "v1.2.0, logged and not in models.yaml" in page
 
 
@@ -99,6 +101,27 @@ def test_the_way_to_what_was_live_before_is_there_where_no_rollback_leads_to_it(
     assert 'name="version" list="version-list" value="v1.1.0"' in form
     assert ">Roll back to v1.0.0</a>" in environment(page, "staging")
     assert "again</a>" not in environment(page, "staging")
+
+
+def test_what_was_rolled_back_is_called_so_where_it_could_be_next(browser: Browser) -> None:
+    production = environment(browser.get("/").text, "production")
+    assert re.search(
+        r"Could be next: <b>v1\.1\.0</b> \(active in staging\), rolled back <time [^>]*>[^<]*</time>: "
+        "Roll production back to v1.0.0: wrong names · Gardeners say so. · asked by bhanu@example.org</p>",
+        production,
+    )
+
+
+def test_what_is_live_until_reconcile_is_not_offered_as_next(world: World) -> None:
+    before = world.desk.git("rev-parse", "main")
+    world.desk.set_active("staging", "v1.0.0")
+    world.desk.commit("Roll staging back to v1.0.0")
+    with world.dashboard() as url, Browser(url) as browser:
+        page = browser.get("/").text
+    world.desk.git("reset", "--quiet", "--hard", before)
+    staging = environment(page, "staging")
+    assert "<b>v1.1.0</b> is live" in staging
+    assert "Could be next" not in staging
 
 
 def test_an_admin_sees_the_same_with_the_rights_of_an_admin(admin: Browser) -> None:

@@ -142,8 +142,11 @@ def test_a_photo_that_is_there_already_is_refused_and_named(desk: Desk, camera: 
 def test_two_new_photos_of_one_burst_are_refused(desk: Desk, camera: Path) -> None:
     first = shot(camera, "1.jpg", saved(drawing("blue_tiger_02")))
     said = refused(desk, first, shot(camera, "2.jpg", saved(window(drawing("blue_tiger_02"), 0, 0.01, 0.01, 0))))
-    assert "2.jpg shows the same as 1.jpg: none was added" in said
-    assert "shows the same as" in refused(desk, first, shot(camera, "copy.jpg", Path(first).read_bytes()))
+    assert f"2.jpg shows the same as {first}: none was added" in said
+    (camera / "other").mkdir()
+    for copy in ("copy.jpg", "other/1.jpg"):
+        said = refused(desk, first, shot(camera, copy, Path(first).read_bytes()))
+        assert f"{camera}/{copy} shows the same as {first}: none was added" in said
 
 
 def test_a_photo_that_a_version_was_trained_on_is_refused(desk: Desk, camera: Path) -> None:

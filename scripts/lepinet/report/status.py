@@ -152,7 +152,8 @@ def active_version(snapshot: Snapshot) -> str:
 
 
 def _block(one: EnvironmentStatus, width: int, now: datetime) -> str:
-    head, *rest = map(shown, (headline(one, now), *agreement(one), *watched(one)))
+    commands = (f"{line} · lepinet rollback {one.way_back} -e {one.environment} --reason …" for line in way_back(one))
+    head, *rest = map(shown, (headline(one, now), *agreement(one), *commands, *watched(one)))
     return "\n".join([f"{one.environment:<{width}}{head}", *(" " * width + line for line in rest)])
 
 
@@ -174,7 +175,7 @@ def headline(one: EnvironmentStatus, now: datetime) -> str:
 
 
 def agreement(one: EnvironmentStatus) -> list[str]:
-    """Whether git, database and endpoint say the same, and the way back."""
+    """Whether git, database and endpoint say the same."""
     if one.trouble:
         return one.trouble.splitlines()
     if one.snapshot is None:
@@ -189,9 +190,15 @@ def agreement(one: EnvironmentStatus) -> list[str]:
         lines.append(f"missing in the database: {', '.join(one.plan.register)}")
     if one.unmerged:
         lines.append(one.unmerged)
-    if one.way_back and one.way_back != active:
-        lines.append(f"way back: {one.way_back} · lepinet rollback {one.way_back} -e {one.environment} --reason …")
     return lines
+
+
+def way_back(one: EnvironmentStatus) -> list[str]:
+    """Where a rollback returns to; empty where it leads nowhere, or nobody can tell."""
+    if one.trouble or one.snapshot is None or one.superseded:
+        return []
+    elsewhere = one.way_back and one.way_back != (one.snapshot.environment.active or "nothing")
+    return [f"way back: {one.way_back}"] if elsewhere else []
 
 
 def _compared(one: EnvironmentStatus, active: str) -> str:

@@ -65,8 +65,14 @@ def compared(workspace: Workspace, registry: Registry, old: str, new: str) -> Co
     return comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
 
 
-def answers_so_far(workspace: Workspace, registry: Registry, version: str) -> Answers | None:
-    """What a version said, in its last test for a deployment, of those of main's known images that it was shown then.
+def tested_last(registry: Registry) -> Mapping[str, str]:
+    """The versions that were tested last, the newest test first, with the digest of the photos it was made on."""
+    tests = registry.species_recall(versions=_TESTS, page=1).tests
+    return {test.version: test.known_images_sha256 for test in tests if test.known_images_sha256}
+
+
+def answers_then(workspace: Workspace, registry: Registry, version: str, photos: str) -> Answers | None:
+    """What a version said, in a test for a deployment, of those of main's known images that it was shown then.
 
     A photo is known by its content, and the answer is held against today's label.
 
@@ -74,14 +80,12 @@ def answers_so_far(workspace: Workspace, registry: Registry, version: str) -> An
         workspace: whose known images.
         registry: asked for stored answers.
         version: its name.
+        photos: the digest of the known images of that test.
 
     Returns:
         None where none of today's photos was among them.
     """
-    known = workspace.known_images
-    tests = registry.species_recall(versions=_TESTS, page=1).tests if known else ()
-    last = next((test.known_images_sha256 for test in tests if test.version == version), None)
-    stored = stored_answers(registry, version, last) if last else None
+    known, stored = workspace.known_images, stored_answers(registry, version, photos)
     if known is None or stored is None:
         return None
     said = {answer.sha256: answer for answer in stored.answers if answer.sha256}

@@ -110,10 +110,10 @@ def refuse(new: Sequence[NewPhoto], folder: Path, tested: Bench) -> None:
             reasons.append(f"{one.given} {one.problem}")
         elif not _is_plain(one.name.rpartition("/")[2]):
             reasons.append(f"{one.given} has a name that no list can hold: give it another one")
-        elif one.name in taken or os.path.lexists(folder / one.name):
-            reasons.append(f"{one.given} would be {one.name}, which is there already: give it another name")
         elif one in shown_before:
             reasons.append(f"{one.given} {shown_before[one]}")
+        elif one.name in taken or os.path.lexists(folder / one.name):
+            reasons.append(f"{one.given} would be {one.name}, which is there already: give it another name")
         taken.add(one.name)
     if reasons:
         more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
@@ -130,7 +130,7 @@ def _shown_before(new: Sequence[NewPhoto], tested: Bench) -> dict[NewPhoto, str]
     shown |= {new[int(key)]: look.fingerprint for key, look in looks.items() if look.fingerprint}
     found: dict[NewPhoto, str] = {}
     for first, *others in alike(shown):
-        called = Path(first.given).name if isinstance(first, NewPhoto) else f"{first.file_name} ({first.expected_name})"
+        called = first.given if isinstance(first, NewPhoto) else f"{first.file_name} ({first.expected_name})"
         found |= {other: f"shows the same as {called}" for other in others if isinstance(other, NewPhoto)}
     learned = trained_on(tested.workspace)[0] if tested.workspace else {}
     for version, words in learned.items():

@@ -29,11 +29,12 @@ from lepinet.evaluation.cases import KnownImage, KnownImages
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.photos import ACCEPTED
 from lepinet.evaluation.survey import Finding, Kind, Survey
+from lepinet.registry import Registry
 from lepinet.report import survey as wording_of_surveys
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.evaluate import bench
-from lepinet.workflow.kept import answers_here, answers_so_far
+from lepinet.workflow.kept import answers_here, answers_then, tested_last
 from lepinet.workflow.known_images import check, hard
 from lepinet.workflow.photo_changes import addition, correction, known_image, removal
 from lepinet.workflow.propose import Proposal
@@ -47,6 +48,8 @@ _PHOTOS: Final = 20
 """At once."""
 _LARGEST: Final = 96
 """MB of a form with photos."""
+_OTHERS: Final = 6
+"""So many of the versions tested last are asked beside those that are, or were, active."""
 _ALIKE: Final = {Kind.TWO_SPECIES, Kind.DUPLICATE, Kind.ALIKE}
 
 
@@ -75,6 +78,24 @@ class Told:
 
 
 @dataclass(frozen=True)
+class AskedOf:
+    """What versions say of the known images."""
+
+    standing: tuple[str, ...]
+    """The active versions, and those that were before them: these should be asked about all."""
+    told: Mapping[str, Answers]
+    """By version, these first; of others as well that were tested on most of the photos."""
+    left_out: bool
+    """More versions were tested than are told of."""
+
+    @property
+    def hard(self) -> str:
+        """What to call a photo that all of them name wrong: one alone is not all."""
+        (alone, *more) = self.told or ("",)
+        return f"{alone} names it wrong" if alone and not more else Show.HARD.value
+
+
+@dataclass(frozen=True)
 class Unasked:
     """A version that was not asked about all known images."""
 
@@ -91,8 +112,8 @@ def gallery(request: Request) -> Response:
     if known is None or not known.images:
         return page(request, "no_known_images.html")
     survey = _survey(request, place)
-    asked_of, told = _told(request, place)
-    hardest = hard([*told.values()])
+    asked_of = _asked_of(request, place)
+    hardest = hard([*asked_of.told.values()])
     alike = {name for finding in _about_copies(survey) for name in finding.file_names}
     species, show, number = asked.text(query, "species"), asked.choice(query, "show", Show), asked.number(query, "page")
     wanted = {None: None, Show.HARD: hardest, Show.ALIKE: alike}[show]
@@ -111,15 +132,16 @@ def gallery(request: Request) -> Response:
         needed=wording_of_surveys.needed(survey),
         findings=survey.findings[:_FINDINGS],
         fewest=sorted(survey.species, key=lambda row: (row.counted, row.name))[:_SPECIES],
-        versions=tuple(told),
-        unasked=[one for one in (_unasked(known, name, told.get(name)) for name in asked_of) if one.photos],
+        asked_of=asked_of,
+        others=_OTHERS,
+        unasked=[one for one in (_unasked(known, name, asked_of) for name in asked_of.standing) if one.photos],
         hard=len(hardest),
         photos=[Shown(image, image.file_name in hardest, image.file_name in alike) for image in some],
         pager=asked.pager(PATH, kept, page=number, size=_PAGE, shown=len(some), total=len(chosen)),
         choices=_species(place),
         species=species,
         show=show,
-        shows=tuple(Show),
+        shows={Show.HARD: asked_of.hard, Show.ALIKE: Show.ALIKE.value},
         source=photos.source(known),
         address=_address,
     )
@@ -170,10 +192,10 @@ def _photo(request: Request, name: str, why: LepinetError | None = None, reason:
         image = known_image(place.workspace, name)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
-    asked_of, told = _told(request, place)
+    asked_of = _asked_of(request, place)
     said = [
         Told(version, answer)
-        for version, answers in told.items()
+        for version, answers in asked_of.told.items()
         for answer in answers.answers
         if answer.file_name == name
     ]
@@ -183,7 +205,7 @@ def _photo(request: Request, name: str, why: LepinetError | None = None, reason:
         status_of(why),
         image=image,
         said=said,
-        unasked=[(one, _test(one)) for one in asked_of if one not in {it.version for it in said}],
+        unasked=[(one, _test(one)) for one in asked_of.standing if one not in {it.version for it in said}],
         findings=[finding for finding in _survey(request, place).findings if name in finding.file_names],
         choices=_species(place),
         source=photos.source(place.workspace.known_images),
@@ -209,23 +231,43 @@ def _survey(request: Request, place: Place) -> Survey:
     return made or check(bench(workspace, None), None, versions=())
 
 
-def _told(request: Request, place: Place) -> tuple[Sequence[str], Mapping[str, Answers]]:
-    """The active versions with those that were before them, and what each says, of as many photos as is known here."""
-    workspace, remembered = place.workspace, site_of(request).remembered
-    versions = _standing(request, place)
-    found: dict[str, Answers] = {}
-    for environment, version in versions:
-        if version in found:
-            continue
-        key = ("answers", environment, workspace.manifest.target(version), photos.digest(workspace))
+def _asked_of(request: Request, place: Place) -> AskedOf:
+    """What versions say of the known images, of as many as is known here."""
+    workspace = place.workspace
+    standing = tuple(dict.fromkeys(version for _, version in _standing(request, place)))
+    size = len(workspace.known_images.images) if workspace.known_images else 0
+    told: dict[str, Answers] = {}
+    left_out = False
+    for environment in workspace.registries:
         with workspace.registry(environment) as registry:
-            whole = remembered.get(key, partial(answers_here, workspace, registry, version, judged=False))
-            if answers := whole or answers_so_far(workspace, registry, version):
-                found[version] = answers
-    return tuple(dict.fromkeys(version for _, version in versions)), found
+            tested = tested_last(registry)
+            others = [version for version in tested if version not in standing]
+            for version in (*standing, *others[:_OTHERS]):
+                if version in told:
+                    continue
+                answers = _answers(request, place, (environment, registry), version, tested.get(version))
+                if answers and (version in standing or 2 * len(answers.answers) > size):
+                    told[version] = answers
+            left_out = left_out or len(others) > _OTHERS
+    return AskedOf(standing, told, left_out)
 
 
-def _unasked(known: KnownImages, version: str, answers: Answers | None) -> Unasked:
+def _answers(
+    request: Request, place: Place, asked_there: tuple[str, Registry], version: str, photos_then: str | None
+) -> Answers | None:
+    workspace, remembered = place.workspace, site_of(request).remembered
+    environment, registry = asked_there
+    declared = workspace.manifest.target(version) if version in workspace.manifest.versions else None
+    key = ("answers", environment, version, declared, photos.digest(place.workspace))
+    whole = remembered.get(key, partial(answers_here, workspace, registry, version, judged=False))
+    if whole or photos_then is None:
+        return whole
+    then = partial(answers_then, workspace, registry, version, photos_then)
+    return remembered.get((*key, photos_then), then)
+
+
+def _unasked(known: KnownImages, version: str, asked_of: AskedOf) -> Unasked:
+    answers = asked_of.told.get(version)
     return Unasked(version, len(known.images) - len(answers.answers if answers else ()), _test(version))
 
 
