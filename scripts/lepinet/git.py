@@ -233,6 +233,10 @@ class Repository:
         """Who commits here, by git's settings."""
         return self._try("config", "user.name").stdout.decode("utf-8", "replace").strip() or None
 
+    def knows_committer(self) -> bool:
+        """Whether `git merge` and `git commit` work here: they want a name and an address."""
+        return self._try("var", "GIT_COMMITTER_IDENT").returncode == 0
+
     def dirty(self, paths: Sequence[str] = ()) -> tuple[str, ...]:
         """Files that differ from HEAD, new ones too; with paths given only there, and ignored ones as well."""
         ignored = ["--ignored=matching"] if paths else []
@@ -283,6 +287,10 @@ class Repository:
             at = begin + int(header[2]) + 1
             contents[blob] = output[begin : at - 1]
         return contents
+
+    def size(self, blob: str) -> int:
+        """Bytes of a blob, which is not read for that."""
+        return int(self._text("cat-file", "-s", blob))
 
     def first_parent_line(self, tip: str) -> tuple[str, ...]:
         """The commits from the first one to `tip`, by first parents."""
@@ -446,10 +454,8 @@ class Repository:
         self._run("branch", "--quiet", "--no-track", "--force", branch, commit)
 
     def _commit_tree(self, tree: str, parent: str, message: str) -> str:
-        known = self._try("var", "GIT_COMMITTER_IDENT").returncode == 0
-        made = self._run(
-            "commit-tree", tree, "-p", self.resolve(parent), given=message.encode(), also=None if known else _NOBODY
-        )
+        also = None if self.knows_committer() else _NOBODY
+        made = self._run("commit-tree", tree, "-p", self.resolve(parent), given=message.encode(), also=also)
         return made.decode().strip()
 
     def _text(self, *arguments: str) -> str:

@@ -66,11 +66,11 @@ def test_a_link_names_the_version_to_compare_with(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("content", "version", "says"),
     [
-        (b"#!/bin/sh\nreboot\n", "v1.1.0", "no photo that can be read"),
+        (b"#!/bin/sh\nreboot\n", "v1.1.0", "This file is no photo that can be read: it must be JPEG, PNG"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "v1.1.0", "no photo"),
-        (bomb(), "v1.1.0", "no photo that can be read"),
-        (half(saved(drawing())), "v1.1.0", "no photo that can be read"),
-        (b"", "v1.1.0", "no photo"),
+        (bomb(), "v1.1.0", "This photo has more than 128 million pixels."),
+        (half(saved(drawing())), "v1.1.0", "This photo is damaged and cannot be read."),
+        (b"", "v1.1.0", "This photo is empty."),
         (saved(drawing()), "v9.9.9", "models.yaml has no version v9.9.9"),
         (saved(drawing()), "<script>alert(1)</script>", "models.yaml has no version"),
     ],
@@ -86,4 +86,11 @@ def test_what_cannot_be_shown_to_a_model_is_said(
 
 
 def test_a_giant_file_is_not_read(browser: Browser) -> None:
-    assert browser.give([("giant.jpg", b"\0" * (33 << 20))], PATH, PATH, version="").status_code == 413
+    answer = browser.give([("giant.jpg", b"\0" * (33 << 20))], PATH, PATH, version="")
+    assert (answer.status_code, "At most 32 MB can be sent at once." in answer.text) == (413, True)
+
+
+def test_both_forms_say_alike_what_a_photo_may_be(browser: Browser) -> None:
+    may_be = "JPEG, PNG, WEBP, GIF, BMP, TIFF or AVIF, each up to 128 million pixels; "
+    assert f"{may_be}up to 32 MB." in browser.get(PATH).text
+    assert f"{may_be}at most 20 at once, together up to 96 MB." in browser.get("/known-images/add").text

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
+from html import unescape
+
 import pytest
 
 from dashboard.world import ADMIN, PASSWORD, Browser, World
@@ -46,3 +50,26 @@ def test_a_token_opens_a_dashboard_without_accounts(world: World) -> None:
         assert browser.sign_in(token="b" * 32).status_code == 403
         assert browser.sign_in(token=TOKEN).status_code == 303
         assert browser.get("/").status_code == 200
+
+
+@pytest.fixture
+def nameless(world: World) -> Iterator[Mapping[str, str]]:
+    """Settings of a machine on which nobody has said who sits there."""
+    world.desk.git("config", "user.name", "")
+    yield {"USER": "", "LOGNAME": ""}
+    world.desk.git("config", "--unset", "user.name")
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["/changes/new?kind=activate", "/known-images/add", "/known-images/photo?name=blue_tiger_01.jpg"],
+)
+def test_who_has_no_name_is_told_before_the_history_gets_a_number(
+    world: World, browser: Browser, nameless: Mapping[str, str], form: str
+) -> None:
+    told = f"the history will call you uid {os.getuid()}"
+    assert told not in browser.get(form).text
+    with world.dashboard(**nameless) as url, Browser(url) as somebody:
+        page = unescape(somebody.get(form).text)
+        assert told in page
+        assert 'git config --global user.name "Your name", then start the dashboard again' in page

@@ -9,6 +9,7 @@ from html import unescape
 import pytest
 
 from dashboard.world import Browser, Flipped, World, flips
+from lepinet.dashboard.pages.compare import compared_once
 
 QUESTION = "/compare?old=v1.0.0&new=v1.1.0"
 
@@ -58,6 +59,18 @@ def test_flips_are_shown_with_the_truth_and_both_answers_and_found_by_species_an
         assert "No photo flipped like that." in none
 
 
+def test_what_was_compared_is_not_compared_again(world: World) -> None:
+    with world.site() as site:
+        workspace = site.main.now()
+        with workspace.registry("production") as registry:
+            first, again = (compared_once(site, workspace, registry, "v1.0.0", "v1.1.0") for _ in range(2))
+            other = compared_once(site, workspace, registry, "v1.1.0", "v1.0.0")
+    assert first
+    assert first is again
+    assert other
+    assert other.old.model.name == "v1.1.0"
+
+
 def test_what_was_never_tested_is_named_with_the_command_that_tests_it(browser: Browser) -> None:
     page = browser.get("/compare?old=v1.0.0&new=v1.2.0").text
     assert "v1.2.0: nobody knows here what it says" in page
@@ -68,6 +81,12 @@ def test_a_version_that_nobody_knows_is_named(browser: Browser) -> None:
     page = browser.get("/compare?old=v1.0.0&new=v9.9.9")
     assert page.status_code == 200
     assert "Neither models.yaml nor the registry of production knows v9.9.9." in page.text
+
+
+def test_a_version_beside_itself_asks_for_another_one(browser: Browser) -> None:
+    page = browser.get("/compare?old=v1.0.0&new=v1.0.0").text
+    assert "Old and new are both v1.0.0: choose another version beside it." in page
+    assert "lepinet compare" not in page
 
 
 def test_an_empty_form_proposes_what_is_active(browser: Browser) -> None:

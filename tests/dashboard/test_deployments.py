@@ -37,7 +37,7 @@ def test_the_newest_comes_first_with_who_why_verdict_and_steps(browser: Browser)
         ("environment=staging", ["v1.1.0 → staging succeeded"]),
         ("version=v1.1.0", ["v1.1.0 → production succeeded", "v1.1.0 → staging succeeded"]),
         ("version=v1.1.0&environment=production", ["v1.1.0 → production succeeded"]),
-        ("environment=nowhere&version=v1.1.0", ["v1.1.0 → production succeeded", "v1.1.0 → staging succeeded"]),
+        ("environment=&version=v1.1.0", ["v1.1.0 → production succeeded", "v1.1.0 → staging succeeded"]),
     ],
 )
 def test_filters_leave_out_the_others(browser: Browser, filters: str, shown: list[str]) -> None:
@@ -48,6 +48,12 @@ def test_a_version_that_nobody_knows_has_none(browser: Browser) -> None:
     shown = browser.get("/deployments?version=v9.9.9")
     assert (shown.status_code, attempts(shown.text)) == (200, [])
     assert "This registry has no version v9.9.9." in shown.text
+
+
+def test_an_environment_that_there_is_not_has_no_page(browser: Browser) -> None:
+    shown = browser.get("/deployments?environment=moon")
+    assert (shown.status_code, attempts(shown.text)) == (404, [])
+    assert "There is no environment moon." in shown.text
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(hostile: World) -> None:

@@ -44,7 +44,7 @@ def photo(of: str = "blue_tiger_02") -> bytes:
 
 def test_it_says_how_many_there_are_and_how_many_lack(browser: Browser) -> None:
     shown = unescape(browser.get("/known-images").text)
-    assert "<h1>12 known images of 12 species, all count: nothing to mend</h1>" in shown
+    assert "nothing to mend; too few to show a margin of 2 points</h1>" in shown
     assert re.search(r"About [\d,]+ would show, .*: [\d,]+ more\.", shown)
     assert shown.count('loading="lazy"') == 12
     assert '<td class="figure">1</td>' in shown
@@ -110,6 +110,47 @@ def test_added_photos_are_a_change_without_the_place(browser: Browser, desk: Wor
     assert "Add 2 photos of Blue Tiger" in browser.get(answer.headers["Location"]).text
     again = browser.give(sent, ADD, ADD, species=BLUE_TIGER, reason=REASON)
     assert (again.headers["Location"], branches(desk)) == (answer.headers["Location"], {branch})
+
+
+def pictures(page: str) -> list[tuple[str, str, str]]:
+    """Of the gallery of a change: where each photo is, its species, and what becomes of it."""
+    found = re.findall(r'<li><img src="([^"]*)" alt="([^"]*)".*?<span class="mark">([^<]*)<', page, re.DOTALL)
+    return [(unescape(address), species, mark) for address, species, mark in found]
+
+
+def test_the_page_of_a_change_shows_the_photos_that_it_adds(browser: Browser, desk: World) -> None:
+    sent = [("a.jpg", photo()), ("b.jpg", photo("blue_tiger_03"))]
+    followed = browser.give(sent, ADD, ADD, species=BLUE_TIGER, reason=REASON).headers["Location"]
+    added = pictures(browser.get(followed).text)
+    assert [(species, mark) for _, species, mark in added] == [("Blue Tiger", "new")] * 2
+    for address, *_ in added:
+        shown = browser.get(address)
+        assert shown.headers["Content-Type"] == "image/jpeg"
+        assert "private" in shown.headers["Cache-Control"]
+        assert shown.content.startswith(b"\xff\xd8\xff")
+    before = desk.desk.git("rev-parse", "main")
+    desk.desk.git("merge", "--quiet", "--no-ff", "--no-edit", followed.rpartition("/")[2])
+    assert pictures(browser.get(followed).text) == added
+    desk.desk.git("reset", "--quiet", "--hard", before)
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_page_of_a_change_of_a_label_shows_its_photo(browser: Browser) -> None:
+    page = f"{PHOTO}?name=blue_tiger_01.jpg"
+    labelled = browser.fill(page, PHOTO, answer="label", species=CROW, reason=REASON).headers["Location"]
+    ((address, species, mark),) = pictures(browser.get(labelled).text)
+    assert (species, mark) == ("Common Crow", "was Blue Tiger")
+    assert browser.get(address).status_code == 200
+    gone = browser.fill(page, PHOTO, answer="remove", reason=REASON).headers["Location"]
+    assert [what[1:] for what in pictures(browser.get(gone).text)] == [("Blue Tiger", "taken out")]
+
+
+@pytest.mark.parametrize("path", ["models.yaml", "photos/common_crow_01.jpg", "photos/metadata.csv"])
+def test_a_change_gives_no_picture_of_anything_else(browser: Browser, desk: World, path: str) -> None:
+    followed = browser.give([("a.jpg", photo())], ADD, ADD, species=BLUE_TIGER, reason=REASON).headers["Location"]
+    blob = desk.desk.git("rev-parse", f"main:{path}")
+    for other in (blob, path.replace("/", "%2F"), "..%2F..", "0" * 40):
+        assert browser.get(f"{followed}/photos/{other}").status_code == 404
 
 
 def truncated() -> bytes:

@@ -84,7 +84,8 @@ def test_too_few_images_to_tell_is_undecided_and_says_how_many_would_do() -> Non
     assert reason.code == "too_few_images"
     assert reason.sentence == (
         "96 known images cannot tell whether v2.0.0 is as good as v1.0.0: it may in truth be up to "
-        "6 points worse (limit 5 points); about 302 images would show it, if both are equally good"
+        "6 points worse (limit 5 points); about 302 images would show it, if both are equally good and "
+        "differ as often as here (10 of 96)"
     )
     assert reason.figures["images_needed"] == 302
     assert reason.figures["old_right"] == reason.figures["new_right"] == 89
@@ -422,7 +423,9 @@ def others(lost: int) -> dict[str, Counts]:
 def test_enough_images_that_still_cannot_tell_ask_for_no_more() -> None:
     found = verdict({"Blue Tiger": Counts(2700, 139, 80, 81)}, only(non_inferiority_margin="0.02"))
     assert found.answer is Decision.UNDECIDED
-    assert found.sentence.endswith("; so many mostly show it, if both are equally good")
+    assert found.sentence.endswith(
+        "; so many mostly show it, if both are equally good and differ as often as here (219 of 3000)"
+    )
 
 
 def test_every_count_of_a_few_images_gets_an_answer() -> None:

@@ -256,6 +256,14 @@ def test_a_test_shows_its_surest_mistakes_first() -> None:
     assert page.pictured(tested) == tuple(f"Common Crow/{number:05}.jpg" for number in (22, 20, 21))
 
 
+def test_what_the_matrix_of_mistakes_leaves_out_is_said() -> None:
+    old, _ = two_models({"Blue Tiger": Counts(20), "Common Crow": Counts(0, 0, 3)})
+    told = "Species that were never mistaken are left out."
+    assert told in read(page.test(results_of(old, NOW), {})).text
+    old, _ = two_models({"Common Crow": Counts(20, 0, 3)})
+    assert told not in read(page.test(results_of(old, NOW), {})).text
+
+
 def test_photos_that_were_not_answered_are_named() -> None:
     for written in (
         page.check(document(environment(FINE, unanswered="it is no photo")), {}),

@@ -36,5 +36,9 @@ def test_every_address_is_documented(running: LocalEnvironment) -> None:
     assert document["openapi"].startswith("3.1.")
     addresses = {"/", "/predict", "/model", "/species", "/health", "/metrics", "/openapi.json"}
     assert set(document["paths"]) == addresses
+    named = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+    assert len(set(named)) == len(named) == len(addresses)
+    assert document["paths"]["/predict"]["post"]["operationId"] == "predict"
+    assert "500" in document["paths"]["/predict"]["post"]["responses"]
     prediction = document["components"]["schemas"]["Prediction"]
     assert set(prediction["properties"]) == set(running.predict(PHOTO).json())

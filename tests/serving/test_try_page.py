@@ -31,7 +31,7 @@ def test_a_browser_that_posts_the_form_gets_a_page(running: LocalEnvironment) ->
 def test_a_browser_is_told_on_a_page_why_there_is_no_answer(running: LocalEnvironment) -> None:
     answer = running.predict(b"<script>alert(1)</script>", **BROWSER)
     assert answer.status_code == 400
-    assert "is no image that can be read" in answer.text
+    assert "This file is no photo that can be read" in answer.text
     assert "<script" not in answer.text
     assert answer.headers["X-Request-ID"] in answer.text
 

@@ -173,6 +173,15 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert [(one.key, one.is_merged) for one in changes(desk.workspace)] == [(key, True)]
 
 
+def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) -> None:
+    desk.git("config", "user.name", "")
+    key = ask(desk.workspace, WANTED, ASHA).key
+    assert 'git config --global user.name "Your name"' in progress(desk.workspace, key).purpose
+    desk.git("config", "user.name", "Asha")
+    desk.git("config", "user.email", "asha@example.org")
+    assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"
+
+
 def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key

@@ -58,7 +58,8 @@ def test_a_dozen_good_photos_are_only_few(desk: Desk) -> None:
     assert found(desk, code=0) == [("few", [])]
     said = desk.lepinet("known-images", "check").out
     assert said.startswith(
-        "12 known images of 12 species, all count: nothing to mend\nknow  12 species with fewer than 5"
+        "12 known images of 12 species, all count: nothing to mend; "
+        "too few to show a margin of 2 points\nknow  12 species with fewer than 5"
     )
     assert "2 points worse: 1,265 more." in said
 
@@ -80,7 +81,8 @@ def test_what_must_be_mended_is_said_and_is_the_exit_code(desk: Desk) -> None:
     done = desk.lepinet("known-images", "check")
     assert done.code == 1
     assert done.out.startswith(
-        "16 known images of 12 species, 13 count: 4 things to mend\nmend  1 photo with the place"
+        "16 known images of 12 species, 13 count: 4 things to mend; "
+        "too few to show a margin of 2 points\nmend  1 photo with the place"
     )
 
 

@@ -29,6 +29,7 @@ _TITLES = {
     HTTPStatus.TOO_MANY_REQUESTS: "Too many attempts",
     HTTPStatus.SERVICE_UNAVAILABLE: "Too many at once",
 }
+_MISTYPED = "Its address may be mistyped, or what it showed is gone."
 
 
 def create_app(site: Site) -> ASGIApp:
@@ -71,9 +72,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     if not hasattr(request.state, "visitor"):
         return PlainTextResponse(status.phrase, status, error.headers)
-    told = error.detail if error.detail != status.phrase else ""
+    missing = status is HTTPStatus.NOT_FOUND
+    told = error.detail if error.detail != status.phrase else _MISTYPED if missing else ""
     title = _TITLES.get(status, status.phrase)
-    response = page(request, "refused.html", status, title=title, lines=told.splitlines())
+    response = page(request, "refused.html", status, title=title, lines=told.splitlines(), missing=missing)
     response.headers.update(error.headers or {})
     return response
 

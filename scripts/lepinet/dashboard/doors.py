@@ -18,9 +18,11 @@ from lepinet.registry.accounts import NotSignedInError
 from lepinet.registry.kinds import users_project
 from lepinet.registry.project import Project, User
 from lepinet.registry.sign_in import SignedIn
-from lepinet.workflow.workspace import Workspace, actor
+from lepinet.workflow.workspace import Workspace, actor, actor_s_name
 
 TOKEN: Final = "LEPINET_DASHBOARD_TOKEN"  # noqa: S105 -- the name of a setting
+NAME_YOURSELF: Final = 'git config --global user.name "Your name", then start the dashboard again'
+"""What whoever sits at this machine can do who has no name here."""
 _SHORTEST: Final = 32
 _ROLE: Final = "admin"
 _SPARE: Final = 300
@@ -78,7 +80,7 @@ def door_of(workspace: Workspace, host: str) -> Door:
             f"{host} is open to other machines, and there is no {TOKEN} {workspace.settings.places}",
             todo=f"set {TOKEN} to {_SHORTEST} characters or more that nobody guesses: openssl rand -hex 32",
         )
-    return OpenDoor(actor(workspace))
+    return OpenDoor(actor(workspace), is_named=actor_s_name(workspace) is not None)
 
 
 def entry_of(door: Door, sessions: Sessions, number: str, *, uses: bool = True) -> Entry | None:
@@ -102,11 +104,13 @@ class OpenDoor:
     """Whoever sits at this machine comes in: they could read the registry without us."""
 
     person: str
+    is_named: bool = True
+    """Else `person` is a number: nobody has said who sits there."""
     asks: tuple[str, ...] = ()
 
     def enter(self, said: Mapping[str, str]) -> Entry:
         del said
-        return Entry(self.person)
+        return Entry(self.person, is_named=self.is_named)
 
     def stay(self, entry: Entry) -> Entry:
         return entry

@@ -124,7 +124,11 @@ def _limited(receive: Receive, at_most: int) -> Receive:
         message = await receive()
         read += len(message.get("body", b""))
         if read > at_most:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"This form may have {at_most >> 10:,} KiB.")
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {_size(at_most)} can be sent at once.")
         return message
 
     return limited
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MB" if count >= 1 << 20 else f"{count >> 10} kB"

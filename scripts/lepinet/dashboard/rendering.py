@@ -14,6 +14,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from lepinet.dashboard.doors import NAME_YOURSELF
 from lepinet.dashboard.pages import PAGES
 from lepinet.dashboard.place import site_of, visitor_of
 from lepinet.report import shipped, status
@@ -37,6 +38,8 @@ def page(request: Request, template: str, status_code: int = HTTPStatus.OK, **va
         "pages": PAGES if visitor.entry else (),
         "here": request.url.path,
         "person": visitor.entry.person if visitor.entry else None,
+        "is_named": visitor.entry is None or visitor.entry.is_named,
+        "name_yourself": NAME_YOURSELF,
         "can_leave": bool(visitor.entry and site_of(request).door.asks),
         "csrf_token": site_of(request).sessions.csrf_token(visitor.number),
         "links": site_of(request).links,

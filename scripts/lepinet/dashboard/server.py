@@ -12,7 +12,7 @@ from functools import partial
 from lepinet.dashboard.address import Address
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.attempts import Attempts
-from lepinet.dashboard.doors import Door, door_of, entry_of
+from lepinet.dashboard.doors import NAME_YOURSELF, Door, OpenDoor, door_of, entry_of
 from lepinet.dashboard.links import Links
 from lepinet.dashboard.live import Live, Looking, Source, sources_of
 from lepinet.dashboard.main_line import MainLine
@@ -53,6 +53,8 @@ def serve(
         LepinetError: main's models.yaml or known images cannot be read.
     """
     with site_of(workspace, host=host, url=url, say=say) as site, listener(host, port, _ELSEWHERE) as listening:
+        if isinstance(site.door, OpenDoor) and not site.door.is_named:
+            say(f"nobody has said who you are, so changes are asked for by {site.door.person}: {NAME_YOURSELF}")
         server = Server(create_app(site), drain=3, head=site.timings.head)
         where = url or f"http://{host}:{listening.getsockname()[1]}"
         asyncio.run(_until_told(server, listening, partial(on_ready, where)))

@@ -28,6 +28,8 @@ class Entry:
     person: str
     accounts: Mapping[str, SignedIn] = field(default_factory=dict)
     """By environment; those that the machine's own settings open are left out."""
+    is_named: bool = True
+    """Whether the history can call the person by a name."""
 
 
 @dataclass

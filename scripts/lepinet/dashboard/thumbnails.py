@@ -1,9 +1,11 @@
-"""Small pictures of known images, each made once by the process that decodes photos, and kept by the photo's digest."""
+"""Small pictures of photos, each made once by the process that decodes photos, and kept by the photo's digest."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lepinet.evaluation.cases import KnownImage
 from lepinet.evaluation.photos.looking import thumbnails
@@ -33,16 +35,31 @@ class Thumbnails:
         """A JPEG; None of a photo that cannot be decoded."""
         if image.sha256 is None or image.problem:
             return None
-        if kept := self._kept(image.sha256):
+        return self._kept(image.sha256) or self._made(image.sha256, image.path)
+
+    def of_blob(self, blob: str, read: Callable[[], bytes]) -> bytes | None:
+        """As `of`, of a photo that no working tree has.
+
+        Args:
+            blob: its id in git.
+            read: gives its content, where there is no picture of it yet.
+        """
+        if kept := self._kept(blob):
             return kept
+        with TemporaryDirectory(prefix="lepinet-photo-") as folder:
+            photo = Path(folder, blob)
+            photo.write_bytes(read())
+            return self._made(blob, photo)
+
+    def _made(self, digest: str, photo: Path) -> bytes | None:
         with self._asking:
-            self._wanted[image.sha256] = image.path
+            self._wanted[digest] = photo
         with self._making:
             # Whoever comes first makes what all who wait have asked for: a process takes longer to start than a photo.
             with self._asking:
                 wanted, self._wanted = self._wanted, {}
             self._keep(thumbnails(wanted, EDGE, timings=self._timings))
-        return self._kept(image.sha256)
+        return self._kept(digest)
 
     def _keep(self, made: dict[str, bytes]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,7 @@ class KnownImages:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class ListedPhoto:
     """One photo as a list names it, not yet looked at."""
 
     file_name: str
@@ -114,7 +114,7 @@ def read_species(path: Path) -> tuple[Species, ...]:
         RefusedError: there is no such file, or a line is not understood, with file and line.
     """
     found: dict[str, Species] = {}
-    for line, row in _table(path, needed=("species_id", "species_name")):
+    for line, row in _table(read_small(path), str(path), needed=("species_id", "species_name")):
         species = Species(row["species_id"], row["species_name"], row.get("scientific_name") or None)
         if not species.id or not species.name:
             raise RefusedError("species_id and species_name may not be empty", where=f"{path}:{line}")
@@ -143,16 +143,43 @@ def read_known_images(path: Path, species: Sequence[Species] = ()) -> KnownImage
     names = SpeciesNames(species)
     if path.is_dir():
         metadata = path / METADATA
-        rows = _listed(metadata, names) if os.path.lexists(metadata) else _foldered(path, names)
+        rows = (
+            read_list(read_small(metadata), str(metadata), names)
+            if os.path.lexists(metadata)
+            else _foldered(path, names)
+        )
         return _look(path, rows)
     if not path.exists():
         raise UsageError("there is no such folder", where=str(path), todo="Give the folder with the known images.")
-    return _look(path.parent, _listed(path, names))
+    return _look(path.parent, read_list(read_small(path), str(path), names))
+
+
+def read_list(content: bytes, where: str, names: SpeciesNames) -> list[ListedPhoto]:
+    """The photos that a CSV file lists; arguments and errors as of `read_known_images`.
+
+    Args:
+        content: of the file.
+        where: it is, for errors.
+        names: of the list of species.
+    """
+    rows: dict[str, ListedPhoto] = {}
+    for line, cells in _table(content, where, needed=("file_name", "species_id")):
+        place = f"{where}:{line}"
+        name, id_ = cells["file_name"], cells["species_id"]
+        if not name or not id_:
+            raise RefusedError("file_name and species_id may not be empty", where=place)
+        if name in rows:
+            raise RefusedError(f"{name} is there twice", where=place)
+        known = names.by_id(id_)
+        if known is None and names:
+            raise RefusedError(f"species_id {id_} is not in the list of species", where=place)
+        rows[name] = ListedPhoto(name, id_, known.name if known else cells.get("species_name") or id_)
+    return list(rows.values())
 
 
 def known_images(cases: Iterable[tuple[str | Path, str, str]]) -> KnownImages:
     """The old guide's list of (image_path, expected_species_id, expected_name); the photos may lie anywhere."""
-    return _look(None, [_Row(str(path), id_, name) for path, id_, name in cases])
+    return _look(None, [ListedPhoto(str(path), id_, name) for path, id_, name in cases])
 
 
 def digest_of_images(images: Iterable[tuple[str, str | None, str]]) -> str:
@@ -163,31 +190,15 @@ def digest_of_images(images: Iterable[tuple[str, str | None, str]]) -> str:
     return digest.hexdigest()
 
 
-def _listed(path: Path, names: SpeciesNames) -> list[_Row]:
-    rows: dict[str, _Row] = {}
-    for line, cells in _table(path, needed=("file_name", "species_id")):
-        where = f"{path}:{line}"
-        name, id_ = cells["file_name"], cells["species_id"]
-        if not name or not id_:
-            raise RefusedError("file_name and species_id may not be empty", where=where)
-        if name in rows:
-            raise RefusedError(f"{name} is there twice", where=where)
-        known = names.by_id(id_)
-        if known is None and names:
-            raise RefusedError(f"species_id {id_} is not in the list of species", where=where)
-        rows[name] = _Row(name, id_, known.name if known else cells.get("species_name") or id_)
-    return list(rows.values())
-
-
-def _foldered(path: Path, names: SpeciesNames) -> list[_Row]:
-    rows: list[_Row] = []
+def _foldered(path: Path, names: SpeciesNames) -> list[ListedPhoto]:
+    rows: list[ListedPhoto] = []
     for folder in (entry for entry in _entries(path) if entry.is_dir()):
         known = names.find(folder.name)
         if known is None and names:
             raise RefusedError("the folder is named like no species of the list, by id or by name", where=str(folder))
         species = known or Species(folder.name, folder.name)
         rows += [
-            _Row(f"{folder.name}/{photo.name}", species.id, species.name)
+            ListedPhoto(f"{folder.name}/{photo.name}", species.id, species.name)
             for photo in _entries(folder)
             if photo.suffix.lower() not in _NO_PHOTOS
         ]
@@ -207,29 +218,29 @@ def _entries(folder: Path) -> list[Path]:
         raise UsageError(f"cannot be listed: {error.strerror}", where=str(folder)) from None
 
 
-def _table(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _table(content: bytes, where: str, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Lines of a CSV file with a header: line number and cells, without the space around them."""
     try:
-        text = read_small(path).decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RefusedError(f"is not UTF-8: {error}", where=str(path)) from None
+        raise RefusedError(f"is not UTF-8: {error}", where=where) from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [OLD_COLUMNS.get(name.strip(), name.strip()) for name in next(reader, [])]
         missing = [name for name in needed if name not in header]
         if missing:
-            raise RefusedError(f"should begin with a line of column names, among them {missing[0]}", where=f"{path}:1")
+            raise RefusedError(f"should begin with a line of column names, among them {missing[0]}", where=f"{where}:1")
         for cells in reader:
             if not cells:
                 continue
             if len(cells) != len(header):
-                raise RefusedError(f"{len(cells)} columns instead of {len(header)}", where=f"{path}:{reader.line_num}")
+                raise RefusedError(f"{len(cells)} columns instead of {len(header)}", where=f"{where}:{reader.line_num}")
             yield reader.line_num, dict(zip(header, (cell.strip() for cell in cells), strict=True))
     except csv.Error as error:
-        raise RefusedError(f"is not CSV: {error}", where=f"{path}:{reader.line_num}") from None
+        raise RefusedError(f"is not CSV: {error}", where=f"{where}:{reader.line_num}") from None
 
 
-def _look(folder: Path | None, rows: Sequence[_Row]) -> KnownImages:
+def _look(folder: Path | None, rows: Sequence[ListedPhoto]) -> KnownImages:
     """Find and digest every photo, on all cores: hashing lets other threads run."""
     find = _finder(folder)
     some = [rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER)]
@@ -243,7 +254,7 @@ def _gathered(folder: Path | None, images: tuple[KnownImage, ...]) -> KnownImage
     return KnownImages(folder, images, digest_of_images(keys))
 
 
-def _look_at(find: Callable[[str], Path], row: _Row) -> KnownImage:
+def _look_at(find: Callable[[str], Path], row: ListedPhoto) -> KnownImage:
     path = Path(row.file_name)
     sha256 = problem = None
     try:

@@ -25,7 +25,7 @@ from PIL import (  # noqa: F401 -- a plugin's import makes its format known; els
 )
 
 from lepinet.errors import RefusedError
-from lepinet.evaluation.photos import FORMATS, MAX_BYTES, MAX_PIXELS
+from lepinet.evaluation.photos import DAMAGED, FORMATS, MAX_BYTES, MAX_PIXELS, NO_IMAGE
 from lepinet.evaluation.preprocessing import Exactly, Preprocessing, ShortestEdge
 from lepinet.files import read_small
 
@@ -95,11 +95,11 @@ def refused() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise RefusedError(f"has more than {MAX_PIXELS // 1_000_000} million pixels") from None
     except UnidentifiedImageError:
-        raise RefusedError(f"is no image that can be read ({', '.join(FORMATS)})") from None
+        raise RefusedError(NO_IMAGE) from None
     except MemoryError:
         raise RefusedError("needs more memory than a photo may") from None
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise whatever their damaged input leads them to
-        raise RefusedError(f"cannot be decoded: {str(error)[:200] or type(error).__name__}") from None
+        raise RefusedError(f"{DAMAGED}: {str(error)[:200] or type(error).__name__}") from None
 
 
 def prepare(image: Image.Image, steps: Preprocessing) -> NDArray[np.float32]:

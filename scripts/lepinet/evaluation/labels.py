@@ -53,6 +53,11 @@ class SpeciesNames:
         """The species that an id or a name means."""
         return self._by_id.get(text.strip()) or self._by_name.get(_plain(text))
 
+    def meaning(self, label: str) -> str:
+        """What all spellings of a label have in common: its species' id, or what is left of a name that means none."""
+        found = self.find(label)
+        return found.id if found else _plain(label)
+
 
 class ModelLabels:
     """A model's labels as species; a label that is no species of the list stands for itself."""

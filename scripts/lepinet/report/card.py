@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from lepinet.evaluation.labels import SpeciesNames
+
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.{0,65536}?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _MOST = 12
 """So many figures, settings and labels of each kind are named."""
@@ -39,26 +41,32 @@ def figures(card: str) -> tuple[str, ...]:
     return tuple(said[:_MOST])
 
 
-def changed(old: str | None, new: str) -> tuple[str, ...]:
+def changed(old: str | None, new: str, names: SpeciesNames) -> tuple[str, ...]:
     """What a model's config.json says differently; labels are named by what was added and taken away.
 
     Args:
         old: of the model before; None where there is none.
         new: of this one.
+        names: tells which labels are only spelled otherwise, and mean the same species.
     """
     before, now = _config(old) if old else None, _config(new)
     if before is None or now is None:
         return ()
-    return (*_labels(before, now), *_settings(before, now))
+    return (*_labels(before, now, names), *_settings(before, now))
 
 
-def _labels(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _labels(before: Mapping[str, Any], now: Mapping[str, Any], names: SpeciesNames) -> Iterator[str]:
+    """Labels by what they mean: one that is only spelled otherwise is neither new nor gone."""
     old, new = (
-        {str(label) for label in config["id2label"].values()} if isinstance(config.get("id2label"), dict) else set()
+        {names.meaning(label): label for label in map(str, config["id2label"].values())}
+        if isinstance(config.get("id2label"), dict)
+        else {}
         for config in (before, now)
     )
-    for what, labels in (("new", sorted(new - old)), ("gone", sorted(old - new))):
-        if labels:
+    if respelled := sum(old[meaning] != new[meaning] for meaning in old.keys() & new.keys()):
+        yield f"{respelled} label{'s' if respelled > 1 else ''} spelled otherwise, of the same species"
+    for what, meanings, spelled in (("new", new.keys() - old.keys(), new), ("gone", old.keys() - new.keys(), old)):
+        if labels := sorted(spelled[meaning] for meaning in meanings):
             more = f" and {len(labels) - _MOST} more" if len(labels) > _MOST else ""
             yield f"{what} labels ({len(labels)}): {', '.join(label[:80] for label in labels[:_MOST])}{more}"
 

@@ -121,6 +121,8 @@ def confusion(results: Results) -> Illustration | None:
     caption = "Each row is a species, each column what it was called; the diagonal is right."
     if len(most) > _MATRIX:
         caption += f" The {_MATRIX} that are mistaken most are drawn; the table has all."
+    elif any(one.id not in most for one in results.species):
+        caption += " Species that were never mistaken are left out."
     return Illustration(
         title="What is taken for what",
         picture=pictures.confusion(

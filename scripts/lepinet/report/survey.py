@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from lepinet.evaluation.gates.verdict import points
+from lepinet.evaluation.paired import DIFFERING
 from lepinet.evaluation.survey import Finding, Needed, Survey
 from lepinet.report.escape import for_terminal
 from lepinet.report.wording import sentence
@@ -20,15 +21,15 @@ def terminal(survey: Survey, *, colour: bool) -> str:
 
 
 def headline(survey: Survey) -> str:
-    """How many there are, and whether something is to be mended."""
+    """How many there are, whether something is to be mended, and whether they are enough for the margin."""
     size, mend = survey.known_images.size, sum(finding.mend for finding in survey.findings)
     counted = "all count" if survey.counted == size else f"{survey.counted} count"
     answer = f"{mend} thing{'s' if mend != 1 else ''} to mend" if mend else "nothing to mend"
-    return f"{size} known images of {len(survey.species)} species, {counted}: {answer}"
+    return f"{size} known images of {len(survey.species)} species, {counted}: {answer}{_enough(survey)}"
 
 
 def needed(survey: Survey) -> str | None:
-    """How many would show that an equally good model is inside the margin; None where nobody asks for it."""
+    """How many would show that an equally good model is inside the margin, and what that assumes; None without one."""
     wanted = survey.needed
     if wanted is None:
         return None
@@ -36,7 +37,18 @@ def needed(survey: Survey) -> str | None:
     enough = f"{more:,} more" if more > 0 else "there are enough"
     sure = f"at {_percent(survey.confidence)} confidence and in {_percent(survey.power)} of cases"
     limit = f"at most {points(wanted.margin)} worse"
-    return f"About {wanted.images:,} would show, {sure}, that an equally good model is {limit}: {enough}."
+    return (
+        f"About {wanted.images:,} would show, {sure}, that an equally good model is {limit}: {enough}. "
+        f"This reckons with models that differ on {DIFFERING * 100:g} of 100 photos, as two trainings mostly do; "
+        "a comparison reckons with how often its own two differ."
+    )
+
+
+def _enough(survey: Survey) -> str:
+    if survey.needed is None:
+        return ""
+    enough = "enough" if survey.counted >= survey.needed.images else "too few"
+    return f"; {enough} to show a margin of {points(survey.needed.margin)}"
 
 
 def _lines(survey: Survey, *, colour: bool) -> Iterator[str]:

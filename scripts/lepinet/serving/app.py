@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from lepinet.evaluation.photos import for_sender
 from lepinet.serving.answers import (
     SERVED_MODEL,
     AnsweringVersion,
@@ -42,6 +43,7 @@ _NO_MODEL_FOR = 10
 
 
 _PREDICT = Operation(
+    "predict",
     "POST",
     "/predict",
     "Name the species on a photo",
@@ -55,19 +57,33 @@ _PREDICT = Operation(
         ErrorKind.TOO_SLOW,
         ErrorKind.BUSY,
         ErrorKind.NO_MODEL,
+        ErrorKind.INTERNAL,
     ),
     takes_photo=True,
 )
-_MODEL = Operation("GET", "/model", "What answers, and what an app has to know", answer=ServedModel, tagged=True)
+_MODEL = Operation(
+    "getModel", "GET", "/model", "What answers, and what an app has to know", answer=ServedModel, tagged=True
+)
 _SPECIES = Operation(
-    "GET", "/species", "What the model can name", answer=SpeciesList, errors=(ErrorKind.NO_MODEL,), tagged=True
+    "getSpecies",
+    "GET",
+    "/species",
+    "What the model can name",
+    answer=SpeciesList,
+    errors=(ErrorKind.NO_MODEL,),
+    tagged=True,
 )
 _HEALTH = Operation(
-    "GET", "/health", "Whether photos are answered", answer=Health, errors=(ErrorKind.NO_MODEL, ErrorKind.STOPPING)
+    "getHealth",
+    "GET",
+    "/health",
+    "Whether photos are answered",
+    answer=Health,
+    errors=(ErrorKind.NO_MODEL, ErrorKind.STOPPING),
 )
-_METRICS = Operation("GET", "/metrics", "For Prometheus", text="text/plain")
-_OPENAPI = Operation("GET", "/openapi.json", "This document", text=_JSON)
-_PAGE = Operation("GET", "/", "Try a photo in a browser", text=_HTML)
+_METRICS = Operation("getMetrics", "GET", "/metrics", "For Prometheus", text="text/plain")
+_OPENAPI = Operation("getOpenapi", "GET", "/openapi.json", "This document", text=_JSON)
+_PAGE = Operation("getPage", "GET", "/", "Try a photo in a browser", text=_HTML)
 
 
 def create_app(follower: Follower, timings: Timings, log: Log, stopping: asyncio.Event) -> ASGIApp:
@@ -153,7 +169,7 @@ class _Views:
                 model = self._answering()
                 top = await model.answer(photo)
         except PhotoError as error:
-            raise Refusal(ErrorKind.BAD_PHOTO, f"photo: {error.what}") from None
+            raise Refusal(ErrorKind.BAD_PHOTO, for_sender(error.what)) from None
         except BusyError as error:
             raise Refusal(ErrorKind.BUSY, error.what, retry_after=error.after) from None
         handling(request.scope).model = model.target

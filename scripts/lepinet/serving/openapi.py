@@ -25,6 +25,8 @@ _REFERENCE = "#/components/schemas/{model}"
 class Operation:
     """One thing that can be asked for."""
 
+    name: str
+    """Of the function that a generator makes of it."""
     method: Literal["GET", "POST"]
     path: str
     does: str
@@ -63,7 +65,11 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
 
 
 def _operation(one: Operation) -> dict[str, Any]:
-    described: dict[str, Any] = {"summary": one.does, "parameters": [_header(REQUEST_ID, "Named in answer and log")]}
+    described: dict[str, Any] = {
+        "operationId": one.name,
+        "summary": one.does,
+        "parameters": [_header(REQUEST_ID, "Named in answer and log")],
+    }
     if one.tagged:
         described["parameters"].append(_header("If-None-Match", "ETags of answers that are there already"))
     if one.takes_photo:

@@ -68,7 +68,7 @@ class Inbox:
             async with asyncio.timeout(self._seconds):
                 return await _image(Request(request.scope, receive))
         except TimeoutError:
-            raise Refusal(ErrorKind.TOO_SLOW, "the photo did not arrive in time") from None
+            raise Refusal(ErrorKind.TOO_SLOW, "The photo did not arrive in time.") from None
 
 
 class _InMemory(MultiPartParser):
@@ -102,4 +102,4 @@ async def _image(request: Request) -> bytes:
 
 
 def _too_large() -> Refusal:
-    return Refusal(ErrorKind.TOO_LARGE, f"a photo may have {LARGEST_PHOTO >> 20} MiB")
+    return Refusal(ErrorKind.TOO_LARGE, f"This photo is too large: it may have at most {LARGEST_PHOTO >> 20} MiB.")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from typing import TypeAlias
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.gates import Decision
 from lepinet.github import GitHub
 from lepinet.github.answers import CheckRun, PullRequest
 from lepinet.manifest.load import FILE, load
+from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import headline, markdown, shipped
+from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal, from_markdown
 from lepinet.workflow.announce import COMMENT
-from lepinet.workflow.change import aim_of
+from lepinet.workflow.change import Aim, aim_of
 from lepinet.workflow.declared import earlier_versions
 from lepinet.workflow.kept import answers_here, compared
 from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
@@ -31,11 +34,15 @@ _MOST = 100
 _OVER = 20
 """So many of the changes that are over are told, where they are commits."""
 _TO_MAIN = "To bring it to main, in the repository:"
+_WHO_MERGES = 'git does not know who merges: git config --global user.name "Your name", then the same with user.email.'
 _TO_LIVE = "To bring it live, in the repository:"
 _TO_KNOW = "To ask what is active about these photos, where this dashboard runs:"
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 _REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
+
+Comparing: TypeAlias = Callable[[Workspace, Registry, str, str], ComparisonDocument | None]
+"""As `kept.compared`."""
 
 
 class State(StrEnum):
@@ -73,6 +80,8 @@ class Change:
     at: datetime
     is_open: bool
     is_merged: bool
+    aim: Aim | None
+    """What it makes active; None where it is about something else."""
     url: str | None = None
     """Of its pull request."""
 
@@ -89,6 +98,8 @@ class Progress:
     """What they are for."""
     withdrawn_by: str | None = None
     """The command that takes it back, where there is no pull request to close."""
+    between: tuple[str, str] | None = None
+    """What it changes lies between these two commits; None where this server has not got them."""
 
     @property
     def is_moving(self) -> bool:
@@ -127,19 +138,19 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
 
 def rivals(change: Change, listed: Sequence[Change]) -> tuple[Change, ...]:
     """Others on their way that set the same environment's active version, where this one is on its way and does."""
-    aim = aim_of(change.title)
-    if aim is None or not change.is_open:
+    if change.aim is None or not change.is_open:
         return ()
-    aims = ((one, aim_of(one.title)) for one in listed if one.is_open and one.key != change.key)
-    return tuple(one for one, other in aims if other and other.environment == aim.environment)
+    others = (one for one in listed if one.is_open and one.key != change.key)
+    return tuple(one for one in others if one.aim and one.aim.environment == change.aim.environment)
 
 
-def progress(workspace: Workspace, key: str) -> Progress:
+def progress(workspace: Workspace, key: str, comparing: Comparing = compared) -> Progress:
     """How far a change is.
 
     Args:
         workspace: the repository, with registries as somebody may read them.
         key: of the change.
+        comparing: tells how two versions compare; who looks again and again may remember it.
 
     Raises:
         UsageError: there is no such change, or no token for GitHub.
@@ -150,7 +161,7 @@ def progress(workspace: Workspace, key: str) -> Progress:
         with open_github(workspace, repository) as github:
             return _of_pull_request(workspace, github, int(key))
     if repository is None and _COMMIT.fullmatch(key) and _is_proposal(workspace, key):
-        return _of_commit(workspace, key)
+        return _of_commit(workspace, key, comparing)
     raise UsageError(f"there is no change {for_terminal(key, 50)}")
 
 
@@ -164,10 +175,11 @@ def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progr
         *_judged(github.said(number, COMMENT), found),
         (found.is_open and _needless(workspace, change)) or _merged(found),
     ]
-    if found.merged_at and found.merge_commit_sha:
-        steps += _shipped(workspace, found.merge_commit_sha)
-        return Progress(change, tuple(steps), *_asking(workspace, found.merge_commit_sha))
-    return Progress(change, tuple(steps))
+    if found.merged_at and (merged := found.merge_commit_sha):
+        steps += _shipped(workspace, merged)
+        between = (f"{merged}^", merged) if workspace.git.brought_by(merged, workspace.git.main()) else None
+        return Progress(change, tuple(steps), *_asking(workspace, merged), between=between)
+    return Progress(change, tuple(steps), between=_beyond_main(workspace, found.head.sha))
 
 
 def _checked(checks: Sequence[CheckRun]) -> Step:
@@ -200,7 +212,7 @@ def _merged(found: PullRequest) -> Step:
     return Step("Merged", State.STOPPED, "the pull request was closed without it")
 
 
-def _of_commit(workspace: Workspace, commit: str) -> Progress:
+def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progress:
     git = workspace.git
     branches = [name for name, tip in git.branches().items() if tip == commit]
     brought = git.brought_by(commit, git.main())
@@ -211,27 +223,41 @@ def _of_commit(workspace: Workspace, commit: str) -> Progress:
         shipped_so_far = tuple(_shipped(workspace, brought))
         if any(step.state is State.WAITING for step in shipped_so_far):
             return Progress(change, (*steps, merged, *shipped_so_far), ("lepinet reconcile",), _TO_LIVE)
-        return Progress(change, (*steps, merged, *shipped_so_far), *_asking(workspace, brought))
+        on_main = f"{brought}^", brought
+        return Progress(change, (*steps, merged, *shipped_so_far), *_asking(workspace, brought), between=on_main)
+    between = _beyond_main(workspace, commit)
     if not branches:
         gone = Step("Merged", State.STOPPED, "its branch is gone, or is another change by now")
-        return Progress(change, (*steps, gone))
+        return Progress(change, (*steps, gone), between=between)
     withdraw = shlex.join(("git", "branch", "-D", branches[0]))
     if needless := _needless(workspace, change):
         return Progress(change, (*steps, needless), withdrawn_by=withdraw)
     waits = Step("Merged", State.WAITING, f"a person merges the branch {branches[0]}")
     commands = steps_from_branch(workspace, branches[0])
-    return Progress(change, (*steps, *_compared(workspace, change), waits), commands, _TO_MAIN, withdraw)
+    purpose = _TO_MAIN if git.knows_committer() else f"{_WHO_MERGES} {_TO_MAIN}"
+    steps += [*_compared(workspace, change, comparing), waits]
+    return Progress(change, tuple(steps), commands, purpose, withdraw, between)
 
 
-def _compared(workspace: Workspace, change: Change) -> Iterator[Step]:
+def _beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:
+    """What a commit would bring to main; None where it is not here, or has nothing in common with main."""
+    git = workspace.git
+    try:
+        base = git.merge_base(commit, git.main())
+    except UsageError:
+        return None
+    return (base, commit) if base else None
+
+
+def _compared(workspace: Workspace, change: Change, comparing: Comparing) -> Iterator[Step]:
     """What a check here has found of an activation; nothing of a way back, which no comparison stops."""
-    aim = aim_of(change.title)
+    aim = change.aim
     environment = workspace.manifest.environments.get(aim.environment) if aim else None
     if not (aim and environment and environment.active) or aim.version in earlier_versions(workspace, aim.environment):
         return
     try:
         with workspace.registry(aim.environment) as registry:
-            document = compared(workspace, registry, environment.active, aim.version)
+            document = comparing(workspace, registry, environment.active, aim.version)
     except LepinetError as error:
         yield Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
         return
@@ -270,7 +296,7 @@ def _is_asked(workspace: Workspace, environment: str, version: str) -> bool:
 
 def _needless(workspace: Workspace, change: Change) -> Step | None:
     """Main says already what an open change would have it say."""
-    aim = aim_of(change.title)
+    aim = change.aim
     environment = workspace.manifest.environments.get(aim.environment) if aim else None
     if aim is None or environment is None or environment.active != aim.version:
         return None
@@ -345,6 +371,7 @@ def _proposed(found: PullRequest) -> Change:
         at=found.created_at,
         is_open=found.is_open,
         is_merged=found.merged_at is not None,
+        aim=aim_of(found.title),
         url=found.html_url,
     )
 
@@ -361,6 +388,7 @@ def _committed(workspace: Workspace, commit: str, *, is_open: bool, is_merged: b
         at=made.at,
         is_open=is_open,
         is_merged=is_merged,
+        aim=aim_of(made.subject),
     )
 
 

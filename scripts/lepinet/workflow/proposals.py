@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
+from lepinet.evaluation.labels import SpeciesNames
 from lepinet.files import inside, read_small
 from lepinet.github import GitHub
 from lepinet.manifest import edit
@@ -166,7 +167,7 @@ def _body(workspace: Workspace, row: LoggedRow, name: str, version: ModelVersion
         was = f", {active.version} on {before:,}" if active and before is not None else ""
         lines.append(f"- trained on {version.training_image_count:,} photos{was}")
     if active and CONFIG in new:
-        changes = card.changed(old.get(CONFIG), new[CONFIG])
+        changes = card.changed(old.get(CONFIG), new[CONFIG], SpeciesNames(workspace.species_of_answers))
         lines += [f"- since {for_markdown(active.version or '')}: {for_markdown(one, 600)}" for one in changes]
     if version.notes:
         lines.append(f"- notes: {for_markdown(version.notes, LONGEST_NOTES)}")

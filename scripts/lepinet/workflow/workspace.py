@@ -352,6 +352,11 @@ def workspace_here(*, needed: bool, fetching: Fetching = quietly) -> Workspace |
 
 
 def actor(workspace: Workspace) -> str:
-    """Who runs this, for the history: GitHub's actor, else the user's name, else the one that git knows."""
+    """Who runs this, for the history; the user's number where nobody has said a name."""
+    return actor_s_name(workspace) or f"uid {os.getuid()}"
+
+
+def actor_s_name(workspace: Workspace) -> str | None:
+    """GitHub's actor, else the user's name, else the one that git knows; None where there is none of them."""
     named = (workspace.settings.environ.get(name) for name in ("GITHUB_ACTOR", "USER", "LOGNAME"))
-    return next(filter(None, named), None) or workspace.git.user_name() or f"uid {os.getuid()}"
+    return next(filter(None, named), None) or workspace.git.user_name()

@@ -18,12 +18,16 @@ from starlette.routing import Route
 
 from lepinet.dashboard.asked import address
 from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, status_of
+from lepinet.dashboard.pages import photos
+from lepinet.dashboard.pages.compare import compared_once
 from lepinet.dashboard.place import Site, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.errors import LepinetError, RefusedError, UsageError
+from lepinet.evaluation.photos import MAX_BYTES
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
-from lepinet.workflow.change import activation_proposal, aim_of, rollback_proposal
+from lepinet.workflow.change import activation_proposal, rollback_proposal
+from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos
 from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.following import Change, Progress, changes, progress, rivals
 from lepinet.workflow.logged import newest_logged, waiting
@@ -36,6 +40,8 @@ _MOVING, _STILL = 5, 30
 """Seconds between two looks at a change that is being worked on, and at one that waits for a person."""
 _OFFERED = 100
 """So many of the newest names does a form offer; others are typed."""
+_SHOWN = 48
+"""So many of the photos that a change is about are shown."""
 _EARLIER = 5
 """So many of the versions that a rollback returns to are named for each environment."""
 Choices: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -100,6 +106,8 @@ def follow(request: Request) -> Response:
         every=_every(found),
         compare=_compare(request, found.change),
         in_other_words=IN_OTHER_WORDS in request.query_params,
+        photos=_photos(request, found),
+        most=_SHOWN,
         rivals=_rivals(request, found.change),
     )
 
@@ -113,9 +121,30 @@ def follow_on(request: Request) -> Response:
     return page(request, "progress.html", progress=found, seen=_mark(found), every=_every(found), compare=compare)
 
 
+def photo(request: Request) -> Response:
+    """A small picture of a photo that a change is about: of no other one, whatever the repository holds."""
+    blob, found = request.path_params["blob"], _photos(request, _progress(request))
+    if blob not in {one.blob for one in found}:
+        return photos.shown(None)
+    git = place_of(request).workspace.git
+    if git.size(blob) > MAX_BYTES:
+        return photos.shown(None)
+    return photos.shown(site_of(request).thumbnails.of_blob(blob, lambda: git.blobs([blob])[blob]))
+
+
+def _photos(request: Request, found: Progress) -> tuple[ChangedPhoto, ...]:
+    """The photos that it is about; what lies between two commits stays as it is."""
+    if found.between is None:
+        return ()
+    workspace = place_of(request).workspace
+    key = ("changed photos", *found.between, workspace.species)
+    made = site_of(request).remembered.get(key, partial(changed_photos, workspace, *found.between))
+    return made or ()
+
+
 def _compare(request: Request, change: Change) -> str | None:
     """Where what an open change would make active stands beside what is."""
-    aim, environments = aim_of(change.title), place_of(request).workspace.manifest.environments
+    aim, environments = change.aim, place_of(request).workspace.manifest.environments
     if aim is None or not change.is_open or aim.environment not in environments:
         return None
     active = environments[aim.environment].active
@@ -127,7 +156,8 @@ def _compare(request: Request, change: Change) -> str | None:
 def _progress(request: Request) -> Progress:
     place, key = place_of(request), request.path_params["key"]
     try:
-        return site_of(request).lately.get((place.person, key), partial(progress, place.workspace, key))
+        looking = partial(progress, place.workspace, key, partial(compared_once, site_of(request)))
+        return site_of(request).lately.get((place.person, key), looking)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
 
@@ -261,4 +291,5 @@ ROUTES = (
     Route("/changes/{kind}", posted(ask), methods=["POST"]),
     Route("/changes/{key}", follow),
     Route("/changes/{key}/progress", follow_on),
+    Route("/changes/{key}/photos/{blob}", photo),
 )

@@ -22,14 +22,14 @@ from lepinet.dashboard.rendering import page
 from lepinet.dashboard.thumbnails import EDGE
 from lepinet.dashboard.uploads import photos_of
 from lepinet.errors import LepinetError, OutsideError, UsageError
-from lepinet.evaluation.photos import FORMATS
-from lepinet.evaluation.photos.looking import thumbnails
+from lepinet.evaluation.photos import ACCEPTED, DAMAGED, for_sender
+from lepinet.evaluation.photos.looking import look_at, thumbnails
 from lepinet.workflow.one_photo import Opinion, opinions
 from lepinet.workflow.workspace import Workspace
 
 PATH: Final = "/check-photo"
-_LARGEST: Final = 32 << 20
-"""Bytes of the form."""
+_LARGEST: Final = 32
+"""MB of the form."""
 _SECONDS: Final = 10.0
 """For one model to decode and answer."""
 _WAIT: Final = 20.0
@@ -71,11 +71,11 @@ def _looked_at(workspace: Workspace, photo: Path, candidate: str) -> tuple[str, 
     """The photo made small, as base64 of a JPEG, and what both versions say."""
     if candidate and candidate not in workspace.manifest.versions:
         raise UsageError(f"models.yaml has no version {candidate}")
-    small = thumbnails({"photo": photo}, EDGE, timings=replace(workspace.timings, prediction=_SECONDS))
+    timings = replace(workspace.timings, prediction=_SECONDS)
+    small = thumbnails({"photo": photo}, EDGE, timings=timings)
     if "photo" not in small:
-        raise UsageError(
-            "this file is no photo that can be read", todo=f"{', '.join(FORMATS)}, up to 128 million pixels"
-        )
+        why = look_at({"photo": photo}, timings=timings)["photo"].problem
+        raise UsageError(for_sender(why or DAMAGED))
     versions = tuple(dict.fromkeys(filter(None, (_active(workspace), candidate))))
     return base64.b64encode(small["photo"]).decode(), opinions(workspace, photo, versions, _SECONDS)
 
@@ -91,7 +91,8 @@ def _shown(
     workspace = place_of(request).workspace
     newest = tuple(workspace.manifest.versions)[: -_OFFERED - 1 : -1]
     about = {"active": _active(workspace), "candidate": candidate, "offered": newest}
-    return page(request, "check_photo.html", status_of(why), **about, said=said, picture=picture, why=why)
+    limits = {"accepted": ACCEPTED, "largest": _LARGEST}
+    return page(request, "check_photo.html", status_of(why), **about, **limits, said=said, picture=picture, why=why)
 
 
 def _active(workspace: Workspace) -> str | None:
@@ -106,4 +107,4 @@ def _newest(workspace: Workspace) -> str:
     return next((name for name in reversed(tuple(workspace.manifest.versions)) if name != active), "")
 
 
-ROUTES = (Route(PATH, choose), Route(PATH, posted(ask, at_most=_LARGEST), methods=["POST"]))
+ROUTES = (Route(PATH, choose), Route(PATH, posted(ask, at_most=_LARGEST << 20), methods=["POST"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from enum import StrEnum
 
 from starlette.requests import Request
@@ -13,13 +13,13 @@ from starlette.routing import Route
 from lepinet.dashboard import asked
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.pages.version import TABLE
-from lepinet.dashboard.place import Place, place_of, site_of
+from lepinet.dashboard.place import Place, Site, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.registry import Registry
-from lepinet.registry.records import ListedVersion
 from lepinet.report import gallery, illustrations
 from lepinet.report.documents import ComparisonDocument, Flip
 from lepinet.workflow.kept import answers_here, compared
+from lepinet.workflow.workspace import Workspace
 
 PATH = "/compare"
 _OFFERED = 50
@@ -44,14 +44,14 @@ def compare(request: Request) -> Response:
     with place.workspace.registry(environment) as registry:
         declared = place.workspace.manifest.versions
         offered = registry.version_page(declared, page=_OFFERED)
-        rows = {name: registry.version(name, declared) for name in (old, new) if name}
-        unknown = tuple(name for name, row in rows.items() if row is None and name not in declared)
+        unknown = tuple(
+            name for name in (old, new) if name and name not in declared and registry.version(name, declared) is None
+        )
         document: ComparisonDocument | None = None
         missing: tuple[str, ...] = ()
         ready = () if old and new else tuple(_ready(place, registry, environment))
-        if old and new and not unknown:
-            key = ("compared", environment, *_identities(rows, place))
-            document = site_of(request).remembered.get(key, lambda: compared(place.workspace, registry, old, new))
+        if old and new and old != new and not unknown:
+            document = compared_once(site_of(request), place.workspace, registry, old, new)
             missing = _missing(place, registry, (old, new)) if document is None else ()
     kept = query.get("environment") and environment
     shown = _filtered(document, species, kind) if document else None
@@ -79,13 +79,22 @@ def compare(request: Request) -> Response:
     )
 
 
-def _identities(rows: Mapping[str, ListedVersion | None], place: Place) -> Iterator[Hashable]:
-    """All that the comparison is made of."""
-    versions, gates = place.workspace.manifest.versions, place.workspace.manifest.gates
-    for name, row in rows.items():
+def compared_once(
+    site: Site, workspace: Workspace, registry: Registry, old: str, new: str
+) -> ComparisonDocument | None:
+    """As `kept.compared`, remembered for as long as all stays that the comparison is made of."""
+    key = ("compared", *_identities(workspace, registry, (old, new)))
+    return site.remembered.get(key, lambda: compared(workspace, registry, old, new))
+
+
+def _identities(workspace: Workspace, registry: Registry, names: Sequence[str]) -> Iterator[Hashable]:
+    """All that a comparison is made of."""
+    versions = workspace.manifest.versions
+    for name in names:
+        row = registry.version(name, versions)
         yield name, row.id if row else None, versions[name].revision if name in versions else None
-    yield photos.digest(place)
-    yield gates.model_dump_json()
+    yield photos.digest(workspace)
+    yield workspace.manifest.gates.model_dump_json()
 
 
 def _ready(place: Place, registry: Registry, environment: str) -> Iterator[tuple[str, str]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from itertools import islice
 from urllib.parse import urlencode
 from uuid import UUID
 
 from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,6 +18,7 @@ from lepinet.dashboard.place import place_of
 from lepinet.dashboard.rendering import page
 from lepinet.registry.records import PastDeployment
 from lepinet.registry.refusals import RegistryRefusal
+from lepinet.report.escape import for_terminal
 from lepinet.report.wording import sentence
 from lepinet.workflow.look import history
 
@@ -25,7 +28,9 @@ _PAGE = 20
 def show(request: Request) -> Response:
     workspace, asked = place_of(request).workspace, request.query_params
     environments = tuple(workspace.manifest.environments)
-    environment = asked.get("environment") if asked.get("environment") in environments else None
+    environment = asked.get("environment") or None
+    if environment and environment not in environments:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no environment {for_terminal(environment, 50)}.")
     version = asked.get("version", "").strip() or None
     after = _after(asked, environments)
     rows: list[PastDeployment] = []

@@ -27,6 +27,7 @@ from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.answers import Answer, Answers
 from lepinet.evaluation.cases import KnownImage, KnownImages
 from lepinet.evaluation.labels import Species
+from lepinet.evaluation.photos import ACCEPTED
 from lepinet.evaluation.survey import Finding, Kind, Survey
 from lepinet.registry import Registry
 from lepinet.report import survey as wording_of_surveys
@@ -45,8 +46,8 @@ _SPECIES: Final = 100
 _FINDINGS: Final = 20
 _PHOTOS: Final = 20
 """At once."""
-_LARGEST: Final = 96 << 20
-"""Bytes of a form with photos."""
+_LARGEST: Final = 96
+"""MB of a form with photos."""
 _OTHERS: Final = 6
 """So many of the versions tested last are asked beside those that are, or were, active."""
 _ALIKE: Final = {Kind.TWO_SPECIES, Kind.DUPLICATE, Kind.ALIKE}
@@ -216,16 +217,14 @@ def _photo(request: Request, name: str, why: LepinetError | None = None, reason:
 
 def _adding(request: Request, said: Mapping[str, str], why: LepinetError | None = None) -> Response:
     choices = _species(place_of(request))
-    most, longest = _PHOTOS, requested.LONGEST
-    return page(
-        request, "add_photos.html", status_of(why), choices=choices, said=said, why=why, most=most, longest=longest
-    )
+    limits = {"accepted": ACCEPTED, "most": _PHOTOS, "largest": _LARGEST, "longest": requested.LONGEST}
+    return page(request, "add_photos.html", status_of(why), choices=choices, said=said, why=why, **limits)
 
 
 def _survey(request: Request, place: Place) -> Survey:
     """Made once for each set of photos; whether a version was trained on one, `known-images check` tells."""
     workspace = place.workspace
-    about = (photos.digest(place), workspace.species, workspace.manifest.gates.model_dump_json())
+    about = (photos.digest(workspace), workspace.species, workspace.manifest.gates.model_dump_json())
     made = site_of(request).remembered.get(
         ("surveyed", *about), lambda: check(bench(workspace, None), None, versions=())
     )
@@ -259,7 +258,7 @@ def _answers(
     workspace, remembered = place.workspace, site_of(request).remembered
     environment, registry = asked_there
     declared = workspace.manifest.target(version) if version in workspace.manifest.versions else None
-    key = ("answers", environment, version, declared, photos.digest(place))
+    key = ("answers", environment, version, declared, photos.digest(workspace))
     whole = remembered.get(key, partial(answers_here, workspace, registry, version, judged=False))
     if whole or photos_then is None:
         return whole
@@ -309,5 +308,5 @@ ROUTES = (
     Route(f"{PATH}/photo", one),
     Route(f"{PATH}/photo", posted(correct), methods=["POST"]),
     Route(f"{PATH}/add", choose),
-    Route(f"{PATH}/add", posted(add, at_most=_LARGEST), methods=["POST"]),
+    Route(f"{PATH}/add", posted(add, at_most=_LARGEST << 20), methods=["POST"]),
 )

@@ -10,18 +10,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lepinet.dashboard.place import Place, place_of, site_of
+from lepinet.dashboard.place import place_of, site_of
 from lepinet.evaluation.cases import KnownImages
+from lepinet.workflow.workspace import Workspace
 
 
 def photo(request: Request) -> Response:
     known = place_of(request).workspace.known_images
     digest = request.path_params["digest"]
     image = next((one for one in known.images if one.sha256 == digest), None) if known else None
-    jpeg = site_of(request).thumbnails.of(image) if image else None
+    return shown(site_of(request).thumbnails.of(image) if image else None)
+
+
+def shown(jpeg: bytes | None) -> Response:
+    """A small picture, at an address that names the photo's content.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
     if jpeg is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is no such photo, or it cannot be decoded.")
-    # The digest is of the content: another one has another address. Private: a proxy would show it to strangers.
+    # Another content has another address. Private: a proxy would show it to strangers.
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=31536000, immutable"})
 
 
@@ -35,9 +44,9 @@ def source(known: KnownImages | None) -> Callable[[str], str | None]:
     return of
 
 
-def digest(place: Place) -> str | None:
+def digest(workspace: Workspace) -> str | None:
     """Of all known images together."""
-    known = place.workspace.known_images
+    known = workspace.known_images
     return known.sha256 if known else None
 
 

@@ -20,6 +20,7 @@ from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.rendering import page
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import SMOKE_TEST
+from lepinet.evaluation.labels import SpeciesNames
 from lepinet.evaluation.metrics import wilson_interval
 from lepinet.evaluation.results import Unanswered, results_of
 from lepinet.registry.records import ListedVersion, PerformanceRow
@@ -76,7 +77,7 @@ def version(request: Request) -> Response:
         tests = registry.performance(name, before=_identity(query.get("before", "")), page=_TESTS)
         deployments = registry.history(version_name=name, page=_DEPLOYMENTS) if row else ()
         tested = site_of(request).remembered.get(
-            ("tested", environment, row.id if row else name, about.revision, photos.digest(place)),
+            ("tested", environment, row.id if row else name, about.revision, photos.digest(workspace)),
             lambda: _tested(answers_here(workspace, registry, name, judged=False)),
         )
     card_text, configuration = _own_words(place, about)
@@ -155,7 +156,8 @@ def _changes(place: Place, about: KnownVersion, earlier: ListedVersion | None, c
     if before is None:
         return ()
     _, old = _own_words(place, before)
-    return (*wording.changes(_said(before), _said(about)), *card.changed(old or None, configuration))
+    names = SpeciesNames(place.workspace.species_of_answers)
+    return (*wording.changes(_said(before), _said(about)), *card.changed(old or None, configuration, names))
 
 
 def _own_words(place: Place, about: KnownVersion) -> tuple[str, str]:

@@ -50,7 +50,8 @@ def non_inferiority(paired: Paired, gates: Gates, *, old: str, new: str, tries: 
             needed = statistics.images_needed(paired, margin, alpha)
             figures |= {"images_needed": needed, "smallest_margin": statistics.smallest_margin(paired, alpha)}
             enough = f"about {needed:,} images would show it" if needed > size else "so many mostly show it"
-            sentence += f"; {enough}, if both are equally good"
+            as_here = f"differ as often as here ({paired.negative + paired.positive} of {size})"
+            sentence += f"; {enough}, if both are equally good and {as_here}"
         sentence += tried.told(tries)
     own = f"; {points(margin)} = {margin * size:.1f} of your {size} images" if size >= SMOKE_TEST else ""
     gate = Gate(

@@ -13,6 +13,25 @@ MAX_PIXELS = 128_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """What cameras, browsers and scanners write, each decoded by code that reads nothing but its own input."""
 
+ANY_FORMAT = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+ACCEPTED = f"{ANY_FORMAT}, each up to {MAX_PIXELS // 1_000_000} million pixels"
+"""What a photo may be, for the forms that take some."""
+NO_IMAGE = f"is no image that can be read ({', '.join(FORMATS)})"
+"""A photo's problem, to stand behind its name."""
+DAMAGED = "cannot be decoded"
+"""As `NO_IMAGE`; what its decoder says of it follows."""
+
+
+def for_sender(problem: str) -> str:
+    """A photo's problem in a sentence for whoever sent it, who knows no decoder and gave the file no name of ours."""
+    if problem == NO_IMAGE:
+        return f"This file is no photo that can be read: it must be {ANY_FORMAT}."
+    if problem.startswith(DAMAGED):
+        return "This photo is damaged and cannot be read. Send it again, or another one."
+    if problem.startswith("the "):
+        return f"The {problem.removeprefix('the ')}."  # model or decoder: the photo need not be at fault
+    return f"This photo {problem}."
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

@@ -1,0 +1,87 @@
+"""The photos that a change is about, as git has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evaluation.photo_files import drawing, saved
+from github_stand_in.server import TOKEN, stand_in
+from lepinet.settings import Settings
+from lepinet.workflow.changed_photos import changed_photos
+from lepinet.workflow.following import progress
+from lepinet.workflow.photo_changes import removal
+from lepinet.workflow.requested import Request, ask
+from lepinet.workflow.workspace import Workspace
+from workflow.desk import Desk, lay, put_on_github
+
+ASHA = Request.of("asha@example.org", "Seen again")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return lay(tmp_path)
+
+
+def changed(desk: Desk) -> list[tuple[str, str | None, str | None]]:
+    """What the last commit did: file names, each with its species before and after."""
+    found = changed_photos(desk.workspace, "HEAD^", "HEAD")
+    return [(one.file_name, one.was, one.now) for one in found]
+
+
+def test_a_species_that_comes_with_its_photos_is_called_as_they_are(desk: Desk) -> None:
+    (desk.folder / "photos" / "moth.jpg").write_bytes(saved(drawing("blue_tiger_02")))
+    with (desk.folder / "photos" / "metadata.csv").open("a") as listed:
+        listed.write("moth.jpg,999,Moon Moth\n")
+    desk.commit("Add a moth")
+    assert changed(desk) == [("moth.jpg", None, "Moon Moth")]
+
+
+def test_a_photo_that_only_moves_is_not_changed(desk: Desk) -> None:
+    photos = desk.folder / "photos"
+    (photos / "blue_tiger_01.jpg").rename(photos / "tiger.jpg")
+    listed = photos / "metadata.csv"
+    listed.write_text(listed.read_text().replace("blue_tiger_01.jpg", "tiger.jpg"))
+    desk.commit("Rename")
+    assert changed(desk) == []
+
+
+def test_where_each_species_has_a_folder_its_name_is_the_species(desk: Desk) -> None:
+    for name in ("Blue Tiger/a.jpg", "Common Crow/b.jpg", "Common Crow/notes.txt"):
+        photo = desk.folder / "folders" / name
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.write_bytes(name.encode())
+    desk.alter("known_images: photos", "known_images: folders")
+    desk.commit("A folder for each species")
+    (desk.folder / "folders" / "Blue Tiger" / "a.jpg").rename(desk.folder / "folders" / "Common Crow" / "a.jpg")
+    desk.commit("It is a crow")
+    assert changed(desk) == [("Common Crow/a.jpg", "Blue Tiger", "Common Crow")]
+
+
+@pytest.mark.parametrize("listed", [b"", b"\xff", b"file_name\n", b'file_name,species_id\n"a\n'])
+def test_a_list_that_cannot_be_read_tells_of_no_photo(desk: Desk, listed: bytes) -> None:
+    (desk.folder / "photos" / "metadata.csv").write_bytes(listed)
+    desk.commit("Break it")
+    assert changed(desk) == []
+
+
+def test_a_pull_request_shows_them_once_this_server_has_its_commit(desk: Desk) -> None:
+    origin = put_on_github(desk)
+    with stand_in() as github:
+        github.origin = origin
+        known = desk.variables | {"GITHUB_API_URL": github.url, "GITHUB_TOKEN": TOKEN}
+        workspace = Workspace(desk.workspace.git, Settings(known), desk.workspace.timings)
+        key = ask(workspace, removal(workspace, "blue_tiger_01.jpg"), ASHA).key
+        assert progress(workspace, key).between is None
+        desk.git("fetch", "--quiet", "origin", github.pulls[0]["head"]["ref"])
+        between = progress(workspace, key).between
+        assert between
+        (photo,) = changed_photos(workspace, *between)
+        assert (photo.file_name, photo.was, photo.now) == ("blue_tiger_01.jpg", "Blue Tiger", None)
+        desk.git("merge", "--quiet", "--no-ff", "FETCH_HEAD")
+        desk.git("push", "--quiet", "origin", "main")
+        github.merged(int(key), desk.git("rev-parse", "HEAD"))
+        on_main = progress(workspace, key).between
+        assert on_main
+        assert changed_photos(workspace, *on_main) == (photo,)
