@@ -47,5 +47,9 @@ class OutsideError(LepinetError):
     """Something outside failed (database, endpoint, disk, git); what served before still serves."""
 
 
+class NotAskedError(OutsideError):
+    """An endpoint does not let us ask it: nothing is known of what it would answer."""
+
+
 class UnfinishedError(LepinetError):
     """Work was begun and is not finished; the same command run again goes on."""

@@ -406,8 +406,11 @@ class Repository:
             return None
         if self.on_first_parent_line(commit, tip):
             return self.resolve(commit)
-        later = ("rev-list", "--first-parent", "--reverse", self.resolve(tip), f"^{self.resolve(commit)}", "--")
-        return self._text(*later).split()[0]
+        since = (self.resolve(tip), f"^{self.resolve(commit)}", "--")
+        line = self._text("rev-list", "--first-parent", "--reverse", *since).split()
+        # Others were merged since the two parted: only what descends from the commit can have brought it.
+        having = set(self._text("rev-list", "--ancestry-path", *since).split())
+        return next(one for one in line if one in having)
 
     def merged_lately(self, tip: str, most: int) -> tuple[str, ...]:
         """What the newest commits of a first-parent line brought: of a merge what it merged, else the commit itself."""

@@ -76,7 +76,7 @@ def test_a_change_is_asked_for_and_followed(page_at: PageAt, here: str, *, javas
     page.get_by_label("Why").fill("Right more often at dusk")
     page.get_by_role("button", name="Propose it").press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Activate v1.1.0 in production")
-    expect(page.get_by_text("git merge --no-ff activate-production-v1.1.0")).to_be_visible()
+    expect(page.get_by_text("git merge --no-ff --no-edit activate-production-v1.1.0")).to_be_visible()
     if javascript:
         looked_at(page)
     page.get_by_role("navigation").get_by_role("link", name="Changes").click()
@@ -137,7 +137,7 @@ def test_a_wrong_label_becomes_a_change(page_at: PageAt, here: str, *, javascrip
     page.get_by_label("Nobody can tell").check()
     page.get_by_label("Why").fill("The wings are folded")
     page.get_by_role("button", name="Propose it").click()
-    expect(page.get_by_text("git merge --no-ff")).to_be_visible()
+    expect(page.get_by_text("git merge --no-ff --no-edit")).to_be_visible()
 
 
 @with_and_without_javascript
@@ -190,7 +190,7 @@ def test_photos_are_added_by_keyboard_alone(
     page.keyboard.type("Caught it myself")
     tab_to(page, page.get_by_role("button", name="Propose them"))
     page.keyboard.press("Enter")
-    expect(page.get_by_text("git merge --no-ff")).to_be_visible()
+    expect(page.get_by_text("git merge --no-ff --no-edit")).to_be_visible()
     git = world.workspace.git
     (branch,) = set(git.branches()) - {"main"}
     added = [one for one in git.files_changed_by(branch) if one.path.endswith(".jpg")]

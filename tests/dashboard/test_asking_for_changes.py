@@ -59,7 +59,7 @@ def test_an_activation_is_a_branch_in_the_persons_name_and_is_followed(browser: 
     shown = browser.get(place).text
     assert "<h1>Activate v1.1.0 in production</h1>" in shown
     assert f'<p class="reason">{REASON}</p>' in shown
-    assert "git merge --no-ff activate-production-v1.1.0" in shown
+    assert "git merge --no-ff --no-edit activate-production-v1.1.0" in shown
     assert f'<a href="{place}">Activate v1.1.0 in production</a>' in browser.get("/changes").text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,12 +14,14 @@ from huggingface_hub import HfApi
 
 from endpoints.hosted import NAME, NAMESPACE, REPOSITORY, Ended, Hosted, create, start_over
 from hf_stand_in import faults
-from hf_stand_in.replicas import TOKEN
+from hf_stand_in.replicas import TOKEN, Served
 from lepinet.endpoints import Endpoint as Opened
 from lepinet.endpoints import Order
-from lepinet.errors import OutsideError, RefusedError, UsageError
+from lepinet.errors import OutsideError, RefusedError, UnfinishedError, UsageError
+from lepinet.reconcile.run import Ending, Outcome
 from lepinet.settings import Settings
 from lepinet.target import Target
+from lepinet.workflow.deploy import Telling, emergency
 from lepinet.workflow.workspace import Workspace
 
 PUT = f"^PUT endpoint/{NAMESPACE}/{NAME}$"
@@ -243,6 +246,61 @@ def test_one_that_is_set_by_hand_while_it_moves_is_left_to_the_hand(hosted: Host
     assert (hosted.row(), hosted.told_to_serve()) == ("v1.0.0", "v1.2.0")
 
 
+def roll_back_now(hosted: Hosted, version: str) -> Outcome:
+    telling = Telling(lambda _: None, lambda _: lambda _, __: None)
+    return emergency(hosted.workspace, "production", version, "it is on fire", telling)
+
+
+def lose_the_hub(hosted: Hosted) -> None:
+    """It fails, and this machine keeps nothing of it."""
+    shutil.rmtree(hosted.home / "cache")
+    hosted.hub.order(faults.status(503), on="/", times=10_000)
+
+
+def test_without_the_hub_a_version_is_proved_by_what_it_said_when_it_shipped(hosted: Hosted) -> None:
+    hosted.declare("v1.1.0")
+    assert hosted.reconcile().code == 0
+    lose_the_hub(hosted)
+    assert roll_back_now(hosted, "v1.0.0").ending is Ending.DONE
+    assert live(hosted) == ("v1.0.0", "v1.0.0", {"v1.0.0"})
+
+
+def test_a_hub_that_does_not_give_the_files_proves_nothing_and_blames_no_endpoint(hosted: Hosted) -> None:
+    hosted.service.replicas.ready(Served(REPOSITORY, hosted.revisions["v1.1.0"]))
+    lose_the_hub(hosted)
+    with pytest.raises(UnfinishedError) as open_:
+        roll_back_now(hosted, "v1.1.0")
+    files = f"v1.1.0: {REPOSITORY} @ {hosted.revisions['v1.1.0'][:7]}"
+    assert open_.value.what == (
+        f"production is pinned to v1.1.0, and not finished: the endpoint is set to {files}, and nothing could be "
+        "proved, for the files of v1.1.0 cannot be had: the Hub fails, 3 times in a row: HTTP 503"
+    )
+    assert open_.value.todo
+    assert open_.value.todo.endswith("; then run: lepinet reconcile -e production, which goes on")
+    assert (hosted.row(), hosted.told_to_serve(), hosted.statuses()[0]) == ("v1.0.0", "v1.1.0", "started")
+    hosted.hub.forget()
+    assert "pinned" in hosted.reconcile().said
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+    hosted.sql("select public.unpin('production', 'over')")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_may_move_it_but_not_ask_it_is_no_failure_of_the_model(hosted: Hosted, status: int) -> None:
+    hosted.service.order(faults.status(status, b"no right to infer"), "^POST photo$", times=99)
+    hosted.declare("v1.1.0")
+    ended = hosted.reconcile()
+    assert ended.code == 3, ended
+    assert ended.said.startswith("production still serves v1.0.0; v1.1.0 was not activated: the endpoint runs, but ")
+    assert f"it may not be asked with this token (HTTP {status}: no right to infer): " in ended.said
+    assert "Make calls to Inference Endpoints" in ended.said
+    assert "The endpoint is back on v1.0.0: " in ended.said
+    assert "which cannot be proved either" in ended.said
+    assert live(hosted) == ("v1.0.0", "v1.0.0", {"v1.0.0"})
+    hosted.service.forget()
+    assert hosted.reconcile().code == 0, "what failed is the token, and it is tried again"
+    assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
+
+
 def test_a_container_of_the_teams_own_answers_as_lepinet_serve_does(online: Hosted) -> None:
     online.service.endpoints.clear()
     online.service.forget()
@@ -334,7 +392,7 @@ def test_test_asks_an_address_with_the_token_that_is_meant_for_it(hosted: Hosted
     url = hosted.managed.url
     refused = ask_with_test(hosted, url)
     assert refused.returncode == 3
-    assert "it does not take the token (HTTP 401" in refused.stderr
+    assert "it may not be asked without a token (HTTP 401" in refused.stderr
     assert set(seen) == {None}
     told = ask_with_test(hosted, url, LEPINET_ENDPOINT_TOKEN=TOKEN)
     assert told.returncode == 0, told.stderr

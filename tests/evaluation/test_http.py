@@ -30,7 +30,7 @@ from evaluation.misbehaving_endpoint import (
     right,
     status,
 )
-from lepinet.errors import OutsideError, UsageError
+from lepinet.errors import NotAskedError, OutsideError, UsageError
 from lepinet.evaluation.cases import KnownImages, read_known_images
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.predictors import Guess, RawAnswer
@@ -150,9 +150,10 @@ def test_an_endpoint_that_answers_no_photo_is_down(endpoint: Endpoint) -> None:
     assert len(endpoint.requests) == 3
 
 
-def test_who_does_not_take_the_token_is_asked_once_and_no_photo_is_wrong(endpoint: Endpoint) -> None:
-    with pytest.raises(OutsideError, match=r"it does not take the token \(HTTP 401: who are you\)") as refused:
-        ask(endpoint, status(401, b"who are you"), photos=100)
+@pytest.mark.parametrize("code", [401, 403])
+def test_who_does_not_let_us_ask_is_asked_once_and_no_photo_is_wrong(endpoint: Endpoint, code: int) -> None:
+    with pytest.raises(NotAskedError, match=rf"without a token \(HTTP {code}: who are you\)") as refused:
+        ask(endpoint, status(code, b"who are you"), photos=100)
     assert refused.value.todo
     assert "LEPINET_ENDPOINT_TOKEN" in refused.value.todo
     assert len(endpoint.requests) == 1
@@ -166,7 +167,7 @@ def test_now_and_then_a_failure_is_no_end(endpoint: Endpoint) -> None:
 
 def test_what_asking_again_does_not_change_is_asked_once(endpoint: Endpoint) -> None:
     """And a photo goes to no other place than the one that the user named."""
-    codes = [301, 302, 307, 308, 400, 403, 404, 413]
+    codes = [301, 302, 307, 308, 400, 404, 413]
     deeds = [status(code, b"no", Location="/elsewhere") for code in codes]
     _, *answers = ask(endpoint, right(), *deeds, photos=1 + len(codes))
     assert [answer.error for answer in answers] == [f"HTTP {code}: no" for code in codes]

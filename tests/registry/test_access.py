@@ -107,6 +107,35 @@ def test_a_role_of_ones_own_is_told_with_what_ends_it(owner: Rows, superuser: Ro
     assert opening not in adopt.openings(owner)
 
 
+@pytest.fixture
+def team(superuser: Rows) -> Iterator[None]:
+    """Asha, by two teams of which one is in the other, may do what the secret key may; authenticator is Supabase's."""
+    superuser.execute(
+        """
+        create role "the team"; create role biologists; create role asha login;
+        grant service_role to "the team"; grant "the team" to biologists, authenticator; grant biologists to asha
+        """
+    )
+    yield
+    superuser.execute('drop role asha; drop role biologists; drop role "the team"')
+
+
+@pytest.mark.usefixtures("team")
+def test_members_of_members_are_told_each_with_what_ends_it(owner: Rows, superuser: Rows) -> None:
+    told = {it.what: it.closed_by for it in adopt.openings(owner) if " is a member of " in it.what}
+    may = "and may do what that one may"
+    assert told == {
+        f'the role "the team" is a member of service_role, {may}': 'revoke service_role from "the team";',
+        f'the role biologists is a member of service_role by way of "the team", {may}': (
+            'revoke "the team" from biologists;'
+        ),
+        f"the role asha is a member of service_role by way of biologists, {may}": "revoke biologists from asha;",
+    }
+    superuser.execute('revoke "the team" from biologists')
+    (left,) = [it.what for it in adopt.openings(owner) if " is a member of " in it.what]
+    assert left.startswith('the role "the team" ')
+
+
 def _asked(call: str) -> str:
     return f"select public.{call.replace('ID', 'gen_random_uuid()')}"
 

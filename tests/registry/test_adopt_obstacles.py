@@ -267,10 +267,22 @@ def test_what_nothing_of_the_tables_explains_is_refused_too(owner_here: Rows) ->
               select string_agg(md5(i::text), ''), 'm' from generate_series(1, 400) i
             """,
             "index row requires",
-            "what that names",
+            "version_name and file_path in public.model_versions, of which one is longer",
+        ),
+        (
+            "create publication live for table public.model_versions where (is_active)",
+            "Column used in the publication WHERE expression",
+            "the table's publications",
         ),
     ],
-    ids=["a trigger on statements", "a type", "a column of the list", "another list", "a name too long for an index"],
+    ids=[
+        "a trigger on statements",
+        "a type",
+        "a column of the list",
+        "another list",
+        "a name too long for an index",
+        "a publication of some rows",
+    ],
 )
 def test_whatever_else_a_migration_meets_is_told_and_nothing_is_changed(
     owner_here: Rows, made_by: str, what: str, look_at: str
@@ -295,6 +307,19 @@ def test_schemas_of_another_user_are_asked_for(server: EmbeddedServer, empty_dat
         ]
         for one in found:
             another.execute(one.settled_by.encode())
+    migrate.apply(owner_here)
+
+
+def test_tables_that_a_crash_would_empty_are_named_and_made_to_last(owner_here: Rows) -> None:
+    owner_here.execute("alter table public.model_performance_logs set unlogged")
+    owner_here.execute("alter table public.model_versions set unlogged")
+    found = conflicts(owner_here)
+    assert [one.what.partition(":")[0] for one in found] == [
+        "public.model_versions is unlogged",
+        "public.model_performance_logs is unlogged",
+    ]
+    for one in found:
+        owner_here.execute(one.settled_by.encode())
     migrate.apply(owner_here)
 
 

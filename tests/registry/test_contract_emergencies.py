@@ -162,6 +162,28 @@ def test_an_emergency_in_the_sql_editor_does_the_databases_part(
     assert registry.activate(begun.id, NEXT).status is DeploymentStatus.SUCCEEDED
 
 
+def status(registry: Registry, version: str) -> str:
+    row = registry.version(version, ())
+    assert row is not None
+    return row.status
+
+
+@pytest.mark.usefixtures("two_versions")
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_what_the_sql_editor_activates_was_active_from_then_on(
+    registry: Registry, owner: Rows, environment: str
+) -> None:
+    """Proved or not, and whether readers of `is_active` see that environment or another."""
+    registry.log_version("v3.0.0", "models/v3.0.0", revision="sha256:" + "3" * 64)
+    assert status(registry, "v3.0.0") == "proposal"
+    owner.execute("select emergency_activate('v3.0.0', 'crashes', %s)", [environment])
+    assert status(registry, "v3.0.0") == "active"
+    marked = owner.execute("select version_name from public.model_versions where is_active").fetchall()
+    assert marked == [("v3.0.0" if environment == "production" else "v2.0.0",)]
+    owner.execute("select emergency_activate('v1.0.0', 'crashes as well', %s)", [environment])
+    assert status(registry, "v3.0.0") == "deployed"
+
+
 @pytest.mark.usefixtures("two_versions")
 def test_a_second_thought_in_the_sql_editor_keeps_the_way_back(registry: Registry, claim: Claims, owner: Rows) -> None:
     for reason in ("crashes", "crashes, said properly"):

@@ -73,10 +73,17 @@ def test_a_photos_usual_time_is_told_after_five_runs_that_timed_the_same_version
     assert seen.usual_ms == 42
 
 
+def write_as_before_there_were_bounds(owner: Rows, details: str) -> None:
+    with owner.transaction():
+        owner.execute("alter table public.model_performance_logs disable trigger lepinet_bound")
+        owner.execute("update public.model_performance_logs set details = %s", [details])
+        owner.execute("alter table public.model_performance_logs enable trigger lepinet_bound")
+
+
 @pytest.mark.parametrize("timed", ["1e400", "1e-400", "-5"])
 def test_a_time_that_is_none_stops_nobody(known: Registry, owner: Rows, timed: str) -> None:
     known.log_performance(log("monitor", {"median_ms": 0}), "production")
-    owner.execute("update public.model_performance_logs set details = %s", [f'{{"median_ms": {timed}}}'])
+    write_as_before_there_were_bounds(owner, f'{{"median_ms": {timed}}}')
     for _ in range(5):
         known.log_performance(log("monitor", {"median_ms": 41}), "production")
     seen = last(known)
@@ -84,12 +91,34 @@ def test_a_time_that_is_none_stops_nobody(known: Registry, owner: Rows, timed: s
     assert seen.usual_ms == 41
 
 
-@pytest.mark.parametrize("details", ["1e5000", "[" * 3000 + "]" * 3000], ids=["a number without end", "nested"])
-def test_an_answer_that_nobody_can_read_is_said_in_one_sentence(known: Registry, owner: Rows, details: str) -> None:
+UNREADABLE = pytest.mark.parametrize(
+    "details",
+    ['{"x": 1e5000}', '{"x": ' + "[" * 3000 + "]" * 3000 + "}"],
+    ids=["a number without end", "nested"],
+)
+
+
+@UNREADABLE
+def test_not_even_the_owner_writes_what_nobody_can_read(known: Registry, owner: Rows, details: str) -> None:
+    known.log_performance(log("monitor", {"right": 12}), "production")
+    with pytest.raises(psycopg.Error, match=r"details (has a number beyond 1\.7e308|is nested deeper than 32 levels)"):
+        owner.execute("update public.model_performance_logs set details = %s", [details])
+    seen = last(known)
+    assert seen is not None
+    assert seen.details == {"right": 12}
+
+
+@UNREADABLE
+def test_an_answer_that_nobody_can_read_is_said_in_one_sentence_that_finds_the_row(
+    known: Registry, owner: Rows, details: str
+) -> None:
     known.log_performance(log("monitor", {}), "production")
-    owner.execute("update public.model_performance_logs set details = %s", [f'{{"x": {details}}}'])
-    with pytest.raises(OutsideError, match="what the registry answers cannot be read"):
+    write_as_before_there_were_bounds(owner, details)
+    with pytest.raises(OutsideError, match="what the registry answers cannot be read") as told:
         last(known)
+    query = str(told.value.todo).partition(": ")[2]
+    (row,) = owner.execute("select id from public.model_performance_logs").fetchall()
+    assert owner.execute(query.encode()).fetchall() == [row]
 
 
 def test_the_tested_answers_are_those_of_the_last_activation_there(known: Registry, owner: Rows) -> None:

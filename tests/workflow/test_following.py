@@ -182,6 +182,34 @@ def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) ->
     assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"
 
 
+def test_of_two_changes_from_one_commit_each_is_live_by_its_own_merge(desk: Desk) -> None:
+    photo = ask(desk.workspace, removal(desk.workspace, "blue_tiger_01.jpg"), ASHA).key
+    key = ask(desk.workspace, WANTED, ASHA).key
+    merges = {}
+    for one in (photo, key):
+        desk.git("merge", "--quiet", "--no-ff", "--no-edit", one)
+        merges[one] = desk.git("rev-parse", "HEAD")
+    later = desk.commit("Go on")
+    found = progress(desk.workspace, key)
+    assert told(found)["Live in production"][0] is State.WAITING
+    assert found.commands == ("lepinet reconcile",)
+    git = desk.workspace.git
+    assert {one: git.brought_by(one, "main") for one in (*merges, later)} == {**merges, later: later}
+    assert git.brought_by(later, key) is None
+
+
+@pytest.mark.parametrize("way", ["--ff-only", "--no-ff"])
+def test_what_a_branch_on_a_branch_brings_came_with_the_merge_of_the_outer_one(desk: Desk, way: str) -> None:
+    key = ask(desk.workspace, WANTED, ASHA).key
+    desk.git("switch", "--quiet", "--create", "on-top", key)
+    tip = desk.commit("More")
+    desk.git("switch", "--quiet", "main")
+    desk.git("merge", "--quiet", way, "--no-edit", "on-top")
+    expected = key if way == "--ff-only" else desk.git("rev-parse", "HEAD")
+    assert desk.workspace.git.brought_by(key, "main") == expected
+    assert desk.workspace.git.brought_by(tip, "main") == desk.git("rev-parse", "HEAD")
+
+
 def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key

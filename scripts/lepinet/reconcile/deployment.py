@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from lepinet.endpoints import Address, Endpoint, EndpointState, Order
-from lepinet.errors import OutsideError, RefusedError, UnfinishedError
+from lepinet.errors import NotAskedError, OutsideError, RefusedError, UnfinishedError
 from lepinet.evaluation.metrics import Metrics, measure
 from lepinet.reconcile.lease import Lease
 from lepinet.reconcile.proof import Proof
-from lepinet.reconcile.run import Ending, Judgement, Outcome, Run
+from lepinet.reconcile.run import Ending, Judgement, Outcome, Run, UntestedError
 from lepinet.registry.records import DeploymentKind, Failure, PerformanceLog
 from lepinet.registry.refusals import RegistryRefusal
 from lepinet.target import Target
@@ -25,6 +25,13 @@ class FailedError(RefusedError):
     def __init__(self, failure: Failure, what: str) -> None:
         super().__init__(what)
         self.failure = failure
+
+
+class UnaskedError(FailedError):
+    """The endpoint got there, as it says itself, and does not let us ask it: that says nothing of the model."""
+
+    def __init__(self, error: NotAskedError) -> None:
+        super().__init__(Failure.MOVE, f"the endpoint runs, but {error.what}: {error.todo}")
 
 
 class MovedByHandError(FailedError):
@@ -105,9 +112,22 @@ class Deployment:
             self._wait(endpoint, order, target)
 
     def _asked(self, address: Address, target: Target, silent: str) -> tuple[Proof | None, str]:
-        """The proof, where it answers as tested; and in a sentence what it does: `silent`, and why, for no answer."""
+        """The proof, where it answers as tested; and in a sentence what it does: `silent`, and why, for no answer.
+
+        Raises:
+            UntestedError: nobody can tell what it should answer; it stays where it is, for a next run.
+            UnaskedError: we may not ask it.
+        """
         try:
             proof = self.run.prove(address, target)
+        except UntestedError as error:
+            what = f"the endpoint is set to {target}, and nothing could be proved, for {error.what}"
+            self._step("prove", what)
+            raise UntestedError(what, where=error.where, todo=error.todo) from error
+        except NotAskedError as error:
+            unasked = UnaskedError(error)
+            self._step("prove", unasked.what)
+            raise unasked from error
         except OutsideError as error:
             return None, f"{silent}: {error.what}"
         if proof.agreed:
@@ -132,6 +152,8 @@ class Deployment:
     def _answers_as(self, address: Address, target: Target) -> bool:
         try:
             proof = self.run.prove(address, target)
+        except UntestedError:
+            raise
         except OutsideError:
             return False
         return proof.compared and proof.agreed
@@ -155,28 +177,34 @@ class Deployment:
         if row.kind is DeploymentKind.EMERGENCY and self._follows_registry():
             sentence = f"{aim.version} is not proved: {failed.what}. The database stays on it, as a person pinned it."
             return Outcome(self.environment, Ending.REFUSED, sentence)
-        self.put_back(way_back)
+        back = self.put_back(way_back)
         ending = Ending.REFUSED if failed.failure is Failure.PROOF else Ending.OUTSIDE
-        back = f"{self.environment} still serves {way_back.version or way_back}"
-        return Outcome(self.environment, ending, f"{back}; {no} The endpoint is back on {way_back}, proved.")
+        serves = f"{self.environment} still serves {way_back.version or way_back}"
+        return Outcome(self.environment, ending, f"{serves}; {no} The endpoint is back {back}.")
 
     def _follows_registry(self) -> bool:
         return self.run.endpoint is not None and self.run.endpoint.observe().follows_registry
 
-    def put_back(self, way_back: Target) -> None:
-        """Return the endpoint to the way back, and prove that.
+    def put_back(self, way_back: Target) -> str:
+        """Return the endpoint to the way back, and prove that; where it is, in a few words.
+
+        Of one that does not let us ask it no next run could find out more.
 
         Raises:
             UnfinishedError: it is not back; the next run goes on.
         """
         try:
             self.reach(way_back, back=True)
+            back = f"on {way_back}, proved"
+        except UnaskedError:
+            back = f"on {way_back}, which cannot be proved either"
         except FailedError as failed:
             raise UnfinishedError(
                 f"the endpoint of {self.environment} is not back on {way_back}: {failed.what}",
                 todo=f"run it again: lepinet reconcile -e {self.environment}",
             ) from failed
-        self._step("put back", f"on {way_back}, proved")
+        self._step("put back", back)
+        return back
 
     def _move(self, endpoint: Endpoint, order: Order) -> None:
         self._step("move", f"to {order.target}")

@@ -55,10 +55,11 @@ def rollback_now(run: Run, environment: str, target: Target, reason: str) -> Out
             )
             return replace(outcome, sentence=f"{outcome.sentence} {pinned}")
         except OutsideError as error:
+            goes_on = f"then run: lepinet reconcile -e {environment}, which goes on"
             raise UnfinishedError(
                 f"{environment} is pinned to {target.version}, and not finished: {error.what}",
                 where=error.where,
-                todo=f"then run: lepinet reconcile -e {environment}, which goes on",
+                todo=f"{error.todo or 'when that is mended'}; {goes_on}",
             ) from error
     return Outcome(environment, Ending.DONE, f"{target} is live and pinned: {reason}", deployed=True)
 

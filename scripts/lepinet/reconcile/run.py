@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from lepinet.endpoints import Address, Endpoint, Progress
+from lepinet.errors import OutsideError
 from lepinet.evaluation.answers import Answers
 from lepinet.reconcile.lease import Place
 from lepinet.reconcile.proof import Proof
@@ -15,6 +16,10 @@ from lepinet.registry import Registry
 from lepinet.registry.records import Failure
 from lepinet.target import Target
 from lepinet.timings import Timings
+
+
+class UntestedError(OutsideError):
+    """What a version answers by its own files cannot be told now, so that nothing can be compared with it."""
 
 
 class Ending(Enum):
@@ -60,7 +65,11 @@ class Run:
     timings: Timings
     tell: Progress
     prove: Callable[[Address, Target], Proof]
-    """Asks the endpoint at an address about the known images, as a target should answer them."""
+    """Asks the endpoint at an address about the known images, as a target should answer them.
+
+    Raises UntestedError where nobody can tell how it should, NotAskedError where we may not ask, OutsideError where it
+    does not answer.
+    """
     actor: str
     reason: str | None
     commit: str

@@ -34,6 +34,11 @@ _OWN_FUNCTION: Final = re.compile(
 """In the context of an error, the innermost first: a function that is not LepiNet's."""
 _NOT_OF_ITS_OWN: Final = frozenset({"08", "40", "53", "57", "58"})
 """Classes of states that are about the connection, others' work at the same time, or the server."""
+_SEEN: Final = {
+    "42P10": "the table's publications (select * from pg_publication_tables)",
+    "54000": "version_name and file_path in public.model_versions, of which one is longer than an index takes",
+}
+"""Where to look, by states that name nothing."""
 _THERE: Final = "select t from unnest(%s::text[]) t where to_regclass('public.' || t) is not null"
 _ROLES: Final = ("anon", "authenticated", "service_role")
 _GRANTED: Final = """
@@ -189,7 +194,9 @@ def stopped(error: psycopg.Error, where: str) -> LepinetError:
     table = ".".join(filter(None, (said.schema_name, said.table_name, said.column_name)))
     function = _OWN_FUNCTION.search(said.context or "")
     seen = table or (
-        f"the function {function[1]}" if function else "what that names, else at the tables and their rows"
+        f"the function {function[1]}"
+        if function
+        else _SEEN.get(state, "what that names, else at the tables and their rows")
     )
     # What is said of a row that breaks a rule quotes the row.
     detail = None if state.startswith("23") else said.message_detail

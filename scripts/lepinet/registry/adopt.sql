@@ -308,6 +308,13 @@ begin
       format('alter index public.%I rename to %I;', i.relname, i.relname || '_by_hand')
     from pg_class i
     where i.relnamespace = 'public'::regnamespace and i.relkind in ('i', 'I') and i.relname = any (indexes) order by 1;
+  -- The one that the other names first.
+  return query
+    select format('public.%s is unlogged: a crash would empty it, and what LepiNet adds may not name its rows', t.relname),
+      format('alter table public.%I set logged;', t.relname)
+    from pg_class t
+    where t.relnamespace = 'public'::regnamespace and t.relname = any (by_hand) and t.relkind = 'r' and t.relpersistence = 'u'
+    order by t.relname desc;
   for c in
     select r.relname as named, r.relkind as kind, pg_has_role(r.relowner, 'usage') as is_ours from pg_class r
     where r.relnamespace = 'public'::regnamespace and r.relname = any (relations || by_hand)

@@ -63,7 +63,10 @@ def unreadable(where: str) -> OutsideError:
     return OutsideError(
         "what the registry answers cannot be read",
         where=where,
-        todo="is a new row of model_versions or model_performance_logs odd? Put it right in the SQL editor",
+        todo=(
+            "put right in the SQL editor what this finds: "
+            "select id from public.model_performance_logs where lepinet.unreadable(details, 500) is not null"
+        ),
     )
 
 

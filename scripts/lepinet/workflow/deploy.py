@@ -196,6 +196,8 @@ def _run(
 
     def ask(registry: Registry, address: Address, target: Target) -> Proof:
         with something_to_ask(workspace.known_images) as known:
+            # First: an endpoint that costs money is not woken where its answers could prove nothing.
+            tested = tested_answers(offline, registry, target, known.sha256)
             live = answers_of_endpoint(
                 address.url,
                 some := known.sample(ASKED),
@@ -205,7 +207,6 @@ def _run(
                 timings=workspace.timings,
                 progress=telling.counted(f"{environment}: proving {target.version or target}"),
             )
-        tested = tested_answers(offline, registry, target, known.sha256)
         return prove(live, tested.among({image.file_name for image in some.images}) if tested else None, target)
 
     with workspace.registry(environment) as registry:

@@ -10,14 +10,14 @@ from typing import Final
 from pydantic import ValidationError
 
 from lepinet.endpoints import Progress
-from lepinet.errors import NoTokenError, RefusedError
+from lepinet.errors import NoTokenError, OutsideError, RefusedError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import Decision, Verdict
 from lepinet.evaluation.gates.judge import judge, judge_without_baseline
 from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.manifest.history import Activation, ChangeClass
 from lepinet.manifest.model import Manifest
-from lepinet.reconcile.run import Judgement
+from lepinet.reconcile.run import Judgement, UntestedError
 from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, Failure, Snapshot
 from lepinet.target import Target
@@ -132,11 +132,19 @@ def require_room(answers: Answers | None) -> None:
 
 
 def tested_answers(offline: Offline, registry: Registry, target: Target, known_images: str) -> Answers | None:
-    """What a version says offline, by its files, else as it was stored when it was tested; None: nobody can tell."""
+    """What a version says offline, by its files, else as it was stored when it was tested; None: nobody can tell.
+
+    Raises:
+        UntestedError: its files cannot be had now, and nothing is stored.
+    """
     try:
         return offline.answers(target)
-    except RefusedError:
-        return stored_answers(registry, target.version, known_images) if target.version else None
+    except (RefusedError, OutsideError) as error:
+        stored = stored_answers(registry, target.version, known_images) if target.version else None
+        if stored is None and isinstance(error, OutsideError):
+            what = f"the files of {target.version or target} cannot be had: {error.what}"
+            raise UntestedError(what, where=error.where, todo=error.todo) from error
+        return stored
 
 
 def stored_answers(registry: Registry, version: str, known_images: str) -> Answers | None:

@@ -65,5 +65,9 @@ def steps_from_branch(workspace: Workspace, branch: str) -> tuple[str, ...]:
     if main.startswith("refs/remotes/"):
         steps = [*checked, ["git", "push", "--set-upstream", "origin", branch]]
     else:
-        steps = [*checked, ["git", "switch", main.removeprefix("refs/heads/")], ["git", "merge", "--no-ff", branch]]
+        steps = [
+            *checked,
+            ["git", "switch", main.removeprefix("refs/heads/")],
+            ["git", "merge", "--no-ff", "--no-edit", branch],
+        ]
     return tuple(shlex.join(step) for step in steps)

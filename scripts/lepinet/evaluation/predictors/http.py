@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import httpx
 
-from lepinet.errors import LepinetError, OutsideError, UsageError
+from lepinet.errors import LepinetError, NotAskedError, OutsideError, UsageError
 from lepinet.evaluation.answers import ModelIdentity
 from lepinet.evaluation.predictors import RawAnswer
 from lepinet.evaluation.predictors.contracts import CLASSIFICATION, PREDICT, Contract
@@ -25,7 +25,10 @@ from lepinet.timings import Timings
 _LARGEST_ANSWER = 1 << 20
 _LONGEST_PAUSE = 60.0
 """Seconds; a server may ask for a longer one, and is asked again after this."""
-_TOKENS = "is it one that may ask it? LEPINET_ENDPOINT_TOKEN in lepinet test, HF_TOKEN elsewhere (docs/huggingface.md)"
+_RIGHTS = (
+    "let LEPINET_ENDPOINT_TOKEN in lepinet test, HF_TOKEN elsewhere, hold a token with the right Make calls to "
+    "Inference Endpoints, or that may read the private Space (docs/huggingface.md)"
+)
 _SILENT_IN_A_ROW = 3
 """After so many photos, one after the other, without any answer the endpoint is down."""
 
@@ -94,8 +97,8 @@ class EndpointPredictor:
         """One answer for each image, one request after the other; a refused photo or a wrong answer is its error.
 
         Raises:
-            OutsideError: the endpoint gave no answer to several photos in a row, does not take the token, or all photos
-                took too long.
+            NotAskedError: the endpoint does not take the token, or wants one.
+            OutsideError: it gave no answer to several photos in a row, or all photos took too long.
         """
         # A loop of its own, because only asynchronous requests can be given a time limit that holds for the whole.
         return asyncio.run(self._answer_all(images))
@@ -205,9 +208,11 @@ class EndpointPredictor:
             raise _StartingError("none of its replicas runs")
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
             raise _NoAnswerError(f"HTTP {response.status_code}{_said(body)}", _retry_after(response))
-        if response.status_code == HTTPStatus.UNAUTHORIZED:
+        if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             # It says nothing of the photo: every other one would be told the same.
-            raise OutsideError(f"it does not take the token (HTTP 401{_said(body)})", where=self.name, todo=_TOKENS)
+            how = "with this token" if "Authorization" in self._headers else "without a token"
+            what = f"it may not be asked {how} (HTTP {response.status_code}{_said(body)})"
+            raise NotAskedError(what, where=self.name, todo=_RIGHTS)
         if response.status_code != HTTPStatus.OK:
             return _Reply(response.status_code, RawAnswer(error=f"HTTP {response.status_code}{_said(body)}"))
         milliseconds = (time.perf_counter() - begun) * 1000
