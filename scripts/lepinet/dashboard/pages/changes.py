@@ -165,10 +165,11 @@ def _compare(request: Request, change: Change) -> str | None:
 
 
 def _progress(request: Request) -> Progress:
-    place, key = place_of(request), request.path_params["key"]
+    site, place, key = site_of(request), place_of(request), request.path_params["key"]
     try:
-        looking = partial(progress, place.workspace, key, partial(compared_once, site_of(request)))
-        return site_of(request).lately.get((place.person, key), looking)
+        looking = partial(progress, place.workspace, key, partial(compared_once, site))
+        # What was told since is asked for at once.
+        return site.lately.get((place.person, key, site.live.last), looking)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
 
@@ -270,7 +271,8 @@ KINDS: Final = {
     "activate": Kind(
         "Activate a version",
         "models.yaml is to name it as the active one. It is tested on the known images and compared with the version "
-        "that is live; what is live changes when a person has merged that and reconcile has proved it.",
+        "that is live, unless it is the way back to one that was active before; what is live changes when a person has "
+        "merged that and reconcile has proved it.",
         _environments_and_versions,
         _activation,
         {"override": _OVERRIDE},
