@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lepinet.dashboard.asked import address
@@ -91,19 +91,30 @@ def ask(request: Request, form: FormData) -> Response:
     """Propose the change, and go on to where it is followed."""
     kind = _kind(request.path_params["kind"])
     place = place_of(request)
-    said = {name: value for name, value in form.items() if isinstance(value, str)}
+    said = _said(form)
     one_line = {name: for_terminal(value, requested.LONGEST) for name, value in said.items()}
     try:
         wanted = KINDS[kind].wanted(place.workspace, one_line)
         made = requested.ask(place.workspace, wanted, requested.Request.of(place.person, said.get("reason", "")))
     except LepinetError as error:
-        return _form(request, kind, said, error)
+        return again(request, form, error)
     site_of(request).lately.forget((place.person, "changes"))
     return followed(made)
 
 
+def again(request: Request, form: FormData, why: LepinetError) -> Response:
+    """The form as it was filled in."""
+    return _form(request, _kind(request.path_params["kind"]), _said(form), why)
+
+
+def _said(form: FormData) -> Mapping[str, str]:
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
 def follow(request: Request) -> Response:
-    """One change, and how far it is."""
+    """One change, and how far it is; whoever comes to where a form is sent is led back to the form."""
+    if request.path_params["key"] in KINDS:
+        return RedirectResponse(address("/changes/new", kind=request.path_params["key"]), HTTPStatus.SEE_OTHER)
     found = _progress(request)
     return page(
         request,
@@ -297,7 +308,7 @@ KINDS: Final = {
 ROUTES = (
     Route("/changes", overview),
     Route("/changes/new", new),
-    Route("/changes/{kind}", posted(ask), methods=["POST"]),
+    Route("/changes/{kind}", posted(ask, again), methods=["POST"]),
     Route("/changes/{key}", follow),
     Route("/changes/{key}/progress", follow_on),
     Route("/changes/{key}/photos/{blob}", photo),
