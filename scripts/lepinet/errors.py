@@ -47,7 +47,7 @@ class OutsideError(LepinetError):
     """Something outside failed (database, endpoint, disk, git); what served before still serves."""
 
 
-class NotAskedError(OutsideError):
+class MayNotAskError(OutsideError):
     """An endpoint does not let us ask it: nothing is known of what it would answer."""
 
 

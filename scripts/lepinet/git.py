@@ -425,10 +425,11 @@ class Repository:
         told = self._text("log", "--no-walk=unsorted", "--encoding=UTF-8", "--format=%B%x00", *commits, "--")
         return tuple(message.strip() for message in told.split("\0")[:-1])
 
-    def branches(self) -> Mapping[str, str]:
-        """Tips of the branches of this repository by their names, newest first."""
+    def branches(self, having: str | None = None) -> Mapping[str, str]:
+        """Tips of the branches of this repository by their names, newest first; only of those with a commit."""
         fields = "--format=%(refname:lstrip=2) %(objectname)"
-        told = self._text("for-each-ref", "--sort=-committerdate", fields, "refs/heads")
+        containing = ["--contains", self.resolve(having)] if having else []
+        told = self._text("for-each-ref", "--sort=-committerdate", fields, *containing, "refs/heads")
         return dict(line.rsplit(" ", 1) for line in told.splitlines())
 
     def messages_beyond(self, tip: str, base: str) -> tuple[str, ...]:
@@ -437,6 +438,16 @@ class Repository:
             "log", "--encoding=UTF-8", "--format=%B%x00", self.resolve(tip), f"^{self.resolve(base)}", "--"
         )
         return tuple(message.strip() for message in told.split("\0")[:-1])
+
+    def work_beyond(self, tip: str, base: str) -> Mapping[str, str]:
+        """As `messages_beyond` by the commits' ids, newest first, without the merges that brought main there."""
+        options = ["--no-merges", "--encoding=UTF-8", "--format=%H%x00%B%x00"]
+        told = self._text("log", *options, self.resolve(tip), f"^{self.resolve(base)}", "--").split("\0")
+        return {commit.strip(): message.strip() for commit, message in zip(told[::2], told[1::2], strict=False)}
+
+    def conflict(self, one: str, other: str) -> bool:
+        """Whether both changed the same, so that git cannot merge them."""
+        return self._try("merge-tree", "--write-tree", self.resolve(one), self.resolve(other)).returncode == 1
 
     def check_out(self, commit: str, folder: Path) -> Repository:
         """A commit in a working tree of its own beside this one, at a folder that is not there yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,12 +13,14 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import PageAt
 from browser.looking import Scheme, fits, keyboard_reaches, no_violations, unfold
-from dashboard.world import World, flips
+from dashboard.world import World, flips, make_world
 from evaluation.photo_files import KANDY, drawing, exif, saved
 
 pytestmark = pytest.mark.slow
 
 PHOTO = Path(__file__).parents[1] / "known_images" / "common_jezebel_03.jpg"
+SOON = 15_000
+"""Milliseconds, half of those until a page that was told nothing looks by itself."""
 EACH = 2
 """So many pages of one kind are looked at."""
 with_and_without_javascript = pytest.mark.parametrize("javascript", [True, False])
@@ -81,6 +84,21 @@ def test_a_change_is_asked_for_and_followed(page_at: PageAt, here: str, *, javas
         looked_at(page)
     page.get_by_role("navigation").get_by_role("link", name="Changes").click()
     expect(page.get_by_role("main").get_by_role("link", name="Activate v1.1.0 in production")).to_be_visible()
+
+
+def test_a_change_that_lies_open_moves_with_its_merge_and_its_deployment(page_at: PageAt, tmp_path: Path) -> None:
+    # A server ends when its pages do.
+    with make_world(tmp_path) as world, world.dashboard() as url, closing(page_at(1440)) as page:
+        page.goto(f"{url}/changes/new?kind=activate&environment=production&version=v1.1.0")
+        page.get_by_label("Why").fill("Right more often at dusk")
+        page.get_by_role("button", name="Propose it").click()
+        status = page.get_by_role("status")
+        expect(status).to_contain_text("a person merges the branch")
+        world.desk.git("merge", "--quiet", "--no-ff", "--no-edit", "activate-production-v1.1.0")
+        expect(status).to_contain_text("reconcile has not begun yet", timeout=SOON)
+        done = world.desk.process("reconcile", "-e", "production")
+        assert done.code == 0, done.err
+        expect(status).to_contain_text("v1.1.0 is live", timeout=SOON)
 
 
 @with_and_without_javascript

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dashboard.world import Browser, World, on_github
+from dashboard.world import ADMIN, Browser, World, fields_of, on_github
 from evaluation.photo_files import drawing, saved
 from github_stand_in.server import TOKEN, Failure, StandIn
 from hf_stand_in.server import hub_online
@@ -186,6 +186,63 @@ def test_a_form_of_another_site_changes_nothing(browser: Browser, desk: World, k
     assert browser.send(f"/changes/{kind}", said | {"csrf_token": "0" * 64}).status_code == 403
     assert browser.send(f"/changes/{kind}", said, Origin="https://evil.example").status_code == 403
     assert not branches(desk)
+
+
+@pytest.mark.parametrize(
+    ("sent_to", "form"),
+    [
+        *((f"/changes/{kind}", f"/changes/new?kind={kind}") for kind in FORMS),
+        ("/known-images/photo", "/known-images"),
+        ("/known-images/photo?name=blue_tiger_01.jpg", None),
+        ("/known-images/add", None),
+        ("/sign-out", "/"),
+    ],
+)
+def test_where_a_form_was_sent_to_leads_back_to_the_form(browser: Browser, sent_to: str, form: str | None) -> None:
+    """A tab that a browser restores, and Enter in its line of addresses, ask for it without what was typed."""
+    answer = browser.get(sent_to)
+    assert (answer.status_code, answer.headers.get("Location")) == (303 if form else 200, form)
+    assert browser.get(form or sent_to).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("page", "sent_to", "said"),
+    [
+        ("/changes/new?kind=activate", "/changes/activate", {"environment": "production", "version": "v1.1.0"}),
+        ("/known-images/photo?name=blue_tiger_01.jpg", "/known-images/photo", {"species": "046", "answer": "label"}),
+        ("/known-images/add", "/known-images/add", {"species": "045"}),
+    ],
+)
+def test_a_form_that_lay_open_while_the_dashboard_started_again_is_shown_again(
+    desk: World, page: str, sent_to: str, said: dict[str, str]
+) -> None:
+    with desk.dashboard() as url, Browser(url) as browser:
+        lay_open = fields_of(browser.get(page).text, sent_to) | said | {"reason": REASON}
+    with desk.dashboard() as url, Browser(url) as browser:
+        answer = browser.send(sent_to, lay_open)
+        assert (answer.status_code, branches(desk)) == (403, set())
+        assert "nothing was done: since this page was opened, the dashboard was started again" in answer.text
+        assert f">{REASON}</textarea>" in answer.text
+        for value in said.values():
+            assert (
+                re.search(rf'value="{value}"( selected| checked| autocomplete)', answer.text) or value == "production"
+            )
+        again = browser.send(sent_to, lay_open | fields_of(answer.text, sent_to))
+    assert again.status_code == (422 if sent_to.endswith("add") else 303), "there is no photo to add"
+
+
+def test_who_was_signed_out_meanwhile_learns_that_nothing_was_done(hosted: World) -> None:
+    page = "/changes/new?kind=rollback"
+    with hosted.dashboard() as url, Browser(url) as browser:
+        browser.sign_in(email=ADMIN.email, password=ADMIN.password)
+        lay_open, cookie = fields_of(browser.get(page).text, "/changes/rollback"), dict(browser.cookies)
+    with hosted.dashboard() as url, Browser(url) as browser:
+        browser.client.cookies.update(cookie)
+        answer = browser.send("/changes/rollback", lay_open | {"environment": "staging", "reason": REASON})
+        assert (answer.status_code, branches(hosted)) == (303, set())
+        assert "Nothing was done with what you sent" in browser.get(answer.headers["Location"]).text
+        entered = browser.fill(answer.headers["Location"], "/sign-in", email=ADMIN.email, password=ADMIN.password)
+        assert browser.get(entered.headers["Location"]).headers["Location"] == page
 
 
 @pytest.mark.parametrize("kind", FORMS)

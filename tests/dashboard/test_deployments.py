@@ -31,6 +31,18 @@ def test_the_newest_comes_first_with_who_why_verdict_and_steps(browser: Browser)
     assert "<b>undecided, a person decides</b>: a smoke test of 12 known images" in second
 
 
+def test_what_was_restored_took_no_other_version_s_place(browser: Browser, world: World) -> None:
+    """By `--mend`, say: the row's way back is the version itself."""
+    way_back = "update public.model_deployments set way_back = way_back || jsonb_build_object('version', %s::text)"
+    newest = " where number = (select max(number) from public.model_deployments)"
+    with world.database() as owner:
+        owner.execute(way_back + newest, ["v1.0.0"])
+        page = browser.get("/deployments?environment=production").text
+        owner.execute(way_back + newest, ["v1.1.0"])
+    assert "In place of v1.1.0" not in page
+    assert page.count("In place of v1.0.0") == 1, "of v1.1.0, before it"
+
+
 @pytest.mark.parametrize(
     ("filters", "shown"),
     [

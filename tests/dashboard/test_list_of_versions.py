@@ -52,6 +52,13 @@ def test_an_address_says_what_is_listed(browser: Browser, query: str, found: lis
     assert (page.status_code, names(page.text)) == (200, found)
 
 
+@pytest.mark.parametrize("path", ["/versions?page=999", "/species?page=999", "/species?page=999&search=tiger"])
+def test_a_page_after_the_last_one_says_so(browser: Browser, path: str) -> None:
+    page = browser.get(path).text
+    assert "The list ends before this page." in page
+    assert not re.search("no versions yet|No version was tested|No species is called", page)
+
+
 def test_an_admin_sees_the_same_list(admin: Browser) -> None:
     assert names(admin.get("/versions").text) == ["v1.2.0", "v1.1.0", "v1.0.0"]
 

@@ -39,8 +39,10 @@ def test_a_test_on_other_photos_is_marked_and_drawn_beside_none_on_those_of_toda
     with world.database() as owner:
         owner.execute(ON_OTHER_PHOTOS)
         page = browser.get("/species").text
+        versions = [browser.get(f"/version?name={name}").text for name in ("v1.0.0", "v1.1.0")]
         owner.execute(AS_IT_WAS)
     assert page.count("other photos</th>") == 1
+    assert ["<td>known-images, other photos</td>" in version for version in versions] == [False, True]
     assert "<h3>Species: v1.0.0</h3>" in page
 
 

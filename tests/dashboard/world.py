@@ -384,7 +384,7 @@ class Browser:
 
 def fields_of(page: str, action: str) -> dict[str, str]:
     """The hidden fields of a form."""
-    form = re.search(rf'<form[^>]* action="{re.escape(action)}"[^>]*>(.*?)</form>', page, re.DOTALL)
+    form = re.search(rf'<form[^>]* action="{re.escape(action)}(?:\?[^"]*)?"[^>]*>(.*?)</form>', page, re.DOTALL)
     assert form, f"no form for {action} in {page}"
     hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form[1])
     return {name: unescape(value) for name, value in hidden}

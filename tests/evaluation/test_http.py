@@ -30,7 +30,7 @@ from evaluation.misbehaving_endpoint import (
     right,
     status,
 )
-from lepinet.errors import NotAskedError, OutsideError, UsageError
+from lepinet.errors import MayNotAskError, OutsideError, UsageError
 from lepinet.evaluation.cases import KnownImages, read_known_images
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.predictors import Guess, RawAnswer
@@ -152,7 +152,7 @@ def test_an_endpoint_that_answers_no_photo_is_down(endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize("code", [401, 403])
 def test_who_does_not_let_us_ask_is_asked_once_and_no_photo_is_wrong(endpoint: Endpoint, code: int) -> None:
-    with pytest.raises(NotAskedError, match=rf"without a token \(HTTP {code}: who are you\)") as refused:
+    with pytest.raises(MayNotAskError, match=rf"without a token \(HTTP {code}: who are you\)") as refused:
         ask(endpoint, status(code, b"who are you"), photos=100)
     assert refused.value.todo
     assert "LEPINET_ENDPOINT_TOKEN" in refused.value.todo

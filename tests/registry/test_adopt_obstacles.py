@@ -272,7 +272,7 @@ def test_what_nothing_of_the_tables_explains_is_refused_too(owner_here: Rows) ->
         (
             "create publication live for table public.model_versions where (is_active)",
             "Column used in the publication WHERE expression",
-            "the table's publications",
+            "the keys and the publications of that table",
         ),
     ],
     ids=[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -185,3 +185,13 @@ def test_runs_stand_in_their_time_and_each_dot_within_what_its_photos_leave_poss
     assert len(list(marks(picture, "limit"))) == (floor is not None)
     changes = sum(before.version != run.version for before, run in pairwise(runs))
     assert len(list(marks(picture, "zero"))) == changes
+
+
+def test_runs_of_one_day_are_told_apart_by_the_time_of_the_day() -> None:
+    def below(*moments: datetime) -> list[str]:
+        runs = [MeasuredRun(at=at, version="v1.0.0", right=11, images=12) for at in moments]
+        return [text for label in marks(over_time(runs, None, "right"), "number") if ":" in (text := label.text or "")]
+
+    morning, evening = datetime(2026, 11, 26, 7, 5, tzinfo=UTC), datetime(2026, 11, 26, 19, 20, tzinfo=UTC)
+    assert below(morning, evening) == ["26 Nov 07:05 UTC", "19:20 UTC"]
+    assert below(morning, evening + timedelta(days=1)) == []

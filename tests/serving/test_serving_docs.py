@@ -71,6 +71,18 @@ def test_the_typescript_does_what_the_page_says(running: LocalEnvironment, photo
     assert models == 2 * [running.get("/model").json()]
 
 
+def test_what_the_page_shows_of_the_model_is_what_the_server_says(running: LocalEnvironment) -> None:
+    (shown,) = re.findall(r"What `/model` says:\n\n```json\n(.*?)```", PAGE, re.DOTALL)
+    told, model = json.loads(shown), running.get("/model").json()
+    of_the_day = {"revision": model["revision"], "generation": model["generation"]}
+    assert told | of_the_day == model
+    assert list(told) == list(model)
+    fields = running.get("/openapi.json").json()["components"]["schemas"]
+    for name, schema in {"Model": "ServedModel", "Pending": "Pending", "PhotoLimits": "PhotoLimits"}.items():
+        (typed,) = re.findall(rf"^type {name} = {{(.*?)}};$", PAGE, re.DOTALL | re.MULTILINE)
+        assert set(re.findall(r"(\w+):", typed)) == fields[schema]["properties"].keys()
+
+
 def test_every_address_is_on_the_page(running: LocalEnvironment) -> None:
     (table,) = re.findall(r"\| address .*\n(?:^\|.*\n)+", PAGE, re.MULTILINE)
     told = set(re.findall(r"^\| `(GET|POST) (\S+)`", table, re.MULTILINE))

@@ -7,6 +7,7 @@ import hashlib
 import re
 
 import httpx
+import pytest
 
 from lepinet.model_files import folder_revision
 from serving.local_environment import KNOWN_IMAGES, LocalEnvironment
@@ -34,6 +35,27 @@ def test_a_browser_is_told_on_a_page_why_there_is_no_answer(running: LocalEnviro
     assert "This file is no photo that can be read" in answer.text
     assert "<script" not in answer.text
     assert answer.headers["X-Request-ID"] in answer.text
+
+
+@pytest.mark.parametrize(("photo", "status"), [(TIGER, 200), (b"no photo", 400)])
+def test_the_page_names_the_photo_that_it_is_about(running: LocalEnvironment, photo: bytes, status: int) -> None:
+    files = {"image": ("<b>IMG 2041</b>\u202e.jpg", photo)}
+    answer = httpx.post(f"{running.url}/predict", files=files, headers=BROWSER, trust_env=False, timeout=60)
+    assert answer.status_code == status
+    assert "The photo: &lt;b&gt;IMG 2041&lt;/b&gt;�.jpg<" in answer.text
+
+
+def test_a_browser_that_comes_to_where_the_form_is_sent_is_led_to_the_form(running: LocalEnvironment) -> None:
+    answer = running.get("/predict", **BROWSER)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert running.get("/predict").status_code == 405
+
+
+def test_a_browser_finds_back_from_an_address_that_is_none(running: LocalEnvironment) -> None:
+    answer = running.get("/nothing", **BROWSER)
+    assert answer.status_code == 404
+    assert "There is no such address" in answer.text
+    assert '<a href="/">' in answer.text
 
 
 def test_the_page_may_do_nothing_but_send_its_form(running: LocalEnvironment) -> None:

@@ -19,7 +19,7 @@ from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.following import Progress, State, changes, progress, rivals
-from lepinet.workflow.photo_changes import removal
+from lepinet.workflow.photo_changes import correction, removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
 from report.reports import FINE, LOST, document, environment
@@ -173,15 +173,6 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert [(one.key, one.is_merged) for one in changes(desk.workspace)] == [(key, True)]
 
 
-def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) -> None:
-    desk.git("config", "user.name", "")
-    key = ask(desk.workspace, WANTED, ASHA).key
-    assert 'git config --global user.name "Your name"' in progress(desk.workspace, key).purpose
-    desk.git("config", "user.name", "Asha")
-    desk.git("config", "user.email", "asha@example.org")
-    assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"
-
-
 def test_of_two_changes_from_one_commit_each_is_live_by_its_own_merge(desk: Desk) -> None:
     photo = ask(desk.workspace, removal(desk.workspace, "blue_tiger_01.jpg"), ASHA).key
     key = ask(desk.workspace, WANTED, ASHA).key
@@ -210,6 +201,15 @@ def test_what_a_branch_on_a_branch_brings_came_with_the_merge_of_the_outer_one(d
     assert desk.workspace.git.brought_by(tip, "main") == desk.git("rev-parse", "HEAD")
 
 
+def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) -> None:
+    desk.git("config", "user.name", "")
+    key = ask(desk.workspace, WANTED, ASHA).key
+    assert 'git config --global user.name "Your name"' in progress(desk.workspace, key).purpose
+    desk.git("config", "user.name", "Asha")
+    desk.git("config", "user.email", "asha@example.org")
+    assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"
+
+
 def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key
@@ -221,6 +221,63 @@ def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert word
     assert word[1] in checked.out
     assert state is State.DONE
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", key)
+    merged = progress(desk.workspace, key)
+    assert [step.name for step in merged.steps] == ["Proposed", "Verdict", "Merged", "Live in production"]
+    assert told(merged)["Verdict"] == (State.DONE, sentence)
+
+
+def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_checked(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    key = ask(desk.workspace, WANTED, ASHA).key
+    photo = ask(desk.workspace, removal(desk.workspace, "blue_tiger_01.jpg"), ASHA).key
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", photo)
+    behind = progress(desk.workspace, key)
+    assert told(behind)["Verdict"] == (
+        State.WAITING,
+        "main has other known images since its branch began: merge main into it, then check it",
+    )
+    *check, back, merge = behind.commands
+    follow(desk, [*check, back])
+    checked = progress(desk.workspace, key)
+    assert told(checked)["Verdict"][0] is State.DONE
+    assert [one.key for one in changes(desk.workspace) if one.is_open] == [key]
+    assert (checked.withdrawn_by, checked.commands[-1]) == ("git branch -D activate-production-v1.1.0", merge)
+    assert "git merge --no-edit main" not in checked.commands
+    follow(desk, [merge])
+    assert told(progress(desk.workspace, key))["Merged"] == (State.DONE, "it is on main")
+
+
+def test_the_way_back_is_compared_with_nothing_before_and_after_its_merge(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    key = ask(desk.workspace, activation_proposal("staging", "v1.0.0", None), ASHA).key
+    none = (State.DONE, "none is needed: no comparison stops the way back")
+    assert told(progress(desk.workspace, key))["Verdict"] == none
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", key)
+    desk.set_active("staging", "v1.1.0")
+    desk.commit("Forward again")
+    assert told(progress(desk.workspace, key))["Verdict"] == none
+
+
+def test_what_conflicts_with_main_is_settled_on_its_branch_or_withdrawn(desk: Desk) -> None:
+    label, remove = (
+        ask(desk.workspace, wanted, ASHA).key
+        for wanted in (
+            correction(desk.workspace, "blue_tiger_01.jpg", "Common Crow"),
+            removal(desk.workspace, "blue_tiger_01.jpg"),
+        )
+    )
+    assert "lepinet check" in progress(desk.workspace, remove).commands
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", label)
+    found = progress(desk.workspace, remove)
+    state, sentence = told(found)["Merged"]
+    assert (state, "git cannot merge it by itself" in sentence) == (State.WAITING, True)
+    assert found.commands[-1] == "git merge --no-edit main"
+    assert found.withdrawn_by
+    desk.git("switch", "--quiet", found.withdrawn_by.split()[-1])
+    desk.git("merge", "--quiet", "--no-edit", "--strategy-option=ours", "main")
+    desk.git("switch", "--quiet", "main")
+    assert told(progress(desk.workspace, remove))["Merged"][1].startswith("a person merges the branch remove-")
 
 
 def test_photos_that_are_merged_come_with_the_command_that_asks_about_them(desk: Desk) -> None:
@@ -281,8 +338,9 @@ def test_a_branch_that_is_gone_is_told(desk: Desk) -> None:
     key = ask(desk.workspace, WANTED, ASHA).key
     desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
     found = progress(desk.workspace, key)
-    assert told(found)["Merged"][0] is State.STOPPED
-    assert found.is_over
+    state, sentence = told(found)["Withdrawn"]
+    assert (state, found.is_over) == (State.STOPPED, True)
+    assert sentence.endswith("nothing more becomes of this one, which was to make v1.1.0 active in production")
 
 
 @pytest.mark.parametrize("key", ["1", "main", "HEAD", "--help", "0" * 40, "../1", ""])

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from lepinet.dashboard.rewriting import Rewritten, followed
 from lepinet.errors import OutsideError, RefusedError, UsageError
 from lepinet.files import inside, read_small
 from lepinet.report.wording import moment
+from lepinet.workflow.workspace import Workspace
 
 FIRST: Final = ("/", "/versions", "/species", "/known-images", "/deployments")
 """The pages that every export has; others follow from their links."""
@@ -55,8 +57,7 @@ def export(site: Site, folder: Path, most: int = _MOST) -> Exported:
         OutsideError: a page cannot be made; nothing was written.
     """
     before = _made_before(folder)
-    shown = site.main.now().standing.commit
-    notice = f"Read-only: main at {shown.id[:7]}, {moment(shown.at)}."
+    notice = _notice(site.main.now())
     files, found = asyncio.run(_Crawl(create_app(replace(site, door=OpenDoor(""))), notice, most).files())
     # GitHub Pages would leave out what begins with an underscore.
     written = {**files, ".nojekyll": b"", _LISTED: "\n".join(sorted(files)).encode()}
@@ -67,6 +68,21 @@ def export(site: Site, folder: Path, most: int = _MOST) -> Exported:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     return found
+
+
+def _notice(workspace: Workspace) -> str:
+    """What is shown, and from when: not the time of the export, for the same state gives the same files.
+
+    Raises:
+        LepinetError: a registry does not answer.
+    """
+    commit, moments = workspace.standing.commit, list[datetime]()
+    for environment in workspace.manifest.environments:
+        with workspace.registry(environment) as registry:
+            moments += [row.ended_at or row.begun_at for row in registry.history(environment, page=1)]
+            moments += [run.at for run in registry.monitored_accuracy(environment)[-1:]]
+    told = f", and the registry, whose newest entry is of {moment(max(moments))}" if moments else ""
+    return f"Read-only: main at {commit.id[:7]}, of {moment(commit.at)}{told}."
 
 
 def _made_before(folder: Path) -> tuple[str, ...]:

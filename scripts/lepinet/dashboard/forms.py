@@ -21,6 +21,7 @@ from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.workflow.requested import Requested
 
 Handled: TypeAlias = Callable[[Request, FormData], Response]
+Again: TypeAlias = Callable[[Request, FormData, LepinetError], Response]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 IN_OTHER_WORDS: Final = "in-other-words"
@@ -33,11 +34,16 @@ _AT_ONCE = 30
 """The server has 40 threads for everything."""
 
 
-def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -> Endpoint:
+class StaleError(RefusedError):
+    """A form of ours, from a page that somebody opened before the session of today began."""
+
+
+def posted(handle: Handled, again: Again | None = None, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -> Endpoint:
     """The endpoint of a form: `handle` gets it, in a thread, when it comes from a page of ours.
 
     Args:
         handle: what to do with the form.
+        again: shows it once more with what was typed, and with why it was not taken; it does nothing else.
         at_most: bytes of the whole form, files included.
         at_once: how many are handled at a time; the next one is refused, since pages need threads as well.
     """
@@ -47,11 +53,15 @@ def posted(handle: Handled, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -
         _require_own(request)
         _require_utf8(request)
         async with _arrived(request, at_most) as form:
-            _require_token(request, form)
+            is_current = _has_token(request, form)
             if turns.locked():
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a minute.")
             async with turns:
-                return await run_in_threadpool(handle, request, form)
+                if is_current:
+                    return await run_in_threadpool(handle, request, form)
+                if again is None:
+                    raise _not_ours()
+                return await run_in_threadpool(again, request, form, _stale(photos=at_most > _SMALL))
 
     return endpoint
 
@@ -62,6 +72,8 @@ def status_of(why: LepinetError | None) -> HTTPStatus:
         return HTTPStatus.OK
     if isinstance(why, OutsideError):
         return HTTPStatus.BAD_GATEWAY
+    if isinstance(why, StaleError):
+        return HTTPStatus.FORBIDDEN
     return HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
@@ -87,16 +99,28 @@ def _require_utf8(request: Request) -> None:
         raise HTTPException(HTTPStatus.BAD_REQUEST, "This form is not in UTF-8.")
 
 
-def _require_token(request: Request, form: FormData) -> None:
+def _has_token(request: Request, form: FormData) -> bool:
+    """Whether it carries the token of this session; False: one of a session that is over.
+
+    Raises:
+        HTTPException: 403, it carries none.
+    """
     token = request.headers.get("X-CSRF-Token") or form.get("csrf_token")
-    number = visitor_of(request).number
-    if not isinstance(token, str) or not site_of(request).sessions.is_csrf_token(token, number):
+    if not isinstance(token, str):
         raise _not_ours()
+    return site_of(request).sessions.is_csrf_token(token, visitor_of(request).number)
 
 
 def _not_ours() -> HTTPException:
     why = "This form does not come from a page that you have open here. Open the page again, and send it from there."
     return HTTPException(HTTPStatus.FORBIDDEN, why)
+
+
+def _stale(*, photos: bool) -> StaleError:
+    return StaleError(
+        "nothing was done: since this page was opened, the dashboard was started again or the session has ended",
+        todo=f"look it over{', choose the photos again' if photos else ''} and send it once more",
+    )
 
 
 @asynccontextmanager

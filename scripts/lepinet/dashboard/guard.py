@@ -18,6 +18,8 @@ from lepinet.dashboard.place import Site, Visitor, visitor_of
 from lepinet.dashboard.sessions import is_number, new_number
 
 SIGN_IN, STATIC = "/sign-in", "/static/"
+ENDED = "ended"
+"""In the address of the sign-in form: a form was sent, and the session was over."""
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
@@ -93,7 +95,7 @@ class Gate:
                 MutableHeaders(scope=message).append("Set-Cookie", self._holding(number))
             await send(message)
 
-        app = self._app if entry or request.url.path == SIGN_IN else _shown_the_door(request)
+        app = self._app if entry or request.url.path == SIGN_IN else _shown_the_door(request, knew=is_number(held))
         await app(scope, receive, sending)
 
     def _holding(self, number: str) -> str:
@@ -105,10 +107,13 @@ class Gate:
         return response.headers["Set-Cookie"]
 
 
-def _shown_the_door(request: Request) -> Response:
+def _shown_the_door(request: Request, *, knew: bool) -> Response:
+    """On to the form to sign in; `knew`: the browser has been here before."""
     if "HX-Request" in request.headers or "text/event-stream" in request.headers.get("Accept", ""):
         return PlainTextResponse("Sign in again.", HTTPStatus.UNAUTHORIZED, {"HX-Redirect": SIGN_IN})
-    if request.method not in {"GET", "HEAD"}:
+    looks = request.method in {"GET", "HEAD"}
+    if not looks and not knew:
         return RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse(f"{SIGN_IN}?next={quote(back, safe='')}", HTTPStatus.SEE_OTHER)
+    ended = "" if looks else f"{ENDED}&"
+    return RedirectResponse(f"{SIGN_IN}?{ended}next={quote(back, safe='')}", HTTPStatus.SEE_OTHER)

@@ -128,7 +128,7 @@ class Live:
         self._every = every
         self._pages: dict[asyncio.Queue[str], str] = {}
         self._following: asyncio.Task[None] | None = None
-        self._last = time.monotonic()
+        self.last = time.monotonic()
         """When anything was told."""
 
     @property
@@ -152,7 +152,7 @@ class Live:
         self._pages[told] = number
         if self._following is None:
             self._following = asyncio.create_task(self._follow_all())
-        elif since < self._last:
+        elif since < self.last:
             told.put_nowait(_SOMETHING)
         try:
             yield told
@@ -181,6 +181,6 @@ class Live:
             await asyncio.sleep(self._every)
 
     def _tell(self, notice: str) -> None:
-        self._last = time.monotonic()
+        self.last = time.monotonic()
         for told in self._pages:
             told.put_nowait(notice)

@@ -153,7 +153,7 @@ def answers_of_endpoint(
 
     Raises:
         UsageError: no usable URL.
-        NotAskedError: the endpoint does not take the token, or wants one.
+        MayNotAskError: the endpoint does not take the token, or wants one.
         OutsideError: it does not answer, or not all photos within `Timings.known_images`.
     """
     # An HTTP client takes a tenth of a second to import, and a model's folder needs none.

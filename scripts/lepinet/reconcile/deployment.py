@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from lepinet.endpoints import Address, Endpoint, EndpointState, Order
-from lepinet.errors import NotAskedError, OutsideError, RefusedError, UnfinishedError
+from lepinet.errors import MayNotAskError, OutsideError, RefusedError, UnfinishedError
 from lepinet.evaluation.metrics import Metrics, measure
 from lepinet.reconcile.lease import Lease
 from lepinet.reconcile.proof import Proof
@@ -30,7 +30,7 @@ class FailedError(RefusedError):
 class UnaskedError(FailedError):
     """The endpoint got there, as it says itself, and does not let us ask it: that says nothing of the model."""
 
-    def __init__(self, error: NotAskedError) -> None:
+    def __init__(self, error: MayNotAskError) -> None:
         super().__init__(Failure.MOVE, f"the endpoint runs, but {error.what}: {error.todo}")
 
 
@@ -124,7 +124,7 @@ class Deployment:
             what = f"the endpoint is set to {target}, and nothing could be proved, for {error.what}"
             self._step("prove", what)
             raise UntestedError(what, where=error.where, todo=error.todo) from error
-        except NotAskedError as error:
+        except MayNotAskError as error:
             unasked = UnaskedError(error)
             self._step("prove", unasked.what)
             raise unasked from error

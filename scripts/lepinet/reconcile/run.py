@@ -67,7 +67,7 @@ class Run:
     prove: Callable[[Address, Target], Proof]
     """Asks the endpoint at an address about the known images, as a target should answer them.
 
-    Raises UntestedError where nobody can tell how it should, NotAskedError where we may not ask, OutsideError where it
+    Raises UntestedError where nobody can tell how it should, MayNotAskError where we may not ask, OutsideError where it
     does not answer.
     """
     actor: str

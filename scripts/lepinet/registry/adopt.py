@@ -35,7 +35,7 @@ _OWN_FUNCTION: Final = re.compile(
 _NOT_OF_ITS_OWN: Final = frozenset({"08", "40", "53", "57", "58"})
 """Classes of states that are about the connection, others' work at the same time, or the server."""
 _SEEN: Final = {
-    "42P10": "the table's publications (select * from pg_publication_tables)",
+    "42P10": "the keys and the publications of that table (select * from pg_publication_tables)",
     "54000": "version_name and file_path in public.model_versions, of which one is longer than an index takes",
 }
 """Where to look, by states that name nothing."""
@@ -193,11 +193,8 @@ def stopped(error: psycopg.Error, where: str) -> LepinetError:
         return explained(error, where)
     table = ".".join(filter(None, (said.schema_name, said.table_name, said.column_name)))
     function = _OWN_FUNCTION.search(said.context or "")
-    seen = table or (
-        f"the function {function[1]}"
-        if function
-        else _SEEN.get(state, "what that names, else at the tables and their rows")
-    )
+    known = f"the function {function[1]}" if function else _SEEN.get(state)
+    seen = table or known or "what that names, else at the tables and their rows"
     # What is said of a row that breaks a rule quotes the row.
     detail = None if state.startswith("23") else said.message_detail
     return RefusedError(

@@ -152,13 +152,12 @@ def monitored(runs: Sequence[MonitoredAccuracy], floor: float | None) -> Illustr
         return None
     last = measured[-1]
     low, high = last.interval
-    unanswered = len(runs) - len(measured)
     return Illustration(
         title="Named right, as monitored",
         picture=pictures.over_time(measured, floor, "Share of known images named right, by the monitor's runs"),
         caption=(
             f"Last: {last.right} of {last.images} right; between {low * 100:.0f} and {high * 100:.0f} % of all such "
-            f"photos, at 95 % confidence.{f' {unanswered} runs got no answer.' if unanswered else ''}"
+            f"photos, at 95 % confidence.{_without_answer(len(runs) - len(measured))}"
         ),
         head=("run", "version", "photos", "right", "share", "at least", "at most"),
         rows=tuple(
@@ -172,6 +171,10 @@ def monitored(runs: Sequence[MonitoredAccuracy], floor: float | None) -> Illustr
             for run in reversed(measured)
         ),
     )
+
+
+def _without_answer(runs: int) -> str:
+    return f" {runs} run{'s' if runs > 1 else ''} got no answer." if runs else ""
 
 
 def _difference(

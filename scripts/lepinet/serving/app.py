@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_1_0_0
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -155,6 +155,9 @@ class _Views:
         if not isinstance(error, HTTPException):
             raise error
         refusal = Refusal.of(error)
+        if refusal.kind is ErrorKind.WRONG_METHOD and request.url.path == _PREDICT.path and wanted(request):
+            # A restored tab, or Enter in the line of addresses: the form that is sent here is on the first page.
+            return RedirectResponse(_PAGE.path, HTTPStatus.SEE_OTHER, {"Vary": "Accept"})
         handling(request.scope).error = refusal.kind
         if wanted(request):
             model = self._follower.model

@@ -12,11 +12,15 @@ from jinja2 import Environment, PackageLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from lepinet.report.escape import for_terminal
 from lepinet.report.page import style, templates
 from lepinet.serving.answers import PhotoLimits, Prediction
 from lepinet.serving.observed import handling
+from lepinet.serving.photo import name_of
 from lepinet.serving.refusal import Refusal
 from lepinet.target import Target
+
+_LONGEST_NAME = 100
 
 
 def wanted(request: Request) -> bool:
@@ -49,6 +53,7 @@ def page(
             serving=serving,
             prediction=prediction,
             refusal=refusal,
+            photo=for_terminal(name_of(request), _LONGEST_NAME),
             request_id=handling(request.scope).id,
         )
     )

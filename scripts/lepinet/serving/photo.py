@@ -19,6 +19,7 @@ LARGEST_PHOTO = 20 << 20
 """Bytes of one photo. Phones make 3 to 12 MB of it; what it may have in pixels, its decoder says."""
 ALL_PHOTOS = 256 << 20
 """Bytes of all requests whose photos arrive or wait for the model; they are held in memory."""
+_NAME = "photo_name"
 _FORM = 64 << 10
 """Bytes that a form may have beside the photo."""
 
@@ -71,6 +72,11 @@ class Inbox:
             raise Refusal(ErrorKind.TOO_SLOW, "The photo did not arrive in time.") from None
 
 
+def name_of(request: Request) -> str:
+    """What the sender calls the photo of a request; empty where that was not said, or no form was read."""
+    return str(getattr(request.state, _NAME, ""))
+
+
 class _InMemory(MultiPartParser):
     spool_max_size = LARGEST_PHOTO + _FORM
 
@@ -95,6 +101,7 @@ async def _image(request: Request) -> bytes:
     image = form.get(FIELD)
     if not isinstance(image, UploadFile):
         raise Refusal(ErrorKind.BROKEN_FORM, f"the form has no file in the field {FIELD}")
+    setattr(request.state, _NAME, image.filename or "")
     photo = await image.read()
     if len(photo) > LARGEST_PHOTO:
         raise _too_large()

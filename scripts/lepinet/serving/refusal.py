@@ -70,8 +70,10 @@ class Refusal(HTTPException):
         """Starlette's own: no such address, or not with this method."""
         if isinstance(error, cls):
             return error
-        wrong_method = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-        kind = ErrorKind.WRONG_METHOD if wrong_method else ErrorKind.NOT_FOUND
-        refusal = cls(kind, HTTPStatus(error.status_code).phrase)
-        refusal.headers = {**(error.headers or {})}
+        headers = {**(error.headers or {})}
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            refusal = cls(ErrorKind.WRONG_METHOD, f"This address answers {headers['Allow']} requests alone.")
+        else:
+            refusal = cls(ErrorKind.NOT_FOUND, "There is no such address; /openapi.json lists those that there are.")
+        refusal.headers = headers
         return refusal

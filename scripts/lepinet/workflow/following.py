@@ -13,8 +13,10 @@ from typing import TypeAlias
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.gates import Decision
+from lepinet.git import Repository
 from lepinet.github import GitHub
 from lepinet.github.answers import CheckRun, PullRequest
+from lepinet.manifest.history import ChangeClass, activations
 from lepinet.manifest.load import FILE, load
 from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, PastDeployment
@@ -26,7 +28,7 @@ from lepinet.workflow.change import Aim, aim_of
 from lepinet.workflow.declared import earlier_versions
 from lepinet.workflow.kept import answers_here, compared
 from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
-from lepinet.workflow.to_main import steps_from_branch
+from lepinet.workflow.to_main import steps_from_branch, steps_with_main
 from lepinet.workflow.workspace import Workspace
 
 _MOST = 100
@@ -36,7 +38,15 @@ _OVER = 20
 _TO_MAIN = "To bring it to main, in the repository:"
 _WHO_MERGES = 'git does not know who merges: git config --global user.name "Your name", then the same with user.email.'
 _TO_LIVE = "To bring it live, in the repository:"
+_TO_SETTLE = "To settle what conflicts, in the repository; then git commit, and git switch back to main:"
 _TO_KNOW = "To ask what is active about these photos, where this dashboard runs:"
+_UNCHECKED = "comes when lepinet check, on its branch, has tested it on the known images"
+_OTHER_PHOTOS = "main has other known images since its branch began: merge main into it, then check it"
+_CONFLICTS = (
+    "main has changed the same since, so git cannot merge it by itself: settle what conflicts on its branch, or "
+    "withdraw it and ask anew"
+)
+_GONE = "its branch is gone, or holds another change by now: nothing more becomes of this one"
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 _REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
@@ -64,6 +74,9 @@ class Step:
     state: State
     sentence: str
     at: datetime | None = None
+
+
+_WAY_BACK = Step("Verdict", State.DONE, "none is needed: no comparison stops the way back")
 
 
 @dataclass(frozen=True)
@@ -126,14 +139,24 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
         with open_github(workspace, repository) as github:
             return tuple(_proposed(one) for one in github.pull_requests(_MOST))
     git = workspace.git
-    main = git.resolve(git.main())
-    ours = [tip for tip in git.branches().values() if is_ours(git.messages_beyond(tip, main))]
-    lately = git.merged_lately(main, _MOST)
+    lately = git.merged_lately(git.main(), _MOST)
     merged = [one for one, said in zip(lately, git.messages(lately), strict=True) if is_ours([said])][:_OVER]
     return (
-        *(_committed(workspace, tip, is_open=True, is_merged=False) for tip in ours),
+        *(_committed(workspace, key, is_open=True, is_merged=False) for key in _proposed_here(git).values()),
         *(_committed(workspace, commit, is_open=False, is_merged=True) for commit in merged),
     )
+
+
+def _proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, str]:
+    """Branches that wait for a merge with nothing but what was proposed here, each with its newest proposal.
+
+    Args:
+        git: the repository.
+        commit: to be on them.
+    """
+    main = git.resolve(git.main())
+    beyond = {name: git.work_beyond(tip, main) for name, tip in git.branches(commit).items()}
+    return {name: next(iter(work)) for name, work in beyond.items() if is_ours([*work.values()])}
 
 
 def rivals(change: Change, listed: Sequence[Change]) -> tuple[Change, ...]:
@@ -214,28 +237,35 @@ def _merged(found: PullRequest) -> Step:
 
 def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progress:
     git = workspace.git
-    branches = [name for name, tip in git.branches().items() if tip == commit]
     brought = git.brought_by(commit, git.main())
-    change = _committed(workspace, commit, is_open=bool(branches) and not brought, is_merged=bool(brought))
+    branch = (
+        None if brought else next((name for name, key in _proposed_here(git, commit).items() if key == commit), None)
+    )
+    change = _committed(workspace, commit, is_open=branch is not None, is_merged=bool(brought))
     steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
     if brought:
-        merged = Step("Merged", State.DONE, "it is on main", git.commit(brought).at)
+        steps += _known_at_the_merge(workspace, change, brought, comparing)
+        steps.append(Step("Merged", State.DONE, "it is on main", git.commit(brought).at))
         shipped_so_far = tuple(_shipped(workspace, brought))
         if any(step.state is State.WAITING for step in shipped_so_far):
-            return Progress(change, (*steps, merged, *shipped_so_far), ("lepinet reconcile",), _TO_LIVE)
+            return Progress(change, (*steps, *shipped_so_far), ("lepinet reconcile",), _TO_LIVE)
         on_main = f"{brought}^", brought
-        return Progress(change, (*steps, merged, *shipped_so_far), *_asking(workspace, brought), between=on_main)
+        return Progress(change, (*steps, *shipped_so_far), *_asking(workspace, brought), between=on_main)
     between = _beyond_main(workspace, commit)
-    if not branches:
-        gone = Step("Merged", State.STOPPED, "its branch is gone, or is another change by now")
-        return Progress(change, (*steps, gone), between=between)
-    withdraw = shlex.join(("git", "branch", "-D", branches[0]))
+    if branch is None:
+        was = f", which was to make {change.aim.version} active in {change.aim.environment}" if change.aim else ""
+        return Progress(change, (*steps, Step("Withdrawn", State.STOPPED, f"{_GONE}{was}")), between=between)
+    withdraw = shlex.join(("git", "branch", "-D", branch))
     if needless := _needless(workspace, change):
         return Progress(change, (*steps, needless), withdrawn_by=withdraw)
-    waits = Step("Merged", State.WAITING, f"a person merges the branch {branches[0]}")
-    commands = steps_from_branch(workspace, branches[0])
+    behind = change.aim is not None and _lacks_photos(workspace, branch)
+    steps += _known_so_far(workspace, change, comparing, behind=behind)
+    if git.conflict(git.main(), branch):
+        steps.append(Step("Merged", State.WAITING, _CONFLICTS))
+        return Progress(change, tuple(steps), steps_with_main(workspace, branch), _TO_SETTLE, withdraw, between)
+    steps.append(Step("Merged", State.WAITING, f"a person merges the branch {branch}"))
+    commands = steps_from_branch(workspace, branch, behind=behind)
     purpose = _TO_MAIN if git.knows_committer() else f"{_WHO_MERGES} {_TO_MAIN}"
-    steps += [*_compared(workspace, change, comparing), waits]
     return Progress(change, tuple(steps), commands, purpose, withdraw, between)
 
 
@@ -249,26 +279,51 @@ def _beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:
     return (base, commit) if base else None
 
 
-def _compared(workspace: Workspace, change: Change, comparing: Comparing) -> Iterator[Step]:
-    """What a check here has found of an activation; nothing of a way back, which no comparison stops."""
+def _lacks_photos(workspace: Workspace, branch: str) -> bool:
+    """Whether main has other known images since a branch parted from it: a check there tells nothing of them."""
+    git, folder = workspace.git, workspace.manifest.known_images
+    base = git.merge_base(branch, git.main())
+    return bool(base and folder and git.files_between(base, git.main(), [folder]))
+
+
+def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *, behind: bool) -> Iterator[Step]:
+    """What a check here has found of an activation that waits for its merge."""
     aim = change.aim
     environment = workspace.manifest.environments.get(aim.environment) if aim else None
-    if not (aim and environment and environment.active) or aim.version in earlier_versions(workspace, aim.environment):
+    if aim is None or environment is None or environment.active is None:
         return
+    if aim.version in earlier_versions(workspace, aim.environment):
+        yield _WAY_BACK
+    else:
+        waits = Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
+        yield _compared(workspace, aim, environment.active, comparing) or waits
+
+
+def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, comparing: Comparing) -> Iterator[Step]:
+    """What a check here had found, held against what was active then; nothing where main has other photos since."""
+    aim = change.aim
+    made = activations(workspace.states, aim.environment) if aim else ()
+    activation = next((one for one in made if one.state.commit.id == merge), None)
+    if aim is None or activation is None or activation.baseline is None:
+        return
+    if activation.change is ChangeClass.ROLLBACK:
+        yield _WAY_BACK
+    elif found := _compared(workspace, aim, activation.baseline.version or "", comparing):
+        yield found
+
+
+def _compared(workspace: Workspace, aim: Aim, old: str, comparing: Comparing) -> Step | None:
+    """The verdict by answers that are here; None where a check has to ask the models first."""
     try:
         with workspace.registry(aim.environment) as registry:
-            document = comparing(workspace, registry, environment.active, aim.version)
+            document = comparing(workspace, registry, old, aim.version)
     except LepinetError as error:
-        yield Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
-        return
+        return Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
     if document is None:
-        yield Step(
-            "Verdict", State.WAITING, "comes when lepinet check, on its branch, has tested it on the known images"
-        )
-        return
+        return None
     told = headline.of_comparison(document)
     stopped = told.decision is Decision.HOLD
-    yield Step("Verdict", State.STOPPED if stopped else State.DONE, f"{told.title}: {told.word}. {told.sentence}")
+    return Step("Verdict", State.STOPPED if stopped else State.DONE, f"{told.title}: {told.word}. {told.sentence}")
 
 
 def _asking(workspace: Workspace, commit: str) -> tuple[tuple[str, ...], str]:

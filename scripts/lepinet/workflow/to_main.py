@@ -53,21 +53,24 @@ def steps_to_main(
     return tuple(shlex.join(step) for step in steps)
 
 
-def steps_from_branch(workspace: Workspace, branch: str) -> tuple[str, ...]:
+def steps_with_main(workspace: Workspace, branch: str) -> tuple[str, ...]:
+    """Up to date with main, a branch of this repository."""
+    main = workspace.git.main().removeprefix("refs/heads/").removeprefix("refs/remotes/")
+    return shlex.join(["git", "switch", branch]), shlex.join(["git", "merge", "--no-edit", main])
+
+
+def steps_from_branch(workspace: Workspace, branch: str, *, behind: bool) -> tuple[str, ...]:
     """From a branch of this repository that has the change to main: checked, then by way of origin where there is one.
 
     Args:
         workspace: with the branch.
         branch: its name.
+        behind: whether main has what the check needs and the branch has not.
     """
     main = workspace.git.main()
-    checked = [["git", "switch", branch], ["lepinet", "check"]]
+    begin = steps_with_main(workspace, branch) if behind else (shlex.join(["git", "switch", branch]),)
     if main.startswith("refs/remotes/"):
-        steps = [*checked, ["git", "push", "--set-upstream", "origin", branch]]
+        steps = [["git", "push", "--set-upstream", "origin", branch]]
     else:
-        steps = [
-            *checked,
-            ["git", "switch", main.removeprefix("refs/heads/")],
-            ["git", "merge", "--no-ff", "--no-edit", branch],
-        ]
-    return tuple(shlex.join(step) for step in steps)
+        steps = [["git", "switch", main.removeprefix("refs/heads/")], ["git", "merge", "--no-ff", "--no-edit", branch]]
+    return (*begin, "lepinet check", *(shlex.join(step) for step in steps))

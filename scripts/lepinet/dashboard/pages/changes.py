@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lepinet.dashboard.asked import address
@@ -84,19 +84,30 @@ def ask(request: Request, form: FormData) -> Response:
     """Propose the change, and go on to where it is followed."""
     kind = _kind(request.path_params["kind"])
     place = place_of(request)
-    said = {name: value for name, value in form.items() if isinstance(value, str)}
+    said = _said(form)
     one_line = {name: for_terminal(value, requested.LONGEST) for name, value in said.items()}
     try:
         wanted = KINDS[kind].wanted(place.workspace, one_line)
         made = requested.ask(place.workspace, wanted, requested.Request.of(place.person, said.get("reason", "")))
     except LepinetError as error:
-        return _form(request, kind, said, error)
+        return again(request, form, error)
     site_of(request).lately.forget((place.person, "changes"))
     return followed(made)
 
 
+def again(request: Request, form: FormData, why: LepinetError) -> Response:
+    """The form as it was filled in."""
+    return _form(request, _kind(request.path_params["kind"]), _said(form), why)
+
+
+def _said(form: FormData) -> Mapping[str, str]:
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
 def follow(request: Request) -> Response:
-    """One change, and how far it is."""
+    """One change, and how far it is; whoever comes to where a form is sent is led back to the form."""
+    if request.path_params["key"] in KINDS:
+        return RedirectResponse(address("/changes/new", kind=request.path_params["key"]), HTTPStatus.SEE_OTHER)
     found = _progress(request)
     return page(
         request,
@@ -154,10 +165,11 @@ def _compare(request: Request, change: Change) -> str | None:
 
 
 def _progress(request: Request) -> Progress:
-    place, key = place_of(request), request.path_params["key"]
+    site, place, key = site_of(request), place_of(request), request.path_params["key"]
     try:
-        looking = partial(progress, place.workspace, key, partial(compared_once, site_of(request)))
-        return site_of(request).lately.get((place.person, key), looking)
+        looking = partial(progress, place.workspace, key, partial(compared_once, site))
+        # What was told since is asked for at once.
+        return site.lately.get((place.person, key, site.live.last), looking)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
 
@@ -259,7 +271,8 @@ KINDS: Final = {
     "activate": Kind(
         "Activate a version",
         "models.yaml is to name it as the active one. It is tested on the known images and compared with the version "
-        "that is live; what is live changes when a person has merged that and reconcile has proved it.",
+        "that is live, unless it is the way back to one that was active before; what is live changes when a person has "
+        "merged that and reconcile has proved it.",
         _environments_and_versions,
         _activation,
         {"override": _OVERRIDE},
@@ -288,7 +301,7 @@ KINDS: Final = {
 ROUTES = (
     Route("/changes", overview),
     Route("/changes/new", new),
-    Route("/changes/{kind}", posted(ask), methods=["POST"]),
+    Route("/changes/{kind}", posted(ask, again), methods=["POST"]),
     Route("/changes/{key}", follow),
     Route("/changes/{key}/progress", follow_on),
     Route("/changes/{key}/photos/{blob}", photo),

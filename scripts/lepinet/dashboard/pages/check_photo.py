@@ -48,13 +48,22 @@ def choose(request: Request) -> Response:
 
 def ask(request: Request, form: FormData) -> Response:
     """Show what both say."""
-    candidate = str(form.get("version", "")).strip()
+    candidate = _candidate(form)
     try:
         with photos_of(request, form, 1) as ((_, photo),), _alone():
             picture, said = _looked_at(place_of(request).workspace, photo, candidate)
     except LepinetError as error:
-        return _shown(request, candidate=candidate, why=error)
+        return again(request, form, error)
     return _shown(request, candidate=candidate, said=said, picture=picture)
+
+
+def again(request: Request, form: FormData, why: LepinetError) -> Response:
+    """The form as it was filled in, without the photo: a browser gives it only when a person chooses it."""
+    return _shown(request, candidate=_candidate(form), why=why)
+
+
+def _candidate(form: FormData) -> str:
+    return str(form.get("version", "")).strip()
 
 
 @contextmanager
@@ -107,4 +116,4 @@ def _newest(workspace: Workspace) -> str:
     return next((name for name in reversed(tuple(workspace.manifest.versions)) if name != active), "")
 
 
-ROUTES = (Route(PATH, choose), Route(PATH, posted(ask, at_most=_LARGEST << 20), methods=["POST"]))
+ROUTES = (Route(PATH, choose), Route(PATH, posted(ask, again, at_most=_LARGEST << 20), methods=["POST"]))

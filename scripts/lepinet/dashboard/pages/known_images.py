@@ -13,7 +13,7 @@ from typing import Final
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lepinet.changes import standing
@@ -148,19 +148,30 @@ def gallery(request: Request) -> Response:
 
 
 def one(request: Request) -> Response:
-    """A photo, what is known of it, and what versions say."""
-    return _photo(request, request.query_params.get("name", ""))
+    """A photo, what is known of it, and what versions say; all photos where an address names none."""
+    if "name" not in request.query_params:
+        return RedirectResponse(PATH, HTTPStatus.SEE_OTHER)
+    return _photo(request, request.query_params["name"], {})
 
 
 def correct(request: Request, form: FormData) -> Response:
     """The label is wrong: another species, or no known image at all."""
-    workspace, name = place_of(request).workspace, str(form.get("name", ""))
+    workspace, said = place_of(request).workspace, _said(form)
+    name, species = said.get("name", ""), for_terminal(said.get("species", ""))
     try:
-        if form.get("answer") == "remove":
+        if said.get("answer") == "remove":
             return _asked(request, form, removal(workspace, name))
-        return _asked(request, form, correction(workspace, name, for_terminal(str(form.get("species", "")))))
+        if not species:
+            raise UsageError("which species is it?")
+        return _asked(request, form, correction(workspace, name, species))
     except LepinetError as error:
-        return _photo(request, name, error, str(form.get("reason", "")))
+        return correct_again(request, form, error)
+
+
+def correct_again(request: Request, form: FormData, why: LepinetError) -> Response:
+    """The form as it was filled in."""
+    said = _said(form)
+    return _photo(request, said.get("name", ""), said, why)
 
 
 def choose(request: Request) -> Response:
@@ -170,13 +181,22 @@ def choose(request: Request) -> Response:
 
 def add(request: Request, form: FormData) -> Response:
     """Propose more photos of a species."""
-    said = {name: value for name, value in form.items() if isinstance(value, str)}
+    species = for_terminal(_said(form).get("species", ""))
     try:
         with photos_of(request, form, _PHOTOS) as sent:
-            wanted = addition(place_of(request).workspace, sent, for_terminal(said.get("species", "")))
+            wanted = addition(place_of(request).workspace, sent, species)
         return _asked(request, form, wanted)
     except LepinetError as error:
-        return _adding(request, said, error)
+        return add_again(request, form, error)
+
+
+def add_again(request: Request, form: FormData, why: LepinetError) -> Response:
+    """The form as it was filled in, without the photos: a browser gives them only when a person chooses them."""
+    return _adding(request, _said(form), why)
+
+
+def _said(form: FormData) -> Mapping[str, str]:
+    return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 def _asked(request: Request, form: FormData, wanted: Proposal) -> Response:
@@ -186,14 +206,14 @@ def _asked(request: Request, form: FormData, wanted: Proposal) -> Response:
     return followed(made)
 
 
-def _photo(request: Request, name: str, why: LepinetError | None = None, reason: str = "") -> Response:
+def _photo(request: Request, name: str, said: Mapping[str, str], why: LepinetError | None = None) -> Response:
     place = place_of(request)
     try:
         image = known_image(place.workspace, name)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
     asked_of = _asked_of(request, place)
-    said = [
+    told = [
         Told(version, answer)
         for version, answers in asked_of.told.items()
         for answer in answers.answers
@@ -204,13 +224,13 @@ def _photo(request: Request, name: str, why: LepinetError | None = None, reason:
         "known_image.html",
         status_of(why),
         image=image,
-        said=said,
-        unasked=[(one, _test(one)) for one in asked_of.standing if one not in {it.version for it in said}],
+        told=told,
+        unasked=[(one, _test(one)) for one in asked_of.standing if one not in {it.version for it in told}],
         findings=[finding for finding in _survey(request, place).findings if name in finding.file_names],
         choices=_species(place),
         source=photos.source(place.workspace.known_images),
+        said=said,
         why=why,
-        reason=reason,
         longest=requested.LONGEST,
     )
 
@@ -258,7 +278,7 @@ def _answers(
     workspace, remembered = place.workspace, site_of(request).remembered
     environment, registry = asked_there
     declared = workspace.manifest.target(version) if version in workspace.manifest.versions else None
-    key = ("answers", environment, version, declared, photos.digest(place.workspace))
+    key = ("answers", environment, version, declared, photos.digest(workspace))
     whole = remembered.get(key, partial(answers_here, workspace, registry, version, judged=False))
     if whole or photos_then is None:
         return whole
@@ -306,7 +326,7 @@ def _address(image: KnownImage) -> str:
 ROUTES = (
     Route(PATH, gallery),
     Route(f"{PATH}/photo", one),
-    Route(f"{PATH}/photo", posted(correct), methods=["POST"]),
+    Route(f"{PATH}/photo", posted(correct, correct_again), methods=["POST"]),
     Route(f"{PATH}/add", choose),
-    Route(f"{PATH}/add", posted(add, at_most=_LARGEST << 20), methods=["POST"]),
+    Route(f"{PATH}/add", posted(add, add_again, at_most=_LARGEST << 20), methods=["POST"]),
 )

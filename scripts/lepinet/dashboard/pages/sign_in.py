@@ -14,13 +14,18 @@ from starlette.routing import Route
 from lepinet.dashboard.attempts import SIGN_IN, SIGN_IN_FROM
 from lepinet.dashboard.doors import NotAdminError
 from lepinet.dashboard.forms import posted
+from lepinet.dashboard.guard import ENDED
 from lepinet.dashboard.place import Site, Visitor, site_of, visitor_of
 from lepinet.dashboard.rendering import page
 from lepinet.dashboard.sessions import new_number
-from lepinet.errors import OutsideError
+from lepinet.errors import LepinetError, OutsideError
 from lepinet.registry.accounts import NotSignedInError
 
 _LONGEST = 2000
+_ENDED = (
+    "Nothing was done with what you sent: your session had ended, or the dashboard was started again. "
+    "Sign in, and you are back at the form."
+)
 AT_ONCE = 8
 """Sign-ins under way: anybody can send them, and each waits for the project."""
 
@@ -30,14 +35,13 @@ def ask(request: Request) -> Response:
     back = _own_path(request.query_params.get("next", ""))
     if visitor_of(request).entry:
         return RedirectResponse(back, HTTPStatus.SEE_OTHER)
-    return _form(request, back)
+    why = _ENDED if ENDED in request.query_params else ""
+    return _form(request, back, why)
 
 
 def enter(request: Request, form: FormData) -> Response:
     """Begin a session, under a number that nobody knew before."""
-    site = site_of(request)
-    said = {field: value for field in site.door.asks if isinstance(value := form.get(field), str)}
-    back = _own_path(str(form.get("next", "")))
+    site, said, back = site_of(request), _said(request, form), _own_path(str(form.get("next", "")))
     limits = [(SIGN_IN_FROM, _came_from(request, site))]
     # Nobody guesses a token, but whoever likes could use up the attempts of the one who has it.
     if "email" in said:
@@ -63,6 +67,17 @@ def enter(request: Request, form: FormData) -> Response:
     return RedirectResponse(back, HTTPStatus.SEE_OTHER)
 
 
+def enter_again(request: Request, form: FormData, why: LepinetError) -> Response:
+    """The form as it was filled in."""
+    return _form(
+        request, _own_path(str(form.get("next", ""))), why.in_one_line(), HTTPStatus.FORBIDDEN, _said(request, form)
+    )
+
+
+def _said(request: Request, form: FormData) -> Mapping[str, str]:
+    return {field: value for field in site_of(request).door.asks if isinstance(value := form.get(field), str)}
+
+
 def leave(request: Request, _: FormData) -> Response:
     """End the session, here and where the account is."""
     site = site_of(request)
@@ -71,6 +86,11 @@ def leave(request: Request, _: FormData) -> Response:
         site.door.leave(ended.entry)
     request.state.visitor = Visitor(new_number(), None)
     return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+
+
+def stay(_: Request) -> Response:
+    """An address alone ends nothing: another site could lead there."""
+    return RedirectResponse("/", HTTPStatus.SEE_OTHER)
 
 
 def _form(
@@ -96,6 +116,7 @@ def _came_from(request: Request, site: Site) -> str:
 
 ROUTES = (
     Route("/sign-in", ask),
-    Route("/sign-in", posted(enter, at_once=AT_ONCE), methods=["POST"]),
+    Route("/sign-in", posted(enter, enter_again, at_once=AT_ONCE), methods=["POST"]),
+    Route("/sign-out", stay),
     Route("/sign-out", posted(leave), methods=["POST"]),
 )

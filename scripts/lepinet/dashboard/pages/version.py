@@ -59,6 +59,8 @@ class Test:
     when: datetime | None
     kind: str
     environment: str
+    other_photos: bool
+    """Main has others today."""
     right: str
     interval: str
     notes: str
@@ -96,7 +98,7 @@ def version(request: Request) -> Response:
         command=shlex.join(("lepinet", "test", name)),
         activate=_activate(place, name),
         has_photos=bool(workspace.known_images and workspace.known_images.images),
-        tests=tuple(map(_test, tests)),
+        tests=tuple(_test(one, photos.digest(workspace)) for one in tests),
         older=asked.address(PATH, name=name, environment=kept, before=oldest) + "#tests" if oldest else None,
         deployments=deployments,
         read_on=[link for link in (row.links or {}).items() if markdown.leads_out(link[1])] if row else [],
@@ -134,7 +136,7 @@ def _tested(answers: Answers | None) -> Tested | None:
     )
 
 
-def _test(row: PerformanceRow) -> Test:
+def _test(row: PerformanceRow, today: str | None) -> Test:
     size, share = row.test_sample_size, row.test_accuracy
     interval = ""
     if size and size >= SMOKE_TEST and share is not None:
@@ -145,6 +147,7 @@ def _test(row: PerformanceRow) -> Test:
         when=row.test_date,
         kind=row.kind or "by hand",
         environment=row.environment or "",
+        other_photos=row.known_images_sha256 not in {None, today},
         right=f"{right} of {size:,}" if right and size else right,
         interval=interval,
         notes=row.notes or "",

@@ -1,4 +1,5 @@
-// A page that follows what happens asks for itself again when something does, and goes on where the reader is.
+// A page that follows what happens asks for itself again when something does, and goes on where the reader is;
+// one of which a part asks for itself only lets it know, by the event that it names.
 const main = () => document.querySelector("main[data-live]");
 const FOCUSABLE = "a[href], button, summary, [tabindex]";
 let source;
@@ -6,6 +7,7 @@ let waiting;
 
 const renew = async () => {
   waiting = undefined;
+  if (main().dataset.live) return htmx.trigger(document.body, main().dataset.live);
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) return location.reload();
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main[data-live]");

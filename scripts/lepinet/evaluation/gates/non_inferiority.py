@@ -83,7 +83,7 @@ def _undecided(paired: Paired, worst: float, margin: float, old: str, new: str) 
         enough = "only a few hundred would show whether it is as good as"
         return f"a smoke test of {known} shows that {new} answers; {enough} {old}"
     if worst < margin:
-        return f"{size} known images fall just short of showing that {new} is as good as {old} ({limit})"
+        return f"{size} known images fall short of showing that {new} is as good as {old} ({limit})"
     bound = at_most(worst, margin)
     return (
         f"{size} known images cannot tell whether {new} is as good as {old}: "

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import httpx
 
-from lepinet.errors import LepinetError, NotAskedError, OutsideError, UsageError
+from lepinet.errors import LepinetError, MayNotAskError, OutsideError, UsageError
 from lepinet.evaluation.answers import ModelIdentity
 from lepinet.evaluation.predictors import RawAnswer
 from lepinet.evaluation.predictors.contracts import CLASSIFICATION, PREDICT, Contract
@@ -97,7 +97,7 @@ class EndpointPredictor:
         """One answer for each image, one request after the other; a refused photo or a wrong answer is its error.
 
         Raises:
-            NotAskedError: the endpoint does not take the token, or wants one.
+            MayNotAskError: the endpoint does not take the token, or wants one.
             OutsideError: it gave no answer to several photos in a row, or all photos took too long.
         """
         # A loop of its own, because only asynchronous requests can be given a time limit that holds for the whole.
@@ -212,7 +212,7 @@ class EndpointPredictor:
             # It says nothing of the photo: every other one would be told the same.
             how = "with this token" if "Authorization" in self._headers else "without a token"
             what = f"it may not be asked {how} (HTTP {response.status_code}{_said(body)})"
-            raise NotAskedError(what, where=self.name, todo=_RIGHTS)
+            raise MayNotAskError(what, where=self.name, todo=_RIGHTS)
         if response.status_code != HTTPStatus.OK:
             return _Reply(response.status_code, RawAnswer(error=f"HTTP {response.status_code}{_said(body)}"))
         milliseconds = (time.perf_counter() - begun) * 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import svg
@@ -48,15 +48,25 @@ def over_time(runs: Sequence[MeasuredRun], floor: float | None, title: str) -> s
     lowest = min([run.interval[0] for run in runs] + ([] if floor is None else [floor]))
     scale = _Scale(runs[0].at, runs[-1].at, math.floor(lowest * 10) / 10)
     left, width = svg.Length(10, "%"), svg.Length(88, "%")
+    first, last_at = _ends(runs[0].at, runs[-1].at)
     drawn: list[svg.Element] = [
         panel(left, _TOP, width, _PLOT, list(_plot(runs, floor, scale))),
-        label(f"{runs[0].at:%d %b}", left, _TOP + _PLOT + 20, "start", "number"),
-        label(f"{runs[-1].at:%d %b}", across(0.98), _TOP + _PLOT + 20, "end", "number"),
+        label(first, left, _TOP + _PLOT + 20, "start", "number"),
+        label(last_at, across(0.98), _TOP + _PLOT + 20, "end", "number"),
         label("named right", across(0), 12, "start", "number"),
     ]
     last = runs[-1]
-    seen = f"{len(runs)} runs. In the last one {last.version} named {last.right} of {last.images} right."
+    counted = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
+    seen = f"{counted}. In the last one {last.version} named {last.right} of {last.images} right."
     return frame(title, seen, _TOP + _PLOT + _BOTTOM, drawn)
+
+
+def _ends(first: datetime, last: datetime) -> tuple[str, str]:
+    """What stands below both ends: their days, or the time where it is one day."""
+    begun, ended = first.astimezone(UTC), last.astimezone(UTC)
+    if begun.date() != ended.date():
+        return f"{begun:%d %b}", f"{ended:%d %b}"
+    return f"{begun:%d %b %H:%M} UTC", f"{ended:%H:%M} UTC"
 
 
 @dataclass(frozen=True)
