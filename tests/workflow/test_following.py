@@ -264,6 +264,7 @@ def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_
     assert [one.key for one in changes(desk.workspace) if one.is_open] == [key]
     assert (checked.withdrawn_by, checked.commands[-1]) == ("git branch -D activate-production-v1.1.0", merge)
     assert "git merge --no-edit main" not in checked.commands
+    assert ask(desk.workspace, WANTED, ASHA).key == key
     follow(desk, [merge])
     assert told(progress(desk.workspace, key))["Merged"] == (State.DONE, "it is on main")
 
