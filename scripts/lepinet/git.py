@@ -412,11 +412,11 @@ class Repository:
         having = set(self._text("rev-list", "--ancestry-path", *since).split())
         return next(one for one in line if one in having)
 
-    def merged_lately(self, tip: str, most: int) -> tuple[str, ...]:
-        """What the newest commits of a first-parent line brought: of a merge what it merged, else the commit itself."""
+    def merged_lately(self, tip: str, most: int) -> Mapping[str, str]:
+        """The newest commits of a first-parent line by what they brought: of a merge what it merged, else itself."""
         told = self._text("log", "--first-parent", f"--max-count={most}", "--format=%H %P", self.resolve(tip), "--")
         lines = [line.split() for line in told.splitlines()]
-        return tuple(line[2] if len(line) > 2 else line[0] for line in lines)
+        return {line[2] if len(line) > 2 else line[0]: line[0] for line in lines}
 
     def messages(self, commits: Sequence[str]) -> tuple[str, ...]:
         """What several commits say of themselves, in their order."""

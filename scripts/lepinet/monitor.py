@@ -254,7 +254,7 @@ def _under_a_floor(answers: Answers, gates: Gates) -> str | None:
     )
     for floor, right, what in floors:
         if floor is not None and right is not None and wilson_interval(right, figures.sample_size)[1] < float(floor):
-            return f"{right} of {figures.sample_size} photos are {what}; the floor is {float(floor):.0%}"
+            return f"{right} of {figures.sample_size} photos are {what}; the floor is {float(floor) * 100:.0f} %"
     return None
 
 
@@ -270,7 +270,9 @@ def _sentence(look: Look, figures: Metrics | None, proof: Proof | None) -> str:
         case Looked.ASKED if figures and figures.accuracy_interval and proof:
             low, high = figures.accuracy_interval
             as_tested = ", as when activated" if proof.agreed and proof.compared else ""
-            return f"{figures.correct} of {figures.sample_size} right ({low:.0%} to {high:.0%}){as_tested}"
+            return (
+                f"{figures.correct} of {figures.sample_size} right ({low * 100:.0f} to {high * 100:.0f} %){as_tested}"
+            )
         case Looked.ASLEEP:
             return "the endpoint sleeps until a visitor comes; it was not woken"
         case Looked.DEPLOYING:

@@ -63,6 +63,22 @@ def test_an_activation_is_a_branch_in_the_persons_name_and_is_followed(browser: 
     assert f'<a href="{place}">Activate v1.1.0 in production</a>' in browser.get("/changes").text
 
 
+def test_a_change_is_on_its_way_until_it_is_live_and_the_overview_says_what_waits(
+    browser: Browser, desk: World
+) -> None:
+    assert "On its way" not in browser.get("/").text
+    place = activate(browser)
+    overview = browser.get("/").text
+    assert "A change waits for a merge.</h1>" in overview
+    assert f'<a href="{place}">On its way: Activate v1.1.0 in production, waits for a merge</a>' in overview
+    before = desk.desk.git("rev-parse", "main")
+    desk.desk.git("merge", "--quiet", "--no-ff", "--no-edit", "activate-production-v1.1.0")
+    listed = browser.get("/changes").text
+    desk.desk.git("reset", "--quiet", "--hard", before)
+    assert "Nothing is on its way." not in listed
+    assert "merged, not live yet: reconcile has not begun yet" in listed.partition("<h2>Over</h2>")[0]
+
+
 def test_sent_twice_it_is_one_change(browser: Browser, desk: World) -> None:
     assert activate(browser) == activate(browser)
     assert len(branches(desk)) == 1

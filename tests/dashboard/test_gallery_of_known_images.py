@@ -260,7 +260,12 @@ def test_a_wrong_label_is_put_right_by_a_change(browser: Browser, desk: World) -
     answer = browser.fill(page, PHOTO, answer="label", species=CROW, reason=REASON)
     assert "Label blue_tiger_01.jpg as Common Crow" in browser.get(answer.headers["Location"]).text
     gone = browser.fill(page, PHOTO, answer="remove", reason=REASON)
-    assert "Take blue_tiger_01.jpg out" in browser.get(gone.headers["Location"]).text
+    removal = browser.get(gone.headers["Location"]).text
+    assert "Take blue_tiger_01.jpg out" in removal
+    other = f'<a href="{answer.headers["Location"]}">Label blue_tiger_01.jpg as Common Crow</a>'
+    assert f"Also on its way, for the same photo: {other}." in removal
+    assert other in browser.get(page).text.partition("On its way, and not merged yet: ")[2]
+    assert "On its way" not in browser.get(f"{PHOTO}?name=common_crow_01.jpg").text
     assert len(branches(desk)) == 2
     refused = browser.fill(page, PHOTO, answer="label", species=BLUE_TIGER, reason=REASON)
     assert (refused.status_code, "is of Blue Tiger already" in refused.text) == (409, True)

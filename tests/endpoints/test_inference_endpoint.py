@@ -23,6 +23,7 @@ from lepinet.settings import Settings
 from lepinet.target import Target
 from lepinet.workflow.deploy import Telling, emergency
 from lepinet.workflow.workspace import Workspace
+from reconcile.world import NEVER_DEPLOYED
 
 PUT = f"^PUT endpoint/{NAMESPACE}/{NAME}$"
 GET = f"^GET endpoint/{NAMESPACE}/{NAME}$"
@@ -282,6 +283,24 @@ def test_a_hub_that_does_not_give_the_files_proves_nothing_and_blames_no_endpoin
     assert "pinned" in hosted.reconcile().said
     assert live(hosted) == ("v1.1.0", "v1.1.0", {"v1.1.0"})
     hosted.sql("select public.unpin('production', 'over')")
+
+
+def test_a_hub_that_fails_as_it_is_put_back_leaves_it_there_and_says_so(hosted: Hosted) -> None:
+    """Here to what was marked by hand before the first deployment, of which no answers are kept."""
+    for statement in NEVER_DEPLOYED:
+        hosted.sql(statement)
+    hosted.managed.keeps = hosted.revisions["v1.0.0"]
+    hosted.declare("v1.1.0")
+    ended = meddled(hosted, lambda: lose_the_hub(hosted), lambda calls: "POST photo" in calls)
+    hosted.hub.forget()
+    assert ended.code == 4, ended
+    assert (
+        f"production is not finished: the endpoint is set to v1.0.0: {REPOSITORY} @ {hosted.revisions['v1.0.0'][:7]}, "
+        "and nothing could be proved, for the files of v1.0.0 cannot be had: the Hub fails, 3 times in a row: HTTP 503"
+    ) in ended.said
+    assert ended.said.endswith("then run it again: lepinet reconcile -e production")
+    assert any("3 of 3 answers differ from the tested ones" in line for line in ended.told)
+    assert (hosted.row(), hosted.told_to_serve(), hosted.statuses()) == ("v1.0.0", "v1.0.0", ("failed",))
 
 
 @pytest.mark.parametrize("status", [401, 403])

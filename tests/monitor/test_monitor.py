@@ -93,7 +93,7 @@ DEPLOYING = Look(Looked.DEPLOYING, "the night run")
 def test_well_is_told_in_one_sentence() -> None:
     (run,) = runs(asked(of=96, wrong=7))
     assert run.findings == ()
-    assert run.sentence == "89 of 96 right (86% to 96%), as when activated"
+    assert run.sentence == "89 of 96 right (86 to 96 %), as when activated"
 
 
 def test_other_answers_alarm_the_second_time() -> None:
@@ -170,7 +170,7 @@ def test_a_checkout_that_cannot_tell_leaves_drift_as_it_was() -> None:
 def test_figures_under_a_floor_alarm_where_the_tested_ones_were_not() -> None:
     *_, worse = runs(asked(of=100, newly_wrong=40), asked(of=100, newly_wrong=40))
     assert causes(worse) == [Cause.ANSWERS, Cause.ACCURACY]
-    assert "60 of 100 photos are right; the floor is 80%" in worse.findings[1].sentence
+    assert "60 of 100 photos are right; the floor is 80 %" in worse.findings[1].sentence
     *_, shipped_so = runs(asked(of=100, wrong=40), asked(of=100, wrong=40))
     assert causes(shipped_so) == [], "a person shipped it as it is"
     *_, untested = runs(asked(of=100, newly_wrong=40, tested=False), asked(of=100, newly_wrong=40, tested=False))

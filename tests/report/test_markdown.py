@@ -199,7 +199,7 @@ def test_nothing_to_judge() -> None:
     report = lines(check(document()))
     assert report[:2] == [
         "### LepiNet · this change: **nothing to judge**",
-        "**Nothing to judge: no active version changes against main.**",
+        "**Nothing to judge: no active version changes against main; models.yaml is valid.**",
     ]
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lepinet.cli.story.scratch import scratch
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,6 +33,15 @@ def test_the_demo_keeps_its_promises_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list(scratch.iterdir())
     assert not list(home.iterdir())
     assert not [name for name in _processes() if str(scratch) in name]
+
+
+def test_whoever_looks_around_can_commit_without_having_told_git_a_name(tmp_path: Path) -> None:
+    nobody = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
+    merge = ["git", "-c", "user.useConfigOnly=true", "merge", "--quiet", "--no-ff", "--no-edit", "change"]
+    with scratch(ROOT, keep=False) as place:
+        for words in ("git switch --create change", "git commit --allow-empty --message Change", "git switch main"):
+            assert place.run(words.split()).code == 0
+        subprocess.run(merge, cwd=place.repository, env=nobody, check=True)
 
 
 def _processes() -> list[str]:

@@ -226,6 +226,14 @@ def test_nothing_changed_is_nothing_to_judge(desk: Desk) -> None:
     assert (found["answer"], found["environments"], found["registered"]) == ("nothing to judge", [], [])
 
 
+def test_a_change_of_photos_is_told_what_was_looked_at(desk: Desk) -> None:
+    nothing = "nothing to judge: no active version changes against main; models.yaml is valid, "
+    assert checked(desk)["sentence"] == f"{nothing}and so is the list of 12 known images"
+    (desk.folder / "photos" / "blue_tiger_01.jpg").unlink()
+    desk.commit("Lose a photo")
+    assert checked(desk)["sentence"] == f"{nothing}but 1 of 12 known images cannot be read"
+
+
 def test_the_report_is_written_where_it_is_wanted(desk: Desk, tmp_path: Path) -> None:
     desk.set_active("production", "v1.1.0")
     file = tmp_path / "reports" / "check.md"

@@ -18,7 +18,7 @@ from lepinet.report.markdown import check
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
-from lepinet.workflow.following import Progress, State, changes, progress, rivals
+from lepinet.workflow.following import Progress, State, changes, not_live_yet, progress, rivals, waiting_here
 from lepinet.workflow.photo_changes import correction, removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
@@ -126,6 +126,8 @@ def test_what_is_merged_is_followed_until_it_is_live(desk: Desk, github: StandIn
     before = told(progress(workspace, key))
     assert before["Merged"] == (State.DONE, "it is on main")
     assert before["Live"] == (State.WAITING, "this server has not fetched that commit yet")
+    listed = changes(workspace)
+    assert not_live_yet(workspace, listed) == {key: "this server has not fetched that commit yet"}
     desk.git("push", "--quiet", "origin", "main")
     waiting = told(progress(workspace, key))
     assert waiting["Live in production"] == (State.WAITING, "reconcile has not begun yet")
@@ -135,6 +137,7 @@ def test_what_is_merged_is_followed_until_it_is_live(desk: Desk, github: StandIn
     live = progress(workspace, key)
     assert told(live)["Live in production"] == (State.DONE, "v1.1.0 is live")
     assert live.is_over
+    assert not_live_yet(workspace, listed) == {}
 
 
 def test_the_list_has_the_newest_first_and_no_forks(desk: Desk, github: StandIn) -> None:
@@ -170,7 +173,24 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert told(merged)["Merged"] == (State.DONE, "it is on main")
     assert told(merged)["Live in production"][0] is State.WAITING
     assert merged.commands == ("lepinet reconcile",)
-    assert [(one.key, one.is_merged) for one in changes(desk.workspace)] == [(key, True)]
+    listed = changes(desk.workspace)
+    assert [(one.key, one.is_merged) for one in listed] == [(key, True)]
+    assert not_live_yet(desk.workspace, listed) == {key: told(merged)["Live in production"][1]}
+    assert desk.lepinet("db", "migrate").code == 0
+    assert not_live_yet(desk.workspace, listed) == {key: "reconcile has not begun yet"}
+    assert desk.lepinet("reconcile", "-e", "production").code == 0
+    assert not_live_yet(desk.workspace, listed) == {}
+
+
+def test_what_waits_for_a_merge_is_known_without_github_alone(desk: Desk) -> None:
+    asked_for = ask(desk.workspace, WANTED, ASHA).key
+    needless = ask(desk.workspace, activation_proposal("staging", "v1.0.0", None), ASHA).key
+    desk.set_active("staging", "v1.0.0")
+    desk.commit("By hand")
+    assert {one.key for one in changes(desk.workspace)} == {asked_for, needless}
+    assert [one.key for one in waiting_here(desk.workspace)] == [asked_for]
+    put_on_github(desk)
+    assert waiting_here(desk.workspace) == ()
 
 
 def test_of_two_changes_from_one_commit_each_is_live_by_its_own_merge(desk: Desk) -> None:
@@ -244,6 +264,7 @@ def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_
     assert [one.key for one in changes(desk.workspace) if one.is_open] == [key]
     assert (checked.withdrawn_by, checked.commands[-1]) == ("git branch -D activate-production-v1.1.0", merge)
     assert "git merge --no-edit main" not in checked.commands
+    assert ask(desk.workspace, WANTED, ASHA).key == key
     follow(desk, [merge])
     assert told(progress(desk.workspace, key))["Merged"] == (State.DONE, "it is on main")
 
@@ -320,10 +341,13 @@ def test_the_first_ones_words_stay_and_that_is_told(desk: Desk, github: StandIn)
     assert listed.reason == "More wet-season photos"
 
 
-def test_a_change_has_rivals_where_others_set_the_same_environment(desk: Desk) -> None:
+def test_a_change_has_rivals_where_others_are_about_the_same_environment_or_photo(desk: Desk) -> None:
     back = rollback_proposal("production", "v1.1.0", None, "rollback-production-v1.1.0")
     elsewhere = activation_proposal("staging", "v1.0.0", None)
-    for wanted in (WANTED, back, elsewhere):
+    label = correction(desk.workspace, "blue_tiger_01.jpg", "Common Crow")
+    gone = removal(desk.workspace, "blue_tiger_01.jpg")
+    other = removal(desk.workspace, "common_crow_01.jpg")
+    for wanted in (WANTED, back, elsewhere, label, gone, other):
         ask(desk.workspace, wanted, ASHA)
     listed = changes(desk.workspace)
     titles = {one.title: [other.title for other in rivals(one, listed)] for one in listed}
@@ -331,6 +355,9 @@ def test_a_change_has_rivals_where_others_set_the_same_environment(desk: Desk) -
         "Activate v1.1.0 in production": ["Roll production back to v1.1.0"],
         "Roll production back to v1.1.0": ["Activate v1.1.0 in production"],
         "Activate v1.0.0 in staging": [],
+        "Label blue_tiger_01.jpg as Common Crow": ["Take blue_tiger_01.jpg out of the known images"],
+        "Take blue_tiger_01.jpg out of the known images": ["Label blue_tiger_01.jpg as Common Crow"],
+        "Take common_crow_01.jpg out of the known images": [],
     }
 
 

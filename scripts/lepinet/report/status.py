@@ -126,8 +126,13 @@ def waiting(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
     return tuple(note.removeprefix(_WAITING) for note in sorted(notes))
 
 
-def conclusion(environments: Sequence[EnvironmentStatus]) -> str:
-    """Whether anybody has to do something, and what."""
+def conclusion(environments: Sequence[EnvironmentStatus], merges: int = 0) -> str:
+    """Whether anybody has to do something, and what.
+
+    Args:
+        environments: all that is looked at.
+        merges: so many changes are known to wait for one.
+    """
     needed = [one.environment for one in environments if one.needs_a_person]
     older = [one.environment for one in environments if one.superseded]
     moving = [one.environment for one in environments if one.moving]
@@ -140,6 +145,8 @@ def conclusion(environments: Sequence[EnvironmentStatus]) -> str:
         return f"Reconcile is at work on {', '.join(moving)}."
     if open_:
         return f"Not in step yet: {', '.join(open_)}. Next: lepinet reconcile"
+    if merges:
+        return "A change waits for a merge." if merges == 1 else f"{merges} changes wait for a merge."
     return "Nothing needs you."
 
 

@@ -63,7 +63,7 @@ def check(workspace: Workspace, base: str | None, counted: CountedFor) -> CheckD
     )
     candidates = {one.candidate.name for one in environments if one.candidate}
     registered = tuple(judging.registered(name) for name in judgement.change.registered if name not in candidates)
-    return document(environments=environments, registered=registered)
+    return document(environments=environments, registered=registered, photos=judging.tested.known)
 
 
 def _ships(change: EnvironmentChange, manifest: Manifest) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lepinet.evaluation.answers import Answers
+from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.gates import Decision, Verdict
 from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.results import Unanswered, results_of, summarise
@@ -31,9 +32,13 @@ def check_document(
     environments: Sequence[EnvironmentCheck],
     registered: Sequence[RegisteredVersion],
     timestamp: datetime,
+    photos: KnownImages | None = None,
 ) -> CheckDocument:
-    """The whole document, with the answer that follows from its parts; arguments as its fields."""
-    answer, sentence = _answer(problems, environments, registered)
+    """The whole document, with the answer that follows from its parts; arguments as its fields.
+
+    `photos` are those that were read; None where there are none, or a problem was found before.
+    """
+    answer, sentence = _answer(problems, environments, registered, photos)
     return CheckDocument(
         base=base,
         head=head,
@@ -107,7 +112,10 @@ def environment_check(
 
 
 def _answer(
-    problems: Sequence[Problem], environments: Sequence[EnvironmentCheck], registered: Sequence[RegisteredVersion]
+    problems: Sequence[Problem],
+    environments: Sequence[EnvironmentCheck],
+    registered: Sequence[RegisteredVersion],
+    photos: KnownImages | None,
 ) -> tuple[CheckAnswer, str]:
     if problems:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
@@ -123,10 +131,19 @@ def _answer(
         if part.override is None and part.verdict and part.verdict.answer is Decision.UNDECIDED:
             return CheckAnswer.UNDECIDED, f"{_move(part)} is undecided, a person decides: {_why(part)}"
     if not environments and not registered:
-        return CheckAnswer.NOTHING, "nothing to judge: no active version changes against main"
+        return CheckAnswer.NOTHING, f"nothing to judge: no active version changes against main; {_valid(photos)}"
     if not judged:
         return CheckAnswer.NOTHING, "nothing to judge: no environment gets a version that it has not had"
     return CheckAnswer.PROMOTE, "; ".join(f"{_move(part)} {_ships(part)}" for part in judged)
+
+
+def _valid(photos: KnownImages | None) -> str:
+    """What was looked at all the same."""
+    if not photos:
+        return "models.yaml is valid"
+    if unread := sum(image.problem is not None for image in photos.images):
+        return f"models.yaml is valid, but {unread} of {len(photos)} known images cannot be read"
+    return f"models.yaml is valid, and so is the list of {len(photos)} known images"
 
 
 def _move(part: EnvironmentCheck) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from typing import TypeAlias
 
 from lepinet.errors import LepinetError, UsageError
@@ -27,6 +26,7 @@ from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim, aim_of
 from lepinet.workflow.declared import earlier_versions
 from lepinet.workflow.kept import answers_here, compared
+from lepinet.workflow.photo_changes import photo_of
 from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
 from lepinet.workflow.to_main import steps_from_branch, steps_with_main
 from lepinet.workflow.workspace import Workspace
@@ -92,11 +92,18 @@ class Change:
     """Of whoever asked for it; empty where it came by another way."""
     at: datetime
     is_open: bool
-    is_merged: bool
     aim: Aim | None
     """What it makes active; None where it is about something else."""
+    photo: str | None
+    """What it corrects or takes out, as its title has it; None where it is about something else."""
+    merge: str | None = None
+    """The commit of main with which it came; None where it has not."""
     url: str | None = None
     """Of its pull request."""
+
+    @property
+    def is_merged(self) -> bool:
+        return self.merge is not None
 
 
 @dataclass(frozen=True)
@@ -140,11 +147,38 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
             return tuple(_proposed(one) for one in github.pull_requests(_MOST))
     git = workspace.git
     lately = git.merged_lately(git.main(), _MOST)
-    merged = [one for one, said in zip(lately, git.messages(lately), strict=True) if is_ours([said])][:_OVER]
+    merged = [one for one, said in zip(lately, git.messages([*lately]), strict=True) if is_ours([said])][:_OVER]
     return (
-        *(_committed(workspace, key, is_open=True, is_merged=False) for key in _proposed_here(git).values()),
-        *(_committed(workspace, commit, is_open=False, is_merged=True) for commit in merged),
+        *(_committed(workspace, key, is_open=True) for key in _proposed_here(git).values()),
+        *(_committed(workspace, commit, is_open=False, merge=lately[commit]) for commit in merged),
     )
+
+
+def waiting_here(workspace: Workspace) -> tuple[Change, ...]:
+    """Those that wait for a merge, as far as git alone tells: pull requests are asked for where they are listed."""
+    if repository_at(workspace.git.origin() or ""):
+        return ()
+    waiting = (_committed(workspace, key, is_open=True) for key in _proposed_here(workspace.git).values())
+    return tuple(one for one in waiting if _needless(workspace, one) is None)
+
+
+def not_live_yet(workspace: Workspace, listed: Sequence[Change]) -> Mapping[str, str]:
+    """What the newest merged change of each environment's active version waits for, by its key, where it is not live.
+
+    Args:
+        workspace: the repository, with registries as somebody may read them.
+        listed: changes, newest first.
+    """
+    newest: dict[str, tuple[str, str]] = {}
+    for one in listed:
+        if one.aim and one.merge:
+            newest.setdefault(one.aim.environment, (one.key, one.merge))
+    return {
+        key: step.sentence
+        for key, merge in newest.values()
+        for step in _shipped(workspace, merge)
+        if step.state in {State.WAITING, State.RUNNING}
+    }
 
 
 def _proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, str]:
@@ -160,11 +194,17 @@ def _proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, s
 
 
 def rivals(change: Change, listed: Sequence[Change]) -> tuple[Change, ...]:
-    """Others on their way that set the same environment's active version, where this one is on its way and does."""
-    if change.aim is None or not change.is_open:
+    """Where a change is on its way: others on theirs for the same environment's active version, or the same photo."""
+    about = _about(change)
+    if about is None or not change.is_open:
         return ()
-    others = (one for one in listed if one.is_open and one.key != change.key)
-    return tuple(one for one in others if one.aim and one.aim.environment == change.aim.environment)
+    return tuple(one for one in listed if one.is_open and one.key != change.key and _about(one) == about)
+
+
+def _about(change: Change) -> tuple[str | None, str | None] | None:
+    """What no two changes can both have as they want it."""
+    environment = change.aim.environment if change.aim else None
+    return (environment, change.photo) if environment or change.photo else None
 
 
 def progress(workspace: Workspace, key: str, comparing: Comparing = compared) -> Progress:
@@ -241,7 +281,7 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
     branch = (
         None if brought else next((name for name, key in _proposed_here(git, commit).items() if key == commit), None)
     )
-    change = _committed(workspace, commit, is_open=branch is not None, is_merged=bool(brought))
+    change = _committed(workspace, commit, is_open=branch is not None, merge=brought)
     steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
     if brought:
         steps += _known_at_the_merge(workspace, change, brought, comparing)
@@ -361,9 +401,13 @@ def _needless(workspace: Workspace, change: Change) -> Step | None:
 
 def _shipped(workspace: Workspace, commit: str) -> Iterator[Step]:
     """What becomes of a commit of main, in each environment that it gives another version."""
-    if not workspace.git.brought_by(commit, workspace.git.main()):
+    git = workspace.git
+    brought = git.brought_by(commit, git.main())
+    if brought is None:
         yield Step("Live", State.WAITING, "this server has not fetched that commit yet")
         return
+    line = git.first_parent_line(git.main())
+    later = frozenset(line[line.index(brought) :])
     for environment, version in _activated(workspace, commit).items():
         name = f"Live in {environment}"
         try:
@@ -373,9 +417,8 @@ def _shipped(workspace: Workspace, commit: str) -> Iterator[Step]:
         except LepinetError as error:
             yield Step(name, State.WAITING, f"the registry does not tell: {error.what}")
         else:
-            later = partial(workspace.git.on_first_parent_line, commit)
-            since = [row for row in rows if row.commit and later(row.commit)]
-            yield _became(name, version, since, seen=recorded is not None and later(recorded))
+            since = [row for row in rows if row.commit in later]
+            yield _became(name, version, since, seen=recorded in later)
 
 
 def _became(name: str, version: str, since: Sequence[PastDeployment], *, seen: bool) -> Step:
@@ -425,13 +468,14 @@ def _proposed(found: PullRequest) -> Change:
         reason=from_markdown(body.partition("\n")[0]) if asked else "",
         at=found.created_at,
         is_open=found.is_open,
-        is_merged=found.merged_at is not None,
         aim=aim_of(found.title),
+        photo=photo_of(found.title),
+        merge=found.merge_commit_sha if found.merged_at else None,
         url=found.html_url,
     )
 
 
-def _committed(workspace: Workspace, commit: str, *, is_open: bool, is_merged: bool) -> Change:
+def _committed(workspace: Workspace, commit: str, *, is_open: bool, merge: str | None = None) -> Change:
     made = workspace.git.commit(commit)
     message = workspace.git.message(commit)
     asker = requested_by(message)
@@ -442,8 +486,9 @@ def _committed(workspace: Workspace, commit: str, *, is_open: bool, is_merged: b
         reason=message.split("\n\n")[1] if asker else "",
         at=made.at,
         is_open=is_open,
-        is_merged=is_merged,
         aim=aim_of(made.subject),
+        photo=photo_of(made.subject),
+        merge=merge,
     )
 
 

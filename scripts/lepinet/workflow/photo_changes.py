@@ -18,6 +18,7 @@ from lepinet.workflow.new_photos import cleaned_photos, is_foldered, photos_ther
 from lepinet.workflow.propose import Files, Proposal, Reading
 from lepinet.workflow.workspace import Workspace
 
+_TITLES = re.compile(r"Label (?P<labelled>.+) as .+|Take (?P<taken>.+) out of the known images")
 _NAME = 60
 """Characters of a photo's name that are its species'."""
 
@@ -82,7 +83,7 @@ def correction(workspace: Workspace, file_name: str, species: str) -> Proposal:
         edit: Callable[[Reading], Files] = partial(_moved, _path(workspace, file_name), _path(workspace, moved))
     else:
         edit = _of_list(workspace, lambda before: relabelled(before, file_name, meant.id, meant.name))
-    shown = for_terminal(file_name, 100)
+    shown = called_in_titles(file_name)
     return Proposal(
         edit=edit,
         sentence=f"{shown} is of {for_terminal(meant.name)}, no longer of {for_terminal(image.expected_name)}",
@@ -101,13 +102,24 @@ def removal(workspace: Workspace, file_name: str) -> Proposal:
     path = _path(workspace, file_name)
     without = _of_list(workspace, lambda before: without_photo(before, file_name))
     listed = not is_foldered(workspace.known_images_folder)
-    shown = for_terminal(file_name, 100)
+    shown = called_in_titles(file_name)
     return Proposal(
         edit=lambda read: {path: None, **(without(read) if listed else {})},
         sentence=f"{shown} is no known image any more",
         branch=f"remove-{_mark(file_name)}",
         message=f"Take {shown} out of the known images",
     )
+
+
+def called_in_titles(file_name: str) -> str:
+    """A photo's name, as a change that corrects it or takes it out has it in its title."""
+    return for_terminal(file_name, 100)
+
+
+def photo_of(title: str) -> str | None:
+    """The photo that a change corrects or takes out, by its title, as it is called there; None of any other change."""
+    found = _TITLES.fullmatch(title)
+    return found["labelled"] or found["taken"] if found else None
 
 
 def known_image(workspace: Workspace, file_name: str) -> KnownImage:

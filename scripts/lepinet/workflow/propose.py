@@ -167,10 +167,11 @@ def put_on_branch(workspace: Workspace, draft: Drafted) -> str:
     """
     git = workspace.git
     main, tip = git.resolve(git.main()), git.branches().get(draft.branch)
-    if tip and (beyond := git.messages_beyond(tip, main)) and not is_ours(beyond):
+    work = git.work_beyond(tip, main) if tip else {}
+    if work and not is_ours([*work.values()]):
         raise _of_others(draft.branch, str(workspace.root), f"git branch -D {draft.branch}")
     if tip and not _moves(git, tip, draft.commit, main):
-        return tip
+        return next(iter(work), tip)
     git.set_branch(draft.branch, draft.commit)
     return draft.commit
 

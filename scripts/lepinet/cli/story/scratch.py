@@ -23,6 +23,14 @@ _PARTS = (Path("species.csv"), Path("tests", "known_images"), Path("tests", "few
 _KEPT = ("PATH", "PGBIN", "LD_LIBRARY_PATH", "PYTHONPATH")
 """Variables without which programs might not be found here."""
 _LEPINET = "from lepinet.cli import main; main()"
+_BEGIN = (
+    "git init --initial-branch=main",
+    # In the repository alone, and there to stay: whoever looks around in a kept one may have told git no name.
+    "git config user.name Asha",
+    "git config user.email asha@example.org",
+    "git add .",
+    "git commit --message Begin",
+)
 _SECONDS = 120
 """For one command."""
 _SECONDS_TO_END = 30
@@ -65,7 +73,6 @@ class Scratch:
     @property
     def environ(self) -> Mapping[str, str]:
         """The variables of every command: nobody's settings, keys or git identity; temporary files stay in here."""
-        person = {"NAME": "Asha", "EMAIL": "asha@example.org"}
         return {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
             "HOME": str(self.folder / "home"),
@@ -75,7 +82,6 @@ class Scratch:
             "LC_ALL": "C.UTF-8",
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
-            **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()},
         }
 
     def run(self, words: Sequence[str]) -> Ran:
@@ -164,7 +170,7 @@ def _make_repository(place: Scratch, clone: Path) -> None:
             shutil.copy(clone / part, target)
     revision = folder_revision(place.repository / _MODELS / "v1.0.0")
     (place.repository / "models.yaml").write_text(_MANIFEST.format(revision=revision), encoding="utf-8")
-    for words in ("git init --initial-branch=main", "git add .", "git commit --message Begin"):
+    for words in _BEGIN:
         done = place.run(words.split())
         if done.code:
             raise OutsideError(f"{words} failed: {done.output.strip()}", where=str(place.repository))

@@ -30,7 +30,7 @@ from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos
 from lepinet.workflow.declared import earlier_version, earlier_versions
-from lepinet.workflow.following import Change, Progress, changes, progress, rivals
+from lepinet.workflow.following import Change, Progress, changes, not_live_yet, progress, rivals
 from lepinet.workflow.logged import newest_logged, waiting
 from lepinet.workflow.proposals import registration
 from lepinet.workflow.propose import Proposal
@@ -39,6 +39,8 @@ from lepinet.workflow.workspace import Workspace
 
 _MOVING, _STILL = 5, 30
 """Seconds between two looks at a change that is being worked on, and at one that waits for a person."""
+_OVER = 20
+"""So many of the changes that are over are listed."""
 _OFFERED = 100
 """So many of the newest names does a form offer; others are typed."""
 _SHOWN = 48
@@ -71,7 +73,12 @@ def overview(request: Request) -> Response:
         listed = changes(workspace)
     except LepinetError as error:
         why = error
-    return page(request, "changes.html", changes=listed, why=why, kinds=KINDS)
+    awaited = not_live_yet(workspace, listed)
+    on_their_way = [one for one in listed if one.is_open or one.key in awaited]
+    over = [one for one in listed if one not in on_their_way]
+    return page(
+        request, "changes.html", on_their_way=on_their_way, awaited=awaited, over=over[:_OVER], why=why, kinds=KINDS
+    )
 
 
 def new(request: Request) -> Response:

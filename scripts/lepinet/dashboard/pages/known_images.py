@@ -35,9 +35,10 @@ from lepinet.report import survey as wording_of_surveys
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.evaluate import bench
+from lepinet.workflow.following import waiting_here
 from lepinet.workflow.kept import answers_here, answers_then, tested_last
 from lepinet.workflow.known_images import check, hard
-from lepinet.workflow.photo_changes import addition, correction, known_image, removal
+from lepinet.workflow.photo_changes import addition, called_in_titles, correction, known_image, removal
 from lepinet.workflow.propose import Proposal
 
 PATH: Final = "/known-images"
@@ -204,6 +205,7 @@ def _asked(request: Request, form: FormData, wanted: Proposal) -> Response:
     place = place_of(request)
     by = requested.Request.of(place.person, str(form.get("reason", "")))
     made = requested.ask(place.workspace, wanted, by)
+    site_of(request).lately.forget((place.person, "changes"))
     return followed(made)
 
 
@@ -229,6 +231,7 @@ def _photo(request: Request, name: str, said: Mapping[str, str], why: LepinetErr
         unasked=[(one, _test(one)) for one in asked_of.standing if one not in {it.version for it in told}],
         findings=[finding for finding in _survey(request, place).findings if name in finding.file_names],
         choices=_species(place),
+        changes=[one for one in waiting_here(place.workspace) if one.photo == called_in_titles(name)],
         source=photos.source(place.workspace.known_images),
         said=said,
         why=why,

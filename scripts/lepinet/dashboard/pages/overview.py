@@ -16,6 +16,7 @@ from lepinet.dashboard.rendering import page
 from lepinet.registry import Registry
 from lepinet.registry.records import Snapshot
 from lepinet.report.illustrations import monitored
+from lepinet.workflow.following import waiting_here
 from lepinet.workflow.overview import overview
 from lepinet.workflow.workspace import Workspace
 
@@ -33,6 +34,7 @@ def show(request: Request) -> Response:
             one.status.environment: monitored(one.accuracy, float(floor) if floor is not None else None)
             for one in environments
         },
+        changes=waiting_here(workspace),
         now=datetime.now(UTC),
     )
 
