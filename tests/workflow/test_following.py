@@ -18,7 +18,8 @@ from lepinet.report.markdown import check
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
-from lepinet.workflow.following import Progress, State, changes, not_live_yet, progress, rivals, waiting_here
+from lepinet.workflow.following import Progress, State, not_live_yet, progress
+from lepinet.workflow.listed_changes import changes, rivals, waiting_here
 from lepinet.workflow.photo_changes import correction, removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace

@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.gates import Decision
-from lepinet.git import Repository
 from lepinet.github import GitHub
 from lepinet.github.answers import CheckRun, PullRequest
 from lepinet.manifest.history import ChangeClass, activations
@@ -21,20 +20,16 @@ from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import headline, markdown, shipped
 from lepinet.report.documents import ComparisonDocument
-from lepinet.report.escape import for_terminal, from_markdown
+from lepinet.report.escape import for_terminal
 from lepinet.workflow.announce import COMMENT
-from lepinet.workflow.change import Aim, aim_of
+from lepinet.workflow.change import Aim
 from lepinet.workflow.declared import earlier_versions
 from lepinet.workflow.kept import answers_here, compared
-from lepinet.workflow.photo_changes import photo_of
-from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
+from lepinet.workflow.listed_changes import Change, is_needless, proposed_here
+from lepinet.workflow.propose import is_ours, open_github, repository_at
 from lepinet.workflow.to_main import steps_from_branch, steps_with_main
 from lepinet.workflow.workspace import Workspace
 
-_MOST = 100
-"""So many of the newest pull requests, or commits of main, are looked at."""
-_OVER = 20
-"""So many of the changes that are over are told, where they are commits."""
 _TO_MAIN = "To bring it to main, in the repository:"
 _WHO_MERGES = 'git does not know who merges: git config --global user.name "Your name", then the same with user.email.'
 _TO_LIVE = "To bring it live, in the repository:"
@@ -49,7 +44,6 @@ _CONFLICTS = (
 _GONE = "its branch is gone, or holds another change by now: nothing more becomes of this one"
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
-_REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
 
 Comparing: TypeAlias = Callable[[Workspace, Registry, str, str], ComparisonDocument | None]
 """As `kept.compared`."""
@@ -80,33 +74,6 @@ _WAY_BACK = Step("Verdict", State.DONE, "none is needed: no comparison stops the
 
 
 @dataclass(frozen=True)
-class Change:
-    """A pull request, or a branch of this repository, as it is listed; texts of others are in it."""
-
-    key: str
-    """The number of the pull request, else the commit."""
-    title: str
-    by: str
-    """Who asked for it, or opened it."""
-    reason: str
-    """Of whoever asked for it; empty where it came by another way."""
-    at: datetime
-    is_open: bool
-    aim: Aim | None
-    """What it makes active; None where it is about something else."""
-    photo: str | None
-    """What it corrects or takes out, as its title has it; None where it is about something else."""
-    merge: str | None = None
-    """The commit of main with which it came; None where it has not."""
-    url: str | None = None
-    """Of its pull request."""
-
-    @property
-    def is_merged(self) -> bool:
-        return self.merge is not None
-
-
-@dataclass(frozen=True)
 class Progress:
     """How far a change is."""
 
@@ -132,36 +99,6 @@ class Progress:
         return not self.change.is_open and not any(step.state in {State.RUNNING, State.WAITING} for step in self.steps)
 
 
-def changes(workspace: Workspace) -> tuple[Change, ...]:
-    """Those that are on their way, and the newest that were: pull requests where origin is GitHub, else branches.
-
-    Args:
-        workspace: the repository.
-
-    Raises:
-        UsageError: there is no token for GitHub.
-        OutsideError: GitHub or git does not answer.
-    """
-    if repository := repository_at(workspace.git.origin() or ""):
-        with open_github(workspace, repository) as github:
-            return tuple(_proposed(one) for one in github.pull_requests(_MOST))
-    git = workspace.git
-    lately = git.merged_lately(git.main(), _MOST)
-    merged = [one for one, said in zip(lately, git.messages([*lately]), strict=True) if is_ours([said])][:_OVER]
-    return (
-        *(_committed(workspace, key, is_open=True) for key in _proposed_here(git).values()),
-        *(_committed(workspace, commit, is_open=False, merge=lately[commit]) for commit in merged),
-    )
-
-
-def waiting_here(workspace: Workspace) -> tuple[Change, ...]:
-    """Those that wait for a merge, as far as git alone tells: pull requests are asked for where they are listed."""
-    if repository_at(workspace.git.origin() or ""):
-        return ()
-    waiting = (_committed(workspace, key, is_open=True) for key in _proposed_here(workspace.git).values())
-    return tuple(one for one in waiting if _needless(workspace, one) is None)
-
-
 def not_live_yet(workspace: Workspace, listed: Sequence[Change]) -> Mapping[str, str]:
     """What the newest merged change of each environment's active version waits for, by its key, where it is not live.
 
@@ -179,32 +116,6 @@ def not_live_yet(workspace: Workspace, listed: Sequence[Change]) -> Mapping[str,
         for step in _shipped(workspace, merge)
         if step.state in {State.WAITING, State.RUNNING}
     }
-
-
-def _proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, str]:
-    """Branches that wait for a merge with nothing but what was proposed here, each with its newest proposal.
-
-    Args:
-        git: the repository.
-        commit: to be on them.
-    """
-    main = git.resolve(git.main())
-    beyond = {name: git.work_beyond(tip, main) for name, tip in git.branches(commit).items()}
-    return {name: next(iter(work)) for name, work in beyond.items() if is_ours([*work.values()])}
-
-
-def rivals(change: Change, listed: Sequence[Change]) -> tuple[Change, ...]:
-    """Where a change is on its way: others on theirs for the same environment's active version, or the same photo."""
-    about = _about(change)
-    if about is None or not change.is_open:
-        return ()
-    return tuple(one for one in listed if one.is_open and one.key != change.key and _about(one) == about)
-
-
-def _about(change: Change) -> tuple[str | None, str | None] | None:
-    """What no two changes can both have as they want it."""
-    environment = change.aim.environment if change.aim else None
-    return (environment, change.photo) if environment or change.photo else None
 
 
 def progress(workspace: Workspace, key: str, comparing: Comparing = compared) -> Progress:
@@ -230,7 +141,7 @@ def progress(workspace: Workspace, key: str, comparing: Comparing = compared) ->
 
 def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progress:
     found = github.pull_request(number)
-    change = _proposed(found)
+    change = Change.of_pull_request(found)
     checks = github.checks(found.head.sha)
     steps = [
         Step("Proposed", State.DONE, f"by {change.by}", found.created_at),
@@ -279,9 +190,9 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
     git = workspace.git
     brought = git.brought_by(commit, git.main())
     branch = (
-        None if brought else next((name for name, key in _proposed_here(git, commit).items() if key == commit), None)
+        None if brought else next((name for name, key in proposed_here(git, commit).items() if key == commit), None)
     )
-    change = _committed(workspace, commit, is_open=branch is not None, merge=brought)
+    change = Change.of_commit(workspace, commit, is_open=branch is not None, merge=brought)
     steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
     if brought:
         steps += _known_at_the_merge(workspace, change, brought, comparing)
@@ -390,10 +301,8 @@ def _is_asked(workspace: Workspace, environment: str, version: str) -> bool:
 
 
 def _needless(workspace: Workspace, change: Change) -> Step | None:
-    """Main says already what an open change would have it say."""
     aim = change.aim
-    environment = workspace.manifest.environments.get(aim.environment) if aim else None
-    if aim is None or environment is None or environment.active != aim.version:
+    if aim is None or not is_needless(workspace, change):
         return None
     done = f"main declares {aim.version} active in {aim.environment} already: nothing is left to merge"
     return Step("Merged", State.STOPPED, done)
@@ -455,41 +364,6 @@ def _activated(workspace: Workspace, commit: str) -> Mapping[str, str]:
         for name, environment in now.items()
         if environment.active and (name not in was or was[name].active != environment.active)
     }
-
-
-def _proposed(found: PullRequest) -> Change:
-    login = found.user.login if found.user else "somebody"
-    body = found.body or ""
-    asked = _REQUESTED.findall(body)
-    return Change(
-        key=str(found.number),
-        title=found.title,
-        by=f"{from_markdown(asked[-1])}, through {login}" if asked else login,
-        reason=from_markdown(body.partition("\n")[0]) if asked else "",
-        at=found.created_at,
-        is_open=found.is_open,
-        aim=aim_of(found.title),
-        photo=photo_of(found.title),
-        merge=found.merge_commit_sha if found.merged_at else None,
-        url=found.html_url,
-    )
-
-
-def _committed(workspace: Workspace, commit: str, *, is_open: bool, merge: str | None = None) -> Change:
-    made = workspace.git.commit(commit)
-    message = workspace.git.message(commit)
-    asker = requested_by(message)
-    return Change(
-        key=commit,
-        title=made.subject,
-        by=asker or made.author,
-        reason=message.split("\n\n")[1] if asker else "",
-        at=made.at,
-        is_open=is_open,
-        aim=aim_of(made.subject),
-        photo=photo_of(made.subject),
-        merge=merge,
-    )
 
 
 def _is_proposal(workspace: Workspace, commit: str) -> bool:

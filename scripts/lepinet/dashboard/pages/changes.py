@@ -30,7 +30,8 @@ from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos
 from lepinet.workflow.declared import earlier_version, earlier_versions
-from lepinet.workflow.following import Change, Progress, changes, not_live_yet, progress, rivals
+from lepinet.workflow.following import Progress, not_live_yet, progress
+from lepinet.workflow.listed_changes import Change, changes, rivals
 from lepinet.workflow.logged import newest_logged, waiting
 from lepinet.workflow.proposals import registration
 from lepinet.workflow.propose import Proposal

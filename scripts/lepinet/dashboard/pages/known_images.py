@@ -35,9 +35,9 @@ from lepinet.report import survey as wording_of_surveys
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.evaluate import bench
-from lepinet.workflow.following import waiting_here
 from lepinet.workflow.kept import answers_here, answers_then, tested_last
 from lepinet.workflow.known_images import check, hard
+from lepinet.workflow.listed_changes import waiting_here
 from lepinet.workflow.photo_changes import addition, called_in_titles, correction, known_image, removal
 from lepinet.workflow.propose import Proposal
 

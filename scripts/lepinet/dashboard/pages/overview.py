@@ -16,7 +16,7 @@ from lepinet.dashboard.rendering import page
 from lepinet.registry import Registry
 from lepinet.registry.records import Snapshot
 from lepinet.report.illustrations import monitored
-from lepinet.workflow.following import waiting_here
+from lepinet.workflow.listed_changes import waiting_here
 from lepinet.workflow.overview import overview
 from lepinet.workflow.workspace import Workspace
 

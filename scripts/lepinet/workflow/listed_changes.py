@@ -1,0 +1,155 @@
+"""Changes on their way to main and the newest that were, as they are listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lepinet.git import Repository
+from lepinet.github.answers import PullRequest
+from lepinet.report.escape import from_markdown
+from lepinet.workflow.change import Aim, aim_of
+from lepinet.workflow.photo_changes import photo_of
+from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
+from lepinet.workflow.workspace import Workspace
+
+_MOST = 100
+"""So many of the newest pull requests, or commits of main, are looked at."""
+_OVER = 20
+"""So many of the changes that are over are told, where they are commits."""
+_REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A pull request, or a branch of this repository, as it is listed; texts of others are in it."""
+
+    key: str
+    """The number of the pull request, else the commit."""
+    title: str
+    by: str
+    """Who asked for it, or opened it."""
+    reason: str
+    """Of whoever asked for it; empty where it came by another way."""
+    at: datetime
+    is_open: bool
+    aim: Aim | None
+    """What it makes active; None where it is about something else."""
+    photo: str | None
+    """What it corrects or takes out, as its title has it; None where it is about something else."""
+    merge: str | None = None
+    """The commit of main with which it came; None where it has not."""
+    url: str | None = None
+    """Of its pull request."""
+
+    @classmethod
+    def of_pull_request(cls, found: PullRequest) -> Change:
+        login = found.user.login if found.user else "somebody"
+        body = found.body or ""
+        asked = _REQUESTED.findall(body)
+        return cls(
+            key=str(found.number),
+            title=found.title,
+            by=f"{from_markdown(asked[-1])}, through {login}" if asked else login,
+            reason=from_markdown(body.partition("\n")[0]) if asked else "",
+            at=found.created_at,
+            is_open=found.is_open,
+            aim=aim_of(found.title),
+            photo=photo_of(found.title),
+            merge=found.merge_commit_sha if found.merged_at else None,
+            url=found.html_url,
+        )
+
+    @classmethod
+    def of_commit(cls, workspace: Workspace, commit: str, *, is_open: bool, merge: str | None = None) -> Change:
+        """A proposal that this repository has.
+
+        Args:
+            workspace: the repository.
+            commit: the newest one of the proposal.
+            is_open: it waits for a merge.
+            merge: the commit of main with which it came; None where it has not.
+        """
+        made = workspace.git.commit(commit)
+        message = workspace.git.message(commit)
+        asker = requested_by(message)
+        return cls(
+            key=commit,
+            title=made.subject,
+            by=asker or made.author,
+            reason=message.split("\n\n")[1] if asker else "",
+            at=made.at,
+            is_open=is_open,
+            aim=aim_of(made.subject),
+            photo=photo_of(made.subject),
+            merge=merge,
+        )
+
+    @property
+    def is_merged(self) -> bool:
+        return self.merge is not None
+
+
+def changes(workspace: Workspace) -> tuple[Change, ...]:
+    """Those that are on their way, and the newest that were: pull requests where origin is GitHub, else branches.
+
+    Args:
+        workspace: the repository.
+
+    Raises:
+        UsageError: there is no token for GitHub.
+        OutsideError: GitHub or git does not answer.
+    """
+    if repository := repository_at(workspace.git.origin() or ""):
+        with open_github(workspace, repository) as github:
+            return tuple(Change.of_pull_request(one) for one in github.pull_requests(_MOST))
+    git = workspace.git
+    lately = git.merged_lately(git.main(), _MOST)
+    merged = [one for one, said in zip(lately, git.messages([*lately]), strict=True) if is_ours([said])][:_OVER]
+    return (
+        *(Change.of_commit(workspace, key, is_open=True) for key in proposed_here(git).values()),
+        *(Change.of_commit(workspace, commit, is_open=False, merge=lately[commit]) for commit in merged),
+    )
+
+
+def waiting_here(workspace: Workspace) -> tuple[Change, ...]:
+    """Those that wait for a merge, as far as git alone tells: pull requests are asked for where they are listed."""
+    if repository_at(workspace.git.origin() or ""):
+        return ()
+    waiting = (Change.of_commit(workspace, key, is_open=True) for key in proposed_here(workspace.git).values())
+    return tuple(one for one in waiting if not is_needless(workspace, one))
+
+
+def is_needless(workspace: Workspace, change: Change) -> bool:
+    """Whether main says already what an open change would have it say."""
+    aim = change.aim
+    environment = workspace.manifest.environments.get(aim.environment) if aim else None
+    return aim is not None and environment is not None and environment.active == aim.version
+
+
+def proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, str]:
+    """Branches that wait for a merge with nothing but what was proposed here, each with its newest proposal.
+
+    Args:
+        git: the repository.
+        commit: to be on them.
+    """
+    main = git.resolve(git.main())
+    beyond = {name: git.work_beyond(tip, main) for name, tip in git.branches(commit).items()}
+    return {name: next(iter(work)) for name, work in beyond.items() if is_ours([*work.values()])}
+
+
+def rivals(change: Change, listed: Sequence[Change]) -> tuple[Change, ...]:
+    """Where a change is on its way: others on theirs for the same environment's active version, or the same photo."""
+    about = _about(change)
+    if about is None or not change.is_open:
+        return ()
+    return tuple(one for one in listed if one.is_open and one.key != change.key and _about(one) == about)
+
+
+def _about(change: Change) -> tuple[str | None, str | None] | None:
+    """What no two changes can both have as they want it."""
+    environment = change.aim.environment if change.aim else None
+    return (environment, change.photo) if environment or change.photo else None
