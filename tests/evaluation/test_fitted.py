@@ -46,7 +46,7 @@ def test_the_margin_is_the_smallest_that_so_many_photos_can_show(size: int, marg
 def test_floors_lie_where_chance_ends() -> None:
     _, accuracy, top3 = fitted("v1.0.0", figures(300, 264, 290))
     assert (accuracy.limit, top3.limit) == (Decimal("0.83"), Decimal("0.93"))
-    assert accuracy.reason.startswith("v1.0.0 names 264 of 300 right, so 84% to 91% of all such photos")
+    assert accuracy.reason.startswith("v1.0.0 names 264 of 300 right, so 84 to 91 % of all such photos")
 
 
 def test_an_endpoint_that_tells_its_first_guess_alone_gets_no_floor_for_three() -> None:

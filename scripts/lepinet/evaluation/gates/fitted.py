@@ -66,7 +66,7 @@ def _floors(active: str, figures: Metrics) -> Iterator[Fitted]:
         low, high = wilson_interval(right, size)
         floor = Decimal(math.floor(low * 100)) / 100
         reason = (
-            f"{active} names {right:,} of {size:,} {what}, so {low:.0%} to {high:.0%} of all such photos;"
+            f"{active} names {right:,} of {size:,} {what}, so {low * 100:.0f} to {high * 100:.0f} % of all such photos;"
             " under that is worse than chance explains"
         )
         yield Fitted(key, floor, reason)
