@@ -91,6 +91,6 @@ def test_a_giant_file_is_not_read(browser: Browser) -> None:
 
 
 def test_both_forms_say_alike_what_a_photo_may_be(browser: Browser) -> None:
-    may_be = "JPEG, PNG, WEBP, GIF, BMP, TIFF or AVIF, each up to 128 million pixels; "
+    may_be = "JPEG, PNG, WEBP, GIF, BMP, TIFF or AVIF, each up to 128 million pixels (WEBP 80 million); "
     assert f"{may_be}up to 32 MB." in browser.get(PATH).text
     assert f"{may_be}at most 20 at once, together up to 96 MB." in browser.get("/known-images/add").text

@@ -29,8 +29,13 @@ from reconcile.world import night_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "follows-registry.md"
 PATIENCE = 60
-WRONGLY = "(128 if self.row['version'] == 'v1.1.0' else 255)"
-"""How the new version's photos are scaled, where that is wrong."""
+WRONGLY = ("/ 255", "/ (128 if self.row['version'] == 'v1.1.0' else 255)")
+"""How the new version's photos are scaled, and how where that is wrong."""
+CLOSED = (
+    "JSONResponse(model.answer(photo))",
+    "JSONResponse(model.answer(photo), 403 if os.path.exists('closed') else 200)",
+)
+"""How photos are answered, and how where a file can forbid it."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,12 @@ class Backend:
 
 
 @contextmanager
-def running(online: Hosted, tmp_path: Path, scale: str = "255") -> Iterator[Backend]:
-    """The sample with v1.0.0 active, `scale` in the place of the one that it divides pixels by."""
+def running(online: Hosted, tmp_path: Path, change: tuple[str, str] = ("", "")) -> Iterator[Backend]:
+    """The sample with v1.0.0 active, the first part of `change` replaced by the second."""
     (sample,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert sample.count("/ 255") == 1
-    (tmp_path / "backend.py").write_text(sample.replace("/ 255", f"/ {scale}"))
+    before, after = change
+    assert before in sample
+    (tmp_path / "backend.py").write_text(sample.replace(before, after))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/predict"
@@ -150,6 +156,24 @@ def test_a_backend_that_answers_otherwise_is_flipped_back(wrong: Backend) -> Non
     again = hosted.reconcile()
     assert (again.code, hosted.row()) == (1, "v1.0.0")
     assert "not tried again: it failed its proof" in again.said
+
+
+def test_a_backend_that_may_not_be_asked_is_flipped_back_and_left_alone(online: Hosted, tmp_path: Path) -> None:
+    with running(online, tmp_path, CLOSED) as backend:
+        hosted = backend.hosted
+        (tmp_path / "closed").touch()
+        hosted.declare("v1.1.0")
+        ended = hosted.reconcile()
+        assert (ended.code, hosted.row(), hosted.statuses()[0]) == (3, "v1.0.0", "failed"), ended
+        assert "it may not be asked with" in ended.said
+        assert re.search(r"The database is back on .*, which cannot be proved either", ended.said)
+        again = hosted.reconcile()
+        assert (again.code, hosted.row()) == (1, "v1.0.0")
+        assert not any("flip: to v1.1.0" in line for line in again.told)
+        assert "lepinet reconcile -e production --retry" in again.said
+        (tmp_path / "closed").unlink()
+        assert hosted.reconcile(retry=True).code == 0
+        assert hosted.row() == "v1.1.0"
 
 
 def test_a_run_killed_after_the_flip_is_gone_on_with(backend: Backend) -> None:

@@ -159,6 +159,13 @@ def test_who_does_not_let_us_ask_is_asked_once_and_no_photo_is_wrong(endpoint: E
     assert len(endpoint.requests) == 1
 
 
+def test_one_photo_that_is_forbidden_among_answered_ones_is_its_own_error(endpoint: Endpoint) -> None:
+    answers = ask(endpoint, right(), status(403, b"blocked"), right(), photos=3)
+    assert [answer.error for answer in answers] == [None, "HTTP 403: blocked", None]
+    with pytest.raises(MayNotAskError, match="HTTP 401"):
+        ask(endpoint, right(), status(401), photos=2)
+
+
 def test_now_and_then_a_failure_is_no_end(endpoint: Endpoint) -> None:
     deeds = [status(500), status(500), right()] * 4
     answers = ask(endpoint, *deeds, photos=12, timings=replace(TIMINGS, retries=0))

