@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.world import Browser, World
 from lepinet.dashboard.main_line import MainLine
 from lepinet.errors import LepinetError
 from workflow.desk import Desk, lay
@@ -97,3 +98,16 @@ def test_nothing_is_left_of_it(desk: Desk) -> None:
             main.now()
         assert len(desk.git("worktree", "list").splitlines()) == 3
     assert desk.git("worktree", "list").split()[2:] == before.split()[2:]
+
+
+@pytest.mark.parametrize("page", ["/", "/known-images/photo?name=blue_tiger_01.jpg", "/changes"])
+def test_pages_outlive_main_and_say_that_it_is_gone(world: World, page: str) -> None:
+    there = world.desk.git("rev-parse", "main").strip()
+    with world.dashboard() as url, Browser(url) as browser:
+        assert browser.get(page).status_code == 200
+        world.desk.git("switch", "--quiet", "--detach")
+        world.desk.git("update-ref", "-d", "refs/heads/main")
+        shown = browser.get(page)
+        world.desk.git("update-ref", "refs/heads/main", there)
+        world.desk.git("switch", "--quiet", "main")
+    assert (shown.status_code, "there is no branch main" in shown.text) == (200, True)
