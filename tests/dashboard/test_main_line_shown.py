@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,23 @@ def test_nothing_is_left_of_it(desk: Desk) -> None:
             main.now()
         assert len(desk.git("worktree", "list").splitlines()) == 3
     assert desk.git("worktree", "list").split()[2:] == before.split()[2:]
+
+
+def test_where_the_clone_lies_is_told_to_no_browser(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "it's here"
+    desk.git("clone", "--quiet", str(desk.folder), str(folder))
+    clone = Desk(folder, desk.home)
+    clone.git("remote", "set-url", "origin", "../nowhere")
+    now = 0.0
+    with closing(MainLine(clone.workspace, lambda: now)) as main:
+        now += 60
+        main.now()
+        main.wait()
+        told = main.without_folders(f"<p>{escape(str(main.trouble))}</p>")
+        assert told.startswith("<p>git fetch failed")
+        assert main.without_folders(f"in {escape(str(folder))}") == "in the repository"
+        link = f'<a href="{escape(str(folder))}">https://example.org{escape(str(folder))}</a>'
+        assert main.without_folders(link) == link
 
 
 @pytest.mark.parametrize("page", ["/", "/known-images/photo?name=blue_tiger_01.jpg", "/changes"])
