@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from html import escape
 from pathlib import Path
 
 import pytest
 
+from dashboard.world import Browser, World
 from lepinet.dashboard.main_line import MainLine
 from lepinet.errors import LepinetError
 from workflow.desk import Desk, lay
@@ -97,3 +99,33 @@ def test_nothing_is_left_of_it(desk: Desk) -> None:
             main.now()
         assert len(desk.git("worktree", "list").splitlines()) == 3
     assert desk.git("worktree", "list").split()[2:] == before.split()[2:]
+
+
+def test_where_the_clone_lies_is_told_to_no_browser(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "it's here"
+    desk.git("clone", "--quiet", str(desk.folder), str(folder))
+    clone = Desk(folder, desk.home)
+    clone.git("remote", "set-url", "origin", "../nowhere")
+    now = 0.0
+    with closing(MainLine(clone.workspace, lambda: now)) as main:
+        now += 60
+        main.now()
+        main.wait()
+        told = main.without_folders(f"<p>{escape(str(main.trouble))}</p>")
+        assert told.startswith("<p>git fetch failed")
+        assert main.without_folders(f"in {escape(str(folder))}") == "in the repository"
+        link = f'<a href="{escape(str(folder))}">https://example.org{escape(str(folder))}</a>'
+        assert main.without_folders(link) == link
+
+
+@pytest.mark.parametrize("page", ["/", "/known-images/photo?name=blue_tiger_01.jpg", "/changes"])
+def test_pages_outlive_main_and_say_that_it_is_gone(world: World, page: str) -> None:
+    there = world.desk.git("rev-parse", "main").strip()
+    with world.dashboard() as url, Browser(url) as browser:
+        assert browser.get(page).status_code == 200
+        world.desk.git("switch", "--quiet", "--detach")
+        world.desk.git("update-ref", "-d", "refs/heads/main")
+        shown = browser.get(page)
+        world.desk.git("update-ref", "refs/heads/main", there)
+        world.desk.git("switch", "--quiet", "main")
+    assert (shown.status_code, "there is no branch main" in shown.text) == (200, True)

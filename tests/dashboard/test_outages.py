@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler
 import httpx
 
 from dashboard.world import ADMIN, Browser, World, on_the_wire
+from lepinet.dashboard.outages import Outages
 from lepinet.dashboard.place import AT_ONCE
 from lepinet.timings import Timings
 from reconcile.supabase_wire import Fault
@@ -83,6 +84,21 @@ def test_who_comes_while_a_page_waits_waits_for_the_same_answer(hosted: World) -
         others = list(pool.map(browser.get, PAGES))
         assert swallowing.calls[1:] == ["registry_snapshot"]
         assert all("no answer since" in one.text for one in (first.result(), *others))
+
+
+def test_one_slow_answer_holds_nobody_up_while_the_registry_answers_others() -> None:
+    now = 0.0
+    outages = Outages(pause=3600, doubt=4, clock=lambda: now)
+
+    def ask() -> None:
+        with outages.asking("a"):
+            pass
+
+    with ThreadPoolExecutor() as pool, outages.asking("a"):
+        now += 1
+        pool.submit(ask).result(DEADLINE)
+        now += 6
+        pool.submit(ask).result(DEADLINE)
 
 
 def test_what_asks_no_registry_does_not_wait_behind_what_does(hosted: World) -> None:

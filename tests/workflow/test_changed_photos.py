@@ -48,7 +48,7 @@ def test_a_photo_that_only_moves_is_not_changed(desk: Desk) -> None:
 
 
 def test_where_each_species_has_a_folder_its_name_is_the_species(desk: Desk) -> None:
-    for name in ("Blue Tiger/a.jpg", "Common Crow/b.jpg", "Common Crow/notes.txt"):
+    for name in ("Blue Tiger/a.jpg", "Common Crow/b.jpg", "Common Crow/notes.txt", "Common Crow/deep/c.jpg"):
         photo = desk.folder / "folders" / name
         photo.parent.mkdir(parents=True, exist_ok=True)
         photo.write_bytes(name.encode())
@@ -57,6 +57,27 @@ def test_where_each_species_has_a_folder_its_name_is_the_species(desk: Desk) -> 
     (desk.folder / "folders" / "Blue Tiger" / "a.jpg").rename(desk.folder / "folders" / "Common Crow" / "a.jpg")
     desk.commit("It is a crow")
     assert changed(desk) == [("Common Crow/a.jpg", "Blue Tiger", "Common Crow")]
+    (desk.folder / "folders" / "Common Crow" / "x.jfif").write_bytes(b"x")
+    (desk.folder / "folders" / "Common Crow" / ".y.jpg").write_bytes(b"y")
+    (desk.folder / "folders" / "Common Crow" / "notes.txt").write_bytes(b"more")
+    (desk.folder / "folders" / "Common Crow" / "deep" / "c.jpg").write_bytes(b"z")
+    desk.commit("A photo, and what is none")
+    assert changed(desk) == [("Common Crow/x.jfif", None, "Common Crow")]
+
+
+def test_of_two_equal_files_the_one_that_is_taken_out_is_told(desk: Desk) -> None:
+    photos = desk.folder / "photos"
+    listed = photos / "metadata.csv"
+    before = listed.read_text()
+    (photos / "again.jpg").write_bytes((photos / "blue_tiger_01.jpg").read_bytes())
+    for species in ("045,Blue Tiger", "046,Common Crow"):
+        listed.write_text(f"{before}again.jpg,{species}\n")
+        desk.commit("Add it")
+        name = species.partition(",")[2]
+        assert changed(desk) == [("again.jpg", None if species.startswith("045") else "Blue Tiger", name)]
+    listed.write_text(before)
+    desk.commit("Take it out")
+    assert changed(desk) == [("again.jpg", "Common Crow", None)]
 
 
 @pytest.mark.parametrize("listed", [b"", b"\xff", b"file_name\n", b'file_name,species_id\n"a\n'])

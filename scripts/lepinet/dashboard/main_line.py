@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,7 +48,10 @@ class MainLine:
         self._scratch = TemporaryDirectory(prefix="lepinet-dashboard-")
         self._folders = (Path(self._scratch.name, str(number)) for number in count(1))
         of_main = re.escape(self._scratch.name) + r"/\d+"
-        self._folder, self._in_folder = re.compile(f"{of_main}(?:/|: )"), re.compile(of_main)
+        # The clone may lie at /versions, say: a link to that page is in quotes, or comes after a host.
+        clone = rf"(?<![\w.:/\"-]){re.escape(escape(str(workspace.git.root)))}(?![\w.-])"
+        folders = f"(?:{of_main}|{clone})"
+        self._folder, self._in_folder = re.compile(f"{folders}(?:/|: )"), re.compile(folders)
         self._lock = threading.Lock()
         self._shown: list[_Shown] = []
         """The newest last; the one before it may still be read in."""
@@ -85,7 +89,7 @@ class MainLine:
             return self._shown[-1].workspace
 
     def without_folders(self, text: str) -> str:
-        """What a browser is told: files named as in the repository, not where they lie on this machine."""
+        """What a browser is told, as HTML: files named as in the repository, not where they lie on this machine."""
         return self._in_folder.sub("the repository", self._folder.sub("", text))
 
     def wait(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -54,6 +55,8 @@ class Outages:
         self._outages: dict[Hashable, _Outage] = {}
         self._calls: defaultdict[Hashable, list[_Call]] = defaultdict(list)
         """Those under way, the oldest first."""
+        self._answered: dict[Hashable, float] = {}
+        """When each registry last answered anything."""
 
     @contextmanager
     def asking(self, database: Hashable) -> Iterator[None]:
@@ -77,8 +80,9 @@ class Outages:
             raise outage.error()
 
     def _wait_while_in_doubt(self, database: Hashable) -> None:
-        """Where nobody knows yet whether it answers: whoever asked first will hear of that first."""
-        oldest = next(iter(self._calls[database]), None)
+        """Where nobody knows yet whether it answers: whoever asked first since it last did will hear of that first."""
+        since = self._answered.get(database, -math.inf)
+        oldest = next((call for call in self._calls[database] if call.begun > since), None)
         if database not in self._outages and oldest and self._clock() - oldest.begun >= self._doubt:
             oldest.over.wait()
 
@@ -95,10 +99,14 @@ class Outages:
             raise outage.error() from None
         except LepinetError:
             # A refusal is an answer too.
-            self._outages.pop(database, None)
+            self._has_answered(database)
             raise
         else:
-            self._outages.pop(database, None)
+            self._has_answered(database)
         finally:
             self._calls[database].remove(call)
             call.over.set()
+
+    def _has_answered(self, database: Hashable) -> None:
+        self._answered[database] = self._clock()
+        self._outages.pop(database, None)

@@ -177,6 +177,18 @@ def read_list(content: bytes, where: str, names: SpeciesNames) -> list[ListedPho
     return list(rows.values())
 
 
+def is_foldered(file_name: str) -> bool:
+    """Whether a file is a known image where each species has a folder, and nothing lists the photos.
+
+    Args:
+        file_name: relative to the folder of all of them, `/` between parts.
+    """
+    parts = file_name.split("/")
+    hidden = any(part.startswith(".") for part in parts)
+    suffix = os.path.splitext(file_name)[1].lower()  # noqa: PTH122 -- faster
+    return len(parts) == 2 and not hidden and suffix not in _NO_PHOTOS
+
+
 def known_images(cases: Iterable[tuple[str | Path, str, str]]) -> KnownImages:
     """The old guide's list of (image_path, expected_species_id, expected_name); the photos may lie anywhere."""
     return _look(None, [ListedPhoto(str(path), id_, name) for path, id_, name in cases])
@@ -200,7 +212,7 @@ def _foldered(path: Path, names: SpeciesNames) -> list[ListedPhoto]:
         rows += [
             ListedPhoto(f"{folder.name}/{photo.name}", species.id, species.name)
             for photo in _entries(folder)
-            if photo.suffix.lower() not in _NO_PHOTOS
+            if is_foldered(f"{folder.name}/{photo.name}")
         ]
     if not rows:
         raise RefusedError(

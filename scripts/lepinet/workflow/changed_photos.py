@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lepinet.errors import RefusedError
-from lepinet.evaluation.cases import METADATA, PHOTOS, read_list
+from lepinet.evaluation.cases import METADATA, is_foldered, read_list
 from lepinet.evaluation.labels import SpeciesNames
 from lepinet.workflow.workspace import Workspace
 
@@ -40,31 +41,49 @@ def changed_photos(workspace: Workspace, before: str, after: str) -> tuple[Chang
     if not workspace.git.files_between(before, after, [folder]):
         return ()
     try:
-        was, now = (dict(_labelled(workspace, commit, folder)) for commit in (before, after))
+        was, now = (set(_labelled(workspace, commit, folder)) for commit in (before, after))
     except RefusedError:
         return ()
+    # A photo that moves is a file that goes and one that comes, with the same content.
+    gone = _by_blob(was - now)
     found = []
-    for blob in was.keys() | now.keys():
-        (old_name, old), (new_name, new) = was.get(blob, ("", None)), now.get(blob, ("", None))
-        if old != new:
-            found.append(ChangedPhoto(blob, new_name or old_name, old, new))
+    for photo in sorted(now - was, key=lambda photo: photo.file_name):
+        alike = gone.get(photo.blob)
+        old = alike.pop(0).species if alike else None
+        if old != photo.species:
+            found.append(ChangedPhoto(photo.blob, photo.file_name, old, photo.species))
+    found += [ChangedPhoto(one.blob, one.file_name, one.species, None) for alike in gone.values() for one in alike]
     return tuple(sorted(found, key=lambda photo: photo.file_name))
 
 
-def _labelled(workspace: Workspace, commit: str, folder: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Each known image's blob, with its name and its species' name."""
+@dataclass(frozen=True)
+class _Labelled:
+    blob: str
+    file_name: str
+    species: str
+
+
+def _by_blob(photos: Iterable[_Labelled]) -> Mapping[str, list[_Labelled]]:
+    found = defaultdict(list)
+    for photo in sorted(photos, key=lambda photo: photo.file_name):
+        found[photo.blob].append(photo)
+    return found
+
+
+def _labelled(workspace: Workspace, commit: str, folder: str) -> Iterator[_Labelled]:
+    """A commit's known images, each with its species' name."""
     names = SpeciesNames(workspace.species)
     blobs = {path.removeprefix(f"{folder}/"): blob for path, blob in workspace.git.blobs_below(commit, folder).items()}
     listed = workspace.git.content(commit, f"{folder}/{METADATA}")
     if listed is None:
         for name, blob in blobs.items():
-            below, _, file = name.partition("/")
-            if file and f".{file.rpartition('.')[2].lower()}" in PHOTOS:
+            if is_foldered(name):
+                below = name.partition("/")[0]
                 known = names.find(below)
-                yield blob, (name, known.name if known else below)
+                yield _Labelled(blob, name, known.name if known else below)
         return
     # A species that comes with its photos is not on today's list yet.
     for photo in read_list(listed, METADATA, SpeciesNames(())):
         if photo.file_name in blobs:
             known = names.by_id(photo.species_id)
-            yield blobs[photo.file_name], (photo.file_name, known.name if known else photo.species_name)
+            yield _Labelled(blobs[photo.file_name], photo.file_name, known.name if known else photo.species_name)

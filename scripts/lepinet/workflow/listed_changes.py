@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from lepinet.errors import UsageError
 from lepinet.git import Repository
 from lepinet.github.answers import PullRequest
 from lepinet.report.escape import from_markdown
@@ -118,7 +119,12 @@ def waiting_here(workspace: Workspace) -> tuple[Change, ...]:
     """Those that wait for a merge, as far as git alone tells: pull requests are asked for where they are listed."""
     if repository_at(workspace.git.origin() or ""):
         return ()
-    waiting = (Change.of_commit(workspace, key, is_open=True) for key in proposed_here(workspace.git).values())
+    try:
+        keys = proposed_here(workspace.git).values()
+    except UsageError:
+        # There is no main to wait for.
+        return ()
+    waiting = (Change.of_commit(workspace, key, is_open=True) for key in keys)
     return tuple(one for one in waiting if not is_needless(workspace, one))
 
 

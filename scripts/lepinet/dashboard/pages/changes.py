@@ -157,7 +157,7 @@ def _photos(request: Request, found: Progress) -> tuple[ChangedPhoto, ...]:
     if found.between is None:
         return ()
     workspace = place_of(request).workspace
-    key = ("changed photos", *found.between, workspace.species)
+    key = ("changed photos", *found.between, workspace.manifest.known_images, workspace.species)
     made = site_of(request).remembered.get(key, partial(changed_photos, workspace, *found.between))
     return made or ()
 

@@ -51,7 +51,7 @@ _PHOTOS: Final = 20
 _LARGEST: Final = 96
 """MB of a form with photos."""
 _OTHERS: Final = 6
-"""So many of the versions tested last are asked beside those that are, or were, active."""
+"""So many of the versions tested last on most of the photos are asked beside those that are, or were, active."""
 _ALIKE: Final = {Kind.TWO_SPECIES, Kind.DUPLICATE, Kind.ALIKE}
 
 
@@ -265,14 +265,17 @@ def _asked_of(request: Request, place: Place) -> AskedOf:
     for environment in workspace.registries:
         with workspace.registry(environment) as registry:
             tested = tested_last(registry)
-            others = [version for version in tested if version not in standing]
-            for version in (*standing, *others[:_OTHERS]):
-                if version in told:
-                    continue
-                answers = _answers(request, place, (environment, registry), version, tested.get(version))
-                if answers and (version in standing or 2 * len(answers.answers) > size):
-                    told[version] = answers
-            left_out = left_out or len(others) > _OTHERS
+            ask = partial(_answers, request, place, (environment, registry))
+            told |= {name: said for name in standing if name not in told and (said := ask(name, tested.get(name)))}
+            others: dict[str, Answers] = {}
+            for version in (name for name in tested if name not in told and name not in standing):
+                if len(others) == _OTHERS:
+                    left_out = True
+                    break
+                answers = ask(version, tested[version])
+                if answers and 2 * len(answers.answers) > size:
+                    others[version] = answers
+            told |= others
     return AskedOf(standing, told, left_out)
 
 
