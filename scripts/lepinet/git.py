@@ -130,9 +130,11 @@ class Repository:
 
     def message(self, ref: str) -> str:
         """All that a commit says of itself; of a merge that says no more than that it is one, what it merged says."""
-        text = self._text("log", "-1", "--encoding=UTF-8", "--format=%B", self.resolve(ref), "--").strip()
-        merged = self._try("rev-parse", "--verify", "--quiet", f"{self.resolve(ref)}^2").stdout.decode().strip()
-        return self.message(merged) if merged and text.startswith("Merge ") and "\n" not in text else text
+        commit = self.resolve(ref)
+        text = self._text("log", "-1", "--encoding=UTF-8", "--format=%B", commit, "--").strip()
+        merged = self._try("rev-parse", "--verify", "--quiet", f"{commit}^2").stdout.decode().strip()
+        bare = merged and text.startswith("Merge ") and "\n" not in text
+        return self.message(self._work_on(merged, f"{commit}^")) if bare else text
 
     def require_history(self) -> None:
         """Nothing here can be told from a part of the history.
@@ -413,10 +415,20 @@ class Repository:
         return next(one for one in line if one in having)
 
     def merged_lately(self, tip: str, most: int) -> Mapping[str, str]:
-        """The newest commits of a first-parent line by what they brought: of a merge what it merged, else itself."""
+        """The newest commits of a first-parent line by what they brought: of a merge its newest work, else itself."""
         told = self._text("log", "--first-parent", f"--max-count={most}", "--format=%H %P", self.resolve(tip), "--")
         lines = [line.split() for line in told.splitlines()]
-        return {line[2] if len(line) > 2 else line[0]: line[0] for line in lines}
+        merged = {line[2]: line[1] for line in lines if len(line) > 2}
+        # Few branches end with a merge, as one that was brought up to main does: only they are asked for their work.
+        options = ["--no-walk", "--min-parents=2", "--stdin"]
+        ending = self._run("rev-list", *options, given="".join(f"{one}\n" for one in merged).encode()).decode().split()
+        work = {one: self._work_on(one, merged[one]) for one in ending}
+        return {work.get(line[2], line[2]) if len(line) > 2 else line[0]: line[0] for line in lines}
+
+    def _work_on(self, tip: str, base: str) -> str:
+        """The newest commit of a branch's own line beyond `base` that is no merge; the tip where there is none."""
+        options = ["--first-parent", "--no-merges", "--max-count=1"]
+        return self._text("rev-list", *options, tip, f"^{base}", "--").strip() or tip
 
     def messages(self, commits: Sequence[str]) -> tuple[str, ...]:
         """What several commits say of themselves, in their order."""

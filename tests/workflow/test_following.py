@@ -268,6 +268,16 @@ def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_
     assert ask(desk.workspace, WANTED, ASHA).key == key
     follow(desk, [merge])
     assert told(progress(desk.workspace, key))["Merged"] == (State.DONE, "it is on main")
+    listed = changes(desk.workspace)
+    assert {one.key for one in listed if one.is_merged} == {key, photo}
+    assert not_live_yet(desk.workspace, listed) == {key: "reconcile has not begun yet"}
+    assert desk.lepinet("reconcile", "-e", "production").code == 0
+    assert not_live_yet(desk.workspace, listed) == {}
+    assert desk.lepinet("history", "-e", "production", "--json").json[0]["reason"].splitlines() == [
+        "Activate v1.1.0 in production",
+        "More wet-season photos",
+        "asked by asha@example.org",
+    ]
 
 
 def test_the_way_back_is_compared_with_nothing_before_and_after_its_merge(desk: Desk) -> None:
