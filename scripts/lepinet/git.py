@@ -444,15 +444,8 @@ class Repository:
         told = self._text("for-each-ref", "--sort=-committerdate", fields, *containing, "refs/heads")
         return dict(line.rsplit(" ", 1) for line in told.splitlines())
 
-    def messages_beyond(self, tip: str, base: str) -> tuple[str, ...]:
-        """What the commits say that `tip` has and `base` has not."""
-        told = self._text(
-            "log", "--encoding=UTF-8", "--format=%B%x00", self.resolve(tip), f"^{self.resolve(base)}", "--"
-        )
-        return tuple(message.strip() for message in told.split("\0")[:-1])
-
     def work_beyond(self, tip: str, base: str) -> Mapping[str, str]:
-        """As `messages_beyond` by the commits' ids, newest first, without the merges that brought main there."""
+        """What the commits say that `tip` has and `base` has not, newest first, without merges, by their ids."""
         options = ["--no-merges", "--encoding=UTF-8", "--format=%H%x00%B%x00"]
         told = self._text("log", *options, self.resolve(tip), f"^{self.resolve(base)}", "--").split("\0")
         return {commit.strip(): message.strip() for commit, message in zip(told[::2], told[1::2], strict=False)}
@@ -460,6 +453,11 @@ class Repository:
     def conflict(self, one: str, other: str) -> bool:
         """Whether both changed the same, so that git cannot merge them."""
         return self._try("merge-tree", "--write-tree", self.resolve(one), self.resolve(other)).returncode == 1
+
+    def merged_by_hand(self, merge: str) -> bool:
+        """Whether a merge is another one than git makes by itself, as where somebody settled conflicts."""
+        made = self._try("merge-tree", "--write-tree", f"{merge}^1", f"{merge}^2")
+        return made.returncode != 0 or made.stdout.split()[0].decode() != self.tree(merge)
 
     def check_out(self, commit: str, folder: Path) -> Repository:
         """A commit in a working tree of its own beside this one, at a folder that is not there yet."""
