@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,19 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert not_live_yet(desk.workspace, listed) == {key: "reconcile has not begun yet"}
     assert desk.lepinet("reconcile", "-e", "production").code == 0
     assert not_live_yet(desk.workspace, listed) == {}
+
+
+def test_what_was_merged_last_waits_to_be_live_whenever_it_was_proposed(desk: Desk) -> None:
+    keys = []
+    for version in ("v1.1.0", "v1.0.0"):
+        keys.append(ask(desk.workspace, activation_proposal("production", version, None), ASHA).key)
+        desk.git("merge", "--quiet", "--no-ff", "--no-edit", keys[-1])
+    later, earlier = listed = changes(desk.workspace)
+    assert [later.key, earlier.key] == keys[::-1]
+    assert [*not_live_yet(desk.workspace, listed)] == [*not_live_yet(desk.workspace, listed[::-1])] == [later.key]
+    elsewhere = replace(earlier, merge="0" * 40)
+    unknown = {earlier.key: "this server has not fetched that commit yet"}
+    assert not_live_yet(desk.workspace, [later, elsewhere]) == unknown
 
 
 def test_what_waits_for_a_merge_is_known_without_github_alone(desk: Desk) -> None:
