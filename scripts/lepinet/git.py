@@ -130,9 +130,11 @@ class Repository:
 
     def message(self, ref: str) -> str:
         """All that a commit says of itself; of a merge that says no more than that it is one, what it merged says."""
-        text = self._text("log", "-1", "--encoding=UTF-8", "--format=%B", self.resolve(ref), "--").strip()
-        merged = self._try("rev-parse", "--verify", "--quiet", f"{self.resolve(ref)}^2").stdout.decode().strip()
-        return self.message(merged) if merged and text.startswith("Merge ") and "\n" not in text else text
+        commit = self.resolve(ref)
+        text = self._text("log", "-1", "--encoding=UTF-8", "--format=%B", commit, "--").strip()
+        merged = self._try("rev-parse", "--verify", "--quiet", f"{commit}^2").stdout.decode().strip()
+        bare = merged and text.startswith("Merge ") and "\n" not in text
+        return self.message(self._work_on(merged, f"{commit}^")) if bare else text
 
     def require_history(self) -> None:
         """Nothing here can be told from a part of the history.
@@ -413,10 +415,20 @@ class Repository:
         return next(one for one in line if one in having)
 
     def merged_lately(self, tip: str, most: int) -> Mapping[str, str]:
-        """The newest commits of a first-parent line by what they brought: of a merge what it merged, else itself."""
+        """The newest commits of a first-parent line by what they brought: of a merge its newest work, else itself."""
         told = self._text("log", "--first-parent", f"--max-count={most}", "--format=%H %P", self.resolve(tip), "--")
         lines = [line.split() for line in told.splitlines()]
-        return {line[2] if len(line) > 2 else line[0]: line[0] for line in lines}
+        merged = {line[2]: line[1] for line in lines if len(line) > 2}
+        # Few branches end with a merge, as one that was brought up to main does: only they are asked for their work.
+        options = ["--no-walk", "--min-parents=2", "--stdin"]
+        ending = self._run("rev-list", *options, given="".join(f"{one}\n" for one in merged).encode()).decode().split()
+        work = {one: self._work_on(one, merged[one]) for one in ending}
+        return {work.get(line[2], line[2]) if len(line) > 2 else line[0]: line[0] for line in lines}
+
+    def _work_on(self, tip: str, base: str) -> str:
+        """The newest commit of a branch's own line beyond `base` that is no merge; the tip where there is none."""
+        options = ["--first-parent", "--no-merges", "--max-count=1"]
+        return self._text("rev-list", *options, tip, f"^{base}", "--").strip() or tip
 
     def messages(self, commits: Sequence[str]) -> tuple[str, ...]:
         """What several commits say of themselves, in their order."""
@@ -432,15 +444,8 @@ class Repository:
         told = self._text("for-each-ref", "--sort=-committerdate", fields, *containing, "refs/heads")
         return dict(line.rsplit(" ", 1) for line in told.splitlines())
 
-    def messages_beyond(self, tip: str, base: str) -> tuple[str, ...]:
-        """What the commits say that `tip` has and `base` has not."""
-        told = self._text(
-            "log", "--encoding=UTF-8", "--format=%B%x00", self.resolve(tip), f"^{self.resolve(base)}", "--"
-        )
-        return tuple(message.strip() for message in told.split("\0")[:-1])
-
     def work_beyond(self, tip: str, base: str) -> Mapping[str, str]:
-        """As `messages_beyond` by the commits' ids, newest first, without the merges that brought main there."""
+        """What the commits say that `tip` has and `base` has not, newest first, without merges, by their ids."""
         options = ["--no-merges", "--encoding=UTF-8", "--format=%H%x00%B%x00"]
         told = self._text("log", *options, self.resolve(tip), f"^{self.resolve(base)}", "--").split("\0")
         return {commit.strip(): message.strip() for commit, message in zip(told[::2], told[1::2], strict=False)}
@@ -448,6 +453,11 @@ class Repository:
     def conflict(self, one: str, other: str) -> bool:
         """Whether both changed the same, so that git cannot merge them."""
         return self._try("merge-tree", "--write-tree", self.resolve(one), self.resolve(other)).returncode == 1
+
+    def merged_by_hand(self, merge: str) -> bool:
+        """Whether a merge is another one than git makes by itself, as where somebody settled conflicts."""
+        made = self._try("merge-tree", "--write-tree", f"{merge}^1", f"{merge}^2")
+        return made.returncode != 0 or made.stdout.split()[0].decode() != self.tree(merge)
 
     def check_out(self, commit: str, folder: Path) -> Repository:
         """A commit in a working tree of its own beside this one, at a folder that is not there yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,19 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert not_live_yet(desk.workspace, listed) == {}
 
 
+def test_what_was_merged_last_waits_to_be_live_whenever_it_was_proposed(desk: Desk) -> None:
+    keys = []
+    for version in ("v1.1.0", "v1.0.0"):
+        keys.append(ask(desk.workspace, activation_proposal("production", version, None), ASHA).key)
+        desk.git("merge", "--quiet", "--no-ff", "--no-edit", keys[-1])
+    later, earlier = listed = changes(desk.workspace)
+    assert [later.key, earlier.key] == keys[::-1]
+    assert [*not_live_yet(desk.workspace, listed)] == [*not_live_yet(desk.workspace, listed[::-1])] == [later.key]
+    elsewhere = replace(earlier, merge="0" * 40)
+    unknown = {earlier.key: "this server has not fetched that commit yet"}
+    assert not_live_yet(desk.workspace, [later, elsewhere]) == unknown
+
+
 def test_what_waits_for_a_merge_is_known_without_github_alone(desk: Desk) -> None:
     asked_for = ask(desk.workspace, WANTED, ASHA).key
     needless = ask(desk.workspace, activation_proposal("staging", "v1.0.0", None), ASHA).key
@@ -268,6 +282,16 @@ def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_
     assert ask(desk.workspace, WANTED, ASHA).key == key
     follow(desk, [merge])
     assert told(progress(desk.workspace, key))["Merged"] == (State.DONE, "it is on main")
+    listed = changes(desk.workspace)
+    assert {one.key for one in listed if one.is_merged} == {key, photo}
+    assert not_live_yet(desk.workspace, listed) == {key: "reconcile has not begun yet"}
+    assert desk.lepinet("reconcile", "-e", "production").code == 0
+    assert not_live_yet(desk.workspace, listed) == {}
+    assert desk.lepinet("history", "-e", "production", "--json").json[0]["reason"].splitlines() == [
+        "Activate v1.1.0 in production",
+        "More wet-season photos",
+        "asked by asha@example.org",
+    ]
 
 
 def test_the_way_back_is_compared_with_nothing_before_and_after_its_merge(desk: Desk) -> None:

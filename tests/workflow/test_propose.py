@@ -112,6 +112,29 @@ def test_a_branch_with_commits_of_others_is_left_alone(clone: Clone) -> None:
     assert clone.github.requests == []
 
 
+@pytest.mark.parametrize("settled", ["", "# settled by hand\n"])
+def test_a_branch_that_was_updated_on_github_is_ours_until_somebody_settled_something_there(
+    clone: Clone, settled: str
+) -> None:
+    clone.activate()
+    clone.desk.commit("Go on")
+    clone.desk.git("push", "--quiet", "origin", "main")
+    clone.desk.git("fetch", "--quiet", "origin")
+    clone.desk.git("switch", "--quiet", "--track", f"origin/{BRANCH}")
+    clone.desk.git("merge", "--quiet", "--no-commit", "--no-ff", "main")
+    (clone.desk.folder / "models.yaml").write_text(clone.desk.manifest + settled)
+    updated = clone.desk.commit(f"Merge branch 'main' into {BRANCH}")
+    clone.desk.git("push", "--quiet", "origin", BRANCH)
+    clone.desk.git("switch", "--quiet", "main")
+    again = clone.activate()
+    assert ("has commits of others" in again.err) is bool(settled)
+    assert clone.tip() == updated
+    clone.desk.commit("Go on again")
+    clone.desk.git("push", "--quiet", "origin", "main")
+    assert clone.activate().code == (1 if settled else 0)
+    assert (clone.tip() == updated) is bool(settled)
+
+
 def test_a_rollback_is_proposed_with_its_reason(clone: Clone) -> None:
     done = clone.lepinet("rollback", "-e", "staging", "--reason", "wrong names")
     assert done.code == 0, done.err

@@ -171,6 +171,20 @@ def test_a_branch_that_somebody_works_on_is_left_alone(local: Desk) -> None:
     assert local.git("rev-parse", BRANCH) == mine
 
 
+def test_what_a_person_has_settled_on_the_branch_stays_when_it_is_asked_for_again(local: Desk) -> None:
+    wanted = activation_proposal("production", "v1.1.0", None)
+    key = ask(local.workspace, wanted, ASHA).key
+    local.commit("Go on")
+    local.git("switch", "--quiet", BRANCH)
+    local.git("merge", "--quiet", "--no-commit", "--no-ff", "main")
+    (local.folder / "models.yaml").write_text(f"{local.manifest}# settled by hand\n")
+    settled = local.commit("Merge branch 'main' into it")
+    local.git("switch", "--quiet", "main")
+    local.commit("Go on again")
+    assert ask(local.workspace, wanted, ASHA).key == key
+    assert local.git("rev-parse", BRANCH) == settled
+
+
 def camera(folder: Path, of: str = "blue_tiger_02") -> tuple[str, Path]:
     """As a phone stores it: turned, with a place, and called as all of its photos are."""
     photo = folder / of

@@ -106,10 +106,12 @@ def not_live_yet(workspace: Workspace, listed: Sequence[Change]) -> Mapping[str,
         workspace: the repository, with registries as somebody may read them.
         listed: changes, newest first.
     """
-    newest: dict[str, tuple[str, str]] = {}
-    for one in listed:
-        if one.aim and one.merge:
-            newest.setdefault(one.aim.environment, (one.key, one.merge))
+    git = workspace.git
+    merged = [(one.aim.environment, one.key, one.merge) for one in reversed(listed) if one.aim and one.merge]
+    # A pull request that was opened later may have been merged earlier; what is not here yet was merged last.
+    line = {commit: place for place, commit in enumerate(git.first_parent_line(git.main()))} if merged else {}
+    merged.sort(key=lambda one: line.get(one[2], len(line)))
+    newest = {environment: (key, merge) for environment, key, merge in merged}
     return {
         key: step.sentence
         for key, merge in newest.values()

@@ -128,10 +128,12 @@ def opened(workspace: Workspace, github: GitHub, draft: Drafted) -> PullRequest:
     git = workspace.git
     main = git.resolve(git.main())
     tip = git.fetch_branch(draft.branch)
-    if tip and (beyond := git.messages_beyond(tip, main)) and not is_ours(beyond):
+    work = git.work_beyond(tip, main) if tip else {}
+    moved = tip is None or _moves(git, tip, draft.commit, main)
+    settled = moved and tip is not None and tip not in work and git.merged_by_hand(tip)
+    if work and (settled or not is_ours([*work.values()])):
         raise _of_others(draft.branch, github.repository, f"git push origin --delete {draft.branch}")
     in_workflow = _in_workflow(workspace)
-    moved = tip is None or _moves(git, tip, draft.commit, main)
     if not moved and draft.requested_by and (before := github.proposed(draft.branch)) and before.is_open:
         return before  # who asks for it too does not take the first one's place
     if moved and (in_workflow or draft.requested_by):
@@ -170,6 +172,8 @@ def put_on_branch(workspace: Workspace, draft: Drafted) -> str:
     work = git.work_beyond(tip, main) if tip else {}
     if work and not is_ours([*work.values()]):
         raise _of_others(draft.branch, str(workspace.root), f"git branch -D {draft.branch}")
+    if work and tip not in work:
+        return next(iter(work))  # a person has brought it up to main, and may have settled what conflicted
     if tip and not _moves(git, tip, draft.commit, main):
         return next(iter(work), tip)
     git.set_branch(draft.branch, draft.commit)
