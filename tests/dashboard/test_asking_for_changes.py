@@ -271,6 +271,16 @@ def test_who_was_signed_out_meanwhile_learns_that_nothing_was_done(hosted: World
         assert browser.get(entered.headers["Location"]).headers["Location"] == page
 
 
+def test_who_signs_out_after_the_session_has_ended_is_signed_out(hosted: World) -> None:
+    with hosted.dashboard() as url, Browser(url) as browser:
+        browser.sign_in(email=ADMIN.email, password=ADMIN.password)
+        lay_open, cookie = fields_of(browser.get("/").text, "/sign-out"), dict(browser.cookies)
+    with hosted.dashboard() as url, Browser(url) as browser:
+        browser.client.cookies.update(cookie)
+        answer = browser.send("/sign-out", lay_open)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+
+
 @pytest.mark.parametrize("kind", FORMS)
 def test_who_has_not_come_in_asks_for_nothing(visitor: Browser, hosted: World, kind: str) -> None:
     said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
