@@ -198,7 +198,7 @@ def truncated() -> bytes:
         ("x.jpg", b"", "is empty"),
         ("bomb.jpg", bomb(), "has more than 128 million pixels"),
         ("half.jpg", truncated(), "cannot be decoded"),
-        ("again.jpg", photo("blue_tiger_01"), "shows the same as blue_tiger_01.jpg"),
+        ("again.jpg", photo("blue_tiger_01"), "shows the same as the known image blue_tiger_01.jpg"),
         ("good copy.jpg", photo(), "shows the same as good.jpg"),
     ],
     ids=["script", "svg", "php", "empty", "bomb", "truncated", "known", "twice"],

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler
 
 import httpx
 
-from dashboard.world import ADMIN, Browser, World, on_the_wire
+from dashboard.world import ADMIN, Browser, World, fields_of, on_the_wire
 from lepinet.dashboard.outages import Outages
 from lepinet.dashboard.place import AT_ONCE
 from lepinet.timings import Timings
@@ -122,6 +122,27 @@ def test_what_asks_no_registry_does_not_wait_behind_what_does(hosted: World) -> 
         assert not any(page.done() for page in pages)
         over.set()
         assert [one.status_code for one in others] == [200, 200, 200]
+
+
+def test_a_form_waits_for_a_registry_in_the_threads_of_pages_that_do(hosted: World) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def slow(request: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        over.wait(DEADLINE)
+        out_of_order(request)
+
+    with (
+        on_the_wire(hosted, Fault(call="model_version_page", answers=slow), timings(outage=3600)) as (url, site),
+        signed_in(url) as browser,
+        ThreadPoolExecutor() as pool,
+    ):
+        said = fields_of(browser.get("/changes/new?kind=activate").text, "/changes/activate")
+        sent = pool.submit(browser.send, "/changes/register", said | {"logged": "v1.2.0", "reason": "Why not"})
+        assert asked.wait(DEADLINE)
+        waiting = site.reading.borrowed_tokens
+        over.set()
+        assert (waiting, sent.result().status_code) == (1, 502)
 
 
 def test_the_pause_over_it_is_asked_again_and_all_is_well(hosted: World) -> None:

@@ -12,7 +12,19 @@ from lepinet.manifest.history import ChangeClass
 from lepinet.manifest.model import Gates
 from lepinet.report.documents import CheckDocument, EnvironmentCheck, RegisteredVersion
 from lepinet.report.markdown import LIMIT, answers, check
-from report.reports import FINE, LOST, SMOKE, TOO_FEW, TRAINERS_OWN, document, environment, problem, registered
+from lepinet.report.wording import changes
+from report.reports import (
+    FINE,
+    LOST,
+    SMOKE,
+    TOO_FEW,
+    TRAINERS_OWN,
+    declared,
+    document,
+    environment,
+    problem,
+    registered,
+)
 
 
 def lines(report: str) -> list[str]:
@@ -270,3 +282,10 @@ def test_the_answers_of_a_report_are_read_back() -> None:
     ]
     assert [one.decision for one in answers(check(both))] == [Decision.PROMOTE, Decision.HOLD]
     assert answers("### LepiNet · words of **somebody**") == ()
+
+
+def test_what_a_version_has_in_common_with_the_one_before_is_no_change() -> None:
+    old, new = declared("v1.0.0"), declared("v2.0.0").model_copy(update={"training_image_count": 6000})
+    assert [line for line in changes(old, new) if not line.startswith("files: ")] == [
+        "trained on 6,000 images, before 5,400"
+    ]

@@ -134,9 +134,11 @@ def test_a_photo_that_is_there_already_is_refused_and_named(desk: Desk, camera: 
     """Whatever a messenger made of it."""
     again = saved(noisy(window(drawing("blue_tiger_01"), 0.01, 0.01, 0, 0), 2), quality=60, exif=exif(place=KANDY))
     said = refused(desk, shot(camera, "again.jpg", again))
-    assert f"{camera}/again.jpg shows the same as blue_tiger_01.jpg (Blue Tiger): it was not added" in said
+    assert (
+        f"{camera}/again.jpg shows the same as the known image blue_tiger_01.jpg (Blue Tiger): it was not added" in said
+    )
     other = refused(desk, shot(camera, "crow.webp", saved(drawing("common_crow_01"), "WEBP")))
-    assert "shows the same as common_crow_01.jpg (Common Crow)" in other
+    assert "shows the same as the known image common_crow_01.jpg (Common Crow)" in other
 
 
 def test_two_new_photos_of_one_burst_are_refused(desk: Desk, camera: Path) -> None:

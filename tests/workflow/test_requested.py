@@ -215,7 +215,7 @@ def test_photos_and_their_list_come_in_one_commit_without_the_place(served: Serv
 
 def test_a_photo_that_shows_nothing_new_is_refused_and_no_change_is_made(local: Desk, tmp_path: Path) -> None:
     (tmp_path / "again").write_bytes(saved(drawing("blue_tiger_01"), quality=60))
-    with pytest.raises(RefusedError, match=r"x\.jpg shows the same as blue_tiger_01"):
+    with pytest.raises(RefusedError, match=r"x\.jpg shows the same as the known image blue_tiger_01"):
         addition(local.workspace, [("x.jpg", tmp_path / "again")], "Blue Tiger")
     with pytest.raises(UsageError, match="no photo"):
         addition(local.workspace, [], "Blue Tiger")

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
+from anyio import to_thread
 from python_multipart.multipart import parse_options_header
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,21 +31,29 @@ _SMALL = 64 << 10
 _SLOWEST = 64 << 10
 """Bytes a second of a form with files; a phone at the edge of its network sends more."""
 _AT_ONCE = 30
-"""The server has 40 threads for all but pages that ask a registry."""
+"""Of one form; each holds what was sent until its turn in a thread has come."""
 
 
 class StaleError(RefusedError):
     """A form of ours, from a page that somebody opened before the session of today began."""
 
 
-def posted(handle: Handled, again: Again | None = None, *, at_most: int = _SMALL, at_once: int = _AT_ONCE) -> Endpoint:
+def posted(
+    handle: Handled,
+    again: Again | None = None,
+    *,
+    at_most: int = _SMALL,
+    at_once: int = _AT_ONCE,
+    asks_registry: bool = True,
+) -> Endpoint:
     """The endpoint of a form: `handle` gets it, in a thread, when it comes from a page of ours.
 
     Args:
         handle: what to do with the form.
         again: shows it once more with what was typed, and with why it was not taken; it does nothing else.
         at_most: bytes of the whole form, files included.
-        at_once: how many are handled at a time; the next one is refused, since other pages need threads as well.
+        at_once: how many are handled at a time; the next one is refused.
+        asks_registry: or GitHub, as pages do, in whose threads it waits.
     """
     turns = asyncio.Semaphore(at_once)
 
@@ -57,11 +65,13 @@ def posted(handle: Handled, again: Again | None = None, *, at_most: int = _SMALL
             if turns.locked():
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a minute.")
             async with turns:
+                limiter = site_of(request).reading if asks_registry else None
                 if is_current:
-                    return await run_in_threadpool(handle, request, form)
+                    return await to_thread.run_sync(handle, request, form, limiter=limiter)
                 if again is None:
                     raise _not_ours()
-                return await run_in_threadpool(again, request, form, _stale(photos=at_most > _SMALL))
+                why = _stale(photos=at_most > _SMALL)
+                return await to_thread.run_sync(again, request, form, why, limiter=limiter)
 
     return endpoint
 

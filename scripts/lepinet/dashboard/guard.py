@@ -17,7 +17,7 @@ from lepinet.dashboard.doors import entry_of
 from lepinet.dashboard.place import Site, Visitor, visitor_of
 from lepinet.dashboard.sessions import is_number, new_number
 
-SIGN_IN, STATIC = "/sign-in", "/static/"
+SIGN_IN, SIGN_OUT, STATIC = "/sign-in", "/sign-out", "/static/"
 ENDED = "ended"
 """In the address of the sign-in form: a form was sent, and the session was over."""
 _POLICY = (
@@ -122,7 +122,7 @@ def _shown_the_door(request: Request, *, knew: bool) -> Response:
     if "HX-Request" in request.headers or _follows(request):
         return PlainTextResponse("Sign in again.", HTTPStatus.UNAUTHORIZED, {"HX-Redirect": SIGN_IN})
     looks = request.method in {"GET", "HEAD"}
-    if not looks and not knew:
+    if not looks and (not knew or request.url.path == SIGN_OUT):
         return RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     ended = "" if looks else f"{ENDED}&"

@@ -25,7 +25,7 @@ from lepinet.timings import Timings
 from lepinet.workflow.workspace import Workspace
 
 AT_ONCE: Final = 30
-"""Pages at a time that ask a registry or GitHub."""
+"""Pages and forms at a time that ask a registry or GitHub."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Site:
     timings: Timings
     lately: Lately = field(default_factory=Lately)
     reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))
-    """The threads of pages that ask a registry or GitHub."""
+    """The threads of pages and forms that ask a registry or GitHub."""
 
 
 @dataclass(frozen=True)

@@ -297,10 +297,10 @@ def changes(old: DeclaredVersion | None, new: DeclaredVersion | None) -> tuple[s
 def _changes(old: DeclaredVersion, new: DeclaredVersion) -> Iterator[str]:
     if new.notes:
         yield f"{new.name}: {new.notes}"
-    if new.training_image_count is not None:
+    if new.training_image_count is not None and new.training_image_count != old.training_image_count:
         before = f", before {old.training_image_count:,}" if old.training_image_count is not None else ""
         yield f"trained on {new.training_image_count:,} images{before}"
-    if new.accuracy_score is not None:
+    if new.accuracy_score is not None and new.accuracy_score != old.accuracy_score:
         before = f", before {old.accuracy_score * 100:.2f} %" if old.accuracy_score is not None else ""
         yield f"its trainer's own test: {new.accuracy_score * 100:.2f} % right{before}"
     files, before = (f"{one.file_path} @ {one.revision.removeprefix('sha256:')[:7]}" for one in (new, old))

@@ -130,7 +130,10 @@ def _shown_before(new: Sequence[NewPhoto], tested: Bench) -> dict[NewPhoto, str]
     shown |= {new[int(key)]: look.fingerprint for key, look in looks.items() if look.fingerprint}
     found: dict[NewPhoto, str] = {}
     for first, *others in alike(shown):
-        called = first.given if isinstance(first, NewPhoto) else f"{first.file_name} ({first.expected_name})"
+        if isinstance(first, NewPhoto):
+            called = first.given
+        else:
+            called = f"the known image {first.file_name} ({first.expected_name})"
         found |= {other: f"shows the same as {called}" for other in others if isinstance(other, NewPhoto)}
     learned = trained_on(tested.workspace)[0] if tested.workspace else {}
     for version, words in learned.items():

@@ -119,7 +119,7 @@ def _came_from(request: Request, site: Site) -> str:
 
 ROUTES = (
     Route("/sign-in", ask),
-    Route("/sign-in", posted(enter, enter_again, at_once=AT_ONCE), methods=["POST"]),
+    Route("/sign-in", posted(enter, enter_again, at_once=AT_ONCE, asks_registry=False), methods=["POST"]),
     Route("/sign-out", stay),
-    Route("/sign-out", posted(leave), methods=["POST"]),
+    Route("/sign-out", posted(leave, asks_registry=False), methods=["POST"]),
 )
