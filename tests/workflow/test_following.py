@@ -182,6 +182,13 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert not_live_yet(desk.workspace, listed) == {key: "reconcile has not begun yet"}
     assert desk.lepinet("reconcile", "-e", "production").code == 0
     assert not_live_yet(desk.workspace, listed) == {}
+    assert told(progress(desk.workspace, key))["Live in production"] == (State.DONE, "v1.1.0 is live")
+    desk.set_active("production", "v1.0.0")
+    desk.commit("Roll production back to v1.0.0")
+    assert desk.lepinet("reconcile", "-e", "production").code == 0
+    state, sentence = told(progress(desk.workspace, key))["Live in production"]
+    assert re.fullmatch(r"v1\.1\.0 was live from \S+ \S+ UTC; then v1\.0\.0 from \S+ \S+ UTC", sentence)
+    assert state is State.DONE
 
 
 def test_what_was_merged_last_waits_to_be_live_whenever_it_was_proposed(desk: Desk) -> None:

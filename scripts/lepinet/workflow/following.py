@@ -21,6 +21,7 @@ from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import headline, markdown, shipped
 from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal
+from lepinet.report.wording import moment
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
 from lepinet.workflow.declared import earlier_versions
@@ -328,29 +329,46 @@ def _shipped(workspace: Workspace, commit: str) -> Iterator[Step]:
         except LepinetError as error:
             yield Step(name, State.WAITING, f"the registry does not tell: {error.what}")
         else:
-            since = [row for row in rows if row.commit in later]
-            yield _became(name, version, since, seen=recorded in later)
+            yield _became(name, version, rows, later, seen=recorded in later)
 
 
-def _became(name: str, version: str, since: Sequence[PastDeployment], *, seen: bool) -> Step:
+def _became(name: str, version: str, rows: Sequence[PastDeployment], later: frozenset[str], *, seen: bool) -> Step:
     """What became of a version that main declares.
 
     Args:
         name: of the step.
         version: its name.
-        since: deployments begun at the commit that declares it, or at a later one, newest first.
-        seen: a run has looked at the commit, or at a later one.
+        rows: the environment's deployments, newest first.
+        later: the commit that declares it, and those after it.
+        seen: a run has looked at one of them.
     """
+    since = [row for row in rows if row.commit in later]
     row = next((row for row in since if row.version == version), None)
     if row is not None:
         state = {DeploymentStatus.SUCCEEDED: State.DONE, DeploymentStatus.STARTED: State.RUNNING}
         last = f": {row.events[-1].text}" if row.status is DeploymentStatus.STARTED and row.events else ""
-        return Step(name, state.get(row.status, State.STOPPED), f"{shipped.plain(row)}{last}", row.ended_at)
+        sentence = _was_live(row, rows) or f"{shipped.plain(row)}{last}"
+        return Step(name, state.get(row.status, State.STOPPED), sentence, row.ended_at)
     if since:
         return Step(name, State.STOPPED, f"main went on to {since[-1].version} before it was begun")
     if seen:
         return Step(name, State.DONE, f"reconcile has seen it, and found nothing to move for {version}")
     return Step(name, State.WAITING, "reconcile has not begun yet")
+
+
+def _was_live(row: PastDeployment, rows: Sequence[PastDeployment]) -> str | None:
+    """From when, and what took its place; None where nothing has, or it never was.
+
+    Args:
+        row: the version's newest deployment.
+        rows: with all that came after it, newest first.
+    """
+    after = [one for one in rows[: rows.index(row)] if one.status is DeploymentStatus.SUCCEEDED]
+    if row.status is not DeploymentStatus.SUCCEEDED or not after or after[0].version == row.version:
+        return None
+    then = next(one for one in reversed(after) if one.version != row.version)
+    began, ended = (moment(one.ended_at or one.begun_at) for one in (row, then))
+    return f"{row.version} was live from {began}; then {then.version} from {ended}"
 
 
 def _activated(workspace: Workspace, commit: str) -> Mapping[str, str]:
