@@ -246,7 +246,13 @@ def test_what_a_branch_on_a_branch_brings_came_with_the_merge_of_the_outer_one(d
 def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) -> None:
     desk.git("config", "user.name", "")
     key = ask(desk.workspace, WANTED, ASHA).key
-    assert 'git config --global user.name "Your name"' in progress(desk.workspace, key).purpose
+    hint = 'git config --global user.name "Your name"'
+    assert hint in progress(desk.workspace, key).purpose
+    desk.alter(r"(production:\n    active: )v1\.0\.0", r"\1v1.0.0  # for now")
+    desk.commit("By hand")
+    settled = progress(desk.workspace, key).purpose
+    assert (hint in settled, "To settle what conflicts" in settled) == (True, True)
+    desk.git("reset", "--quiet", "--hard", "HEAD^")
     desk.git("config", "user.name", "Asha")
     desk.git("config", "user.email", "asha@example.org")
     assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"

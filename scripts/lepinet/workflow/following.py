@@ -214,13 +214,13 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
         return Progress(change, (*steps, needless), withdrawn_by=withdraw)
     behind = change.aim is not None and _lacks_photos(workspace, branch)
     steps += _known_so_far(workspace, change, comparing, behind=behind)
+    hint = "" if git.knows_committer() else f"{_WHO_MERGES} "
     if git.conflict(git.main(), branch):
         steps.append(Step("Merged", State.WAITING, _CONFLICTS))
-        return Progress(change, tuple(steps), steps_with_main(workspace, branch), _TO_SETTLE, withdraw, between)
+        return Progress(change, tuple(steps), steps_with_main(workspace, branch), hint + _TO_SETTLE, withdraw, between)
     steps.append(Step("Merged", State.WAITING, f"a person merges the branch {branch}"))
     commands = steps_from_branch(workspace, branch, behind=behind)
-    purpose = _TO_MAIN if git.knows_committer() else f"{_WHO_MERGES} {_TO_MAIN}"
-    return Progress(change, tuple(steps), commands, purpose, withdraw, between)
+    return Progress(change, tuple(steps), commands, hint + _TO_MAIN, withdraw, between)
 
 
 def _beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:
