@@ -261,6 +261,7 @@ def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) ->
 def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key
+    photo = ask(desk.workspace, removal(desk.workspace, "blue_tiger_01.jpg"), ASHA).key
     desk.git("switch", "--quiet", "activate-production-v1.1.0")
     checked = desk.lepinet("check")
     desk.git("switch", "--quiet", "main")
@@ -273,6 +274,13 @@ def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     merged = progress(desk.workspace, key)
     assert [step.name for step in merged.steps] == ["Proposed", "Verdict", "Merged", "Live in production"]
     assert told(merged)["Verdict"] == (State.DONE, sentence)
+    (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{confidence: 0.9}}\n")
+    desk.commit("Other gates")
+    assert "Verdict" not in told(progress(desk.workspace, key))
+    desk.git("reset", "--quiet", "--hard", "HEAD^")
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", photo)
+    assert desk.lepinet("test", "v1.0.0").code == desk.lepinet("test", "v1.1.0").code == 0
+    assert "Verdict" not in told(progress(desk.workspace, key))
 
 
 def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_checked(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.gates import Decision
 from lepinet.github import GitHub
 from lepinet.github.answers import CheckRun, PullRequest
-from lepinet.manifest.history import ChangeClass, activations
+from lepinet.manifest.history import Activation, ChangeClass, activations
 from lepinet.manifest.load import FILE, load
 from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, PastDeployment
@@ -254,7 +254,7 @@ def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *,
 
 
 def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, comparing: Comparing) -> Iterator[Step]:
-    """What a check here had found, held against what was active then; nothing where main has other photos since."""
+    """What a check here had found, held against what was active then; nothing where that could say otherwise today."""
     aim = change.aim
     made = activations(workspace.states, aim.environment) if aim else ()
     activation = next((one for one in made if one.state.commit.id == merge), None)
@@ -262,8 +262,19 @@ def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, compar
         return
     if activation.change is ChangeClass.ROLLBACK:
         yield _WAY_BACK
-    elif found := _compared(workspace, aim, activation.baseline.version or "", comparing):
+    elif _judges_as_then(workspace, activation) and (
+        found := _compared(workspace, aim, activation.baseline.version or "", comparing)
+    ):
         yield found
+
+
+def _judges_as_then(workspace: Workspace, activation: Activation) -> bool:
+    """Whether photos, species and gates are today what they were when a version became active."""
+    git, state, now = workspace.git, activation.state, workspace.manifest
+    then = state.manifest
+    if (then.known_images, then.species, then.gates) != (now.known_images, now.species, now.gates):
+        return False
+    return not git.files_between(state.commit.id, git.main(), [now.known_images, *filter(None, [now.species])])
 
 
 def _compared(workspace: Workspace, aim: Aim, old: str, comparing: Comparing) -> Step | None:
