@@ -20,7 +20,7 @@ from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.following import Progress, State, not_live_yet, progress
-from lepinet.workflow.listed_changes import changes, rivals, waiting_here
+from lepinet.workflow.listed_changes import changes, proposed_here, rivals, waiting_here
 from lepinet.workflow.photo_changes import correction, removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
@@ -189,6 +189,14 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     state, sentence = told(progress(desk.workspace, key))["Live in production"]
     assert re.fullmatch(r"v1\.1\.0 was live from \S+ \S+ UTC; then v1\.0\.0 from \S+ \S+ UTC", sentence)
     assert state is State.DONE
+
+
+def test_of_branches_only_those_that_wait_for_their_merge_are_looked_at(desk: Desk) -> None:
+    desk.git("branch", "merged-long-ago", "HEAD^")
+    key = ask(desk.workspace, WANTED, ASHA).key
+    git = desk.workspace.git
+    assert git.branches(beyond=git.main()) == {"activate-production-v1.1.0": key}
+    assert proposed_here(git) == {"activate-production-v1.1.0": key}
 
 
 def test_what_was_merged_last_waits_to_be_live_whenever_it_was_proposed(desk: Desk) -> None:
