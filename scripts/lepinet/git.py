@@ -437,11 +437,17 @@ class Repository:
         told = self._text("log", "--no-walk=unsorted", "--encoding=UTF-8", "--format=%B%x00", *commits, "--")
         return tuple(message.strip() for message in told.split("\0")[:-1])
 
-    def branches(self, having: str | None = None) -> Mapping[str, str]:
-        """Tips of the branches of this repository by their names, newest first; only of those with a commit."""
+    def branches(self, having: str | None = None, beyond: str | None = None) -> Mapping[str, str]:
+        """Tips of the branches of this repository by their names, newest first.
+
+        Args:
+            having: only those with this commit.
+            beyond: only those that are not merged into this one.
+        """
         fields = "--format=%(refname:lstrip=2) %(objectname)"
-        containing = ["--contains", self.resolve(having)] if having else []
-        told = self._text("for-each-ref", "--sort=-committerdate", fields, *containing, "refs/heads")
+        only = [f"--contains={self.resolve(having)}"] if having else []
+        only += [f"--no-merged={self.resolve(beyond)}"] if beyond else []
+        told = self._text("for-each-ref", "--sort=-committerdate", fields, *only, "refs/heads")
         return dict(line.rsplit(" ", 1) for line in told.splitlines())
 
     def work_beyond(self, tip: str, base: str) -> Mapping[str, str]:

@@ -20,7 +20,7 @@ from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.following import Progress, State, not_live_yet, progress
-from lepinet.workflow.listed_changes import changes, rivals, waiting_here
+from lepinet.workflow.listed_changes import changes, proposed_here, rivals, waiting_here
 from lepinet.workflow.photo_changes import correction, removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
@@ -182,6 +182,21 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert not_live_yet(desk.workspace, listed) == {key: "reconcile has not begun yet"}
     assert desk.lepinet("reconcile", "-e", "production").code == 0
     assert not_live_yet(desk.workspace, listed) == {}
+    assert told(progress(desk.workspace, key))["Live in production"] == (State.DONE, "v1.1.0 is live")
+    desk.set_active("production", "v1.0.0")
+    desk.commit("Roll production back to v1.0.0")
+    assert desk.lepinet("reconcile", "-e", "production").code == 0
+    state, sentence = told(progress(desk.workspace, key))["Live in production"]
+    assert re.fullmatch(r"v1\.1\.0 was live from \S+ \S+ UTC; then v1\.0\.0 from \S+ \S+ UTC", sentence)
+    assert state is State.DONE
+
+
+def test_of_branches_only_those_that_wait_for_their_merge_are_looked_at(desk: Desk) -> None:
+    desk.git("branch", "merged-long-ago", "HEAD^")
+    key = ask(desk.workspace, WANTED, ASHA).key
+    git = desk.workspace.git
+    assert git.branches(beyond=git.main()) == {"activate-production-v1.1.0": key}
+    assert proposed_here(git) == {"activate-production-v1.1.0": key}
 
 
 def test_what_was_merged_last_waits_to_be_live_whenever_it_was_proposed(desk: Desk) -> None:
@@ -239,7 +254,13 @@ def test_what_a_branch_on_a_branch_brings_came_with_the_merge_of_the_outer_one(d
 def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) -> None:
     desk.git("config", "user.name", "")
     key = ask(desk.workspace, WANTED, ASHA).key
-    assert 'git config --global user.name "Your name"' in progress(desk.workspace, key).purpose
+    hint = 'git config --global user.name "Your name"'
+    assert hint in progress(desk.workspace, key).purpose
+    desk.alter(r"(production:\n    active: )v1\.0\.0", r"\1v1.0.0  # for now")
+    desk.commit("By hand")
+    settled = progress(desk.workspace, key).purpose
+    assert (hint in settled, "To settle what conflicts" in settled) == (True, True)
+    desk.git("reset", "--quiet", "--hard", "HEAD^")
     desk.git("config", "user.name", "Asha")
     desk.git("config", "user.email", "asha@example.org")
     assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"
@@ -248,6 +269,7 @@ def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) ->
 def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key
+    photo = ask(desk.workspace, removal(desk.workspace, "blue_tiger_01.jpg"), ASHA).key
     desk.git("switch", "--quiet", "activate-production-v1.1.0")
     checked = desk.lepinet("check")
     desk.git("switch", "--quiet", "main")
@@ -260,6 +282,13 @@ def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     merged = progress(desk.workspace, key)
     assert [step.name for step in merged.steps] == ["Proposed", "Verdict", "Merged", "Live in production"]
     assert told(merged)["Verdict"] == (State.DONE, sentence)
+    (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{confidence: 0.9}}\n")
+    desk.commit("Other gates")
+    assert "Verdict" not in told(progress(desk.workspace, key))
+    desk.git("reset", "--quiet", "--hard", "HEAD^")
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", photo)
+    assert desk.lepinet("test", "v1.0.0").code == desk.lepinet("test", "v1.1.0").code == 0
+    assert "Verdict" not in told(progress(desk.workspace, key))
 
 
 def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_checked(desk: Desk) -> None:

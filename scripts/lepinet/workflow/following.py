@@ -14,13 +14,14 @@ from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.gates import Decision
 from lepinet.github import GitHub
 from lepinet.github.answers import CheckRun, PullRequest
-from lepinet.manifest.history import ChangeClass, activations
+from lepinet.manifest.history import Activation, ChangeClass, activations
 from lepinet.manifest.load import FILE, load
 from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import headline, markdown, shipped
 from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal
+from lepinet.report.wording import moment
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
 from lepinet.workflow.declared import earlier_versions
@@ -213,13 +214,13 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
         return Progress(change, (*steps, needless), withdrawn_by=withdraw)
     behind = change.aim is not None and _lacks_photos(workspace, branch)
     steps += _known_so_far(workspace, change, comparing, behind=behind)
+    hint = "" if git.knows_committer() else f"{_WHO_MERGES} "
     if git.conflict(git.main(), branch):
         steps.append(Step("Merged", State.WAITING, _CONFLICTS))
-        return Progress(change, tuple(steps), steps_with_main(workspace, branch), _TO_SETTLE, withdraw, between)
+        return Progress(change, tuple(steps), steps_with_main(workspace, branch), hint + _TO_SETTLE, withdraw, between)
     steps.append(Step("Merged", State.WAITING, f"a person merges the branch {branch}"))
     commands = steps_from_branch(workspace, branch, behind=behind)
-    purpose = _TO_MAIN if git.knows_committer() else f"{_WHO_MERGES} {_TO_MAIN}"
-    return Progress(change, tuple(steps), commands, purpose, withdraw, between)
+    return Progress(change, tuple(steps), commands, hint + _TO_MAIN, withdraw, between)
 
 
 def _beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:
@@ -253,7 +254,7 @@ def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *,
 
 
 def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, comparing: Comparing) -> Iterator[Step]:
-    """What a check here had found, held against what was active then; nothing where main has other photos since."""
+    """What a check here had found, held against what was active then; nothing where that could say otherwise today."""
     aim = change.aim
     made = activations(workspace.states, aim.environment) if aim else ()
     activation = next((one for one in made if one.state.commit.id == merge), None)
@@ -261,8 +262,19 @@ def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, compar
         return
     if activation.change is ChangeClass.ROLLBACK:
         yield _WAY_BACK
-    elif found := _compared(workspace, aim, activation.baseline.version or "", comparing):
+    elif _judges_as_then(workspace, activation) and (
+        found := _compared(workspace, aim, activation.baseline.version or "", comparing)
+    ):
         yield found
+
+
+def _judges_as_then(workspace: Workspace, activation: Activation) -> bool:
+    """Whether photos, species and gates are today what they were when a version became active."""
+    git, state, now = workspace.git, activation.state, workspace.manifest
+    then = state.manifest
+    if (then.known_images, then.species, then.gates) != (now.known_images, now.species, now.gates):
+        return False
+    return not git.files_between(state.commit.id, git.main(), [now.known_images, *filter(None, [now.species])])
 
 
 def _compared(workspace: Workspace, aim: Aim, old: str, comparing: Comparing) -> Step | None:
@@ -328,29 +340,46 @@ def _shipped(workspace: Workspace, commit: str) -> Iterator[Step]:
         except LepinetError as error:
             yield Step(name, State.WAITING, f"the registry does not tell: {error.what}")
         else:
-            since = [row for row in rows if row.commit in later]
-            yield _became(name, version, since, seen=recorded in later)
+            yield _became(name, version, rows, later, seen=recorded in later)
 
 
-def _became(name: str, version: str, since: Sequence[PastDeployment], *, seen: bool) -> Step:
+def _became(name: str, version: str, rows: Sequence[PastDeployment], later: frozenset[str], *, seen: bool) -> Step:
     """What became of a version that main declares.
 
     Args:
         name: of the step.
         version: its name.
-        since: deployments begun at the commit that declares it, or at a later one, newest first.
-        seen: a run has looked at the commit, or at a later one.
+        rows: the environment's deployments, newest first.
+        later: the commit that declares it, and those after it.
+        seen: a run has looked at one of them.
     """
+    since = [row for row in rows if row.commit in later]
     row = next((row for row in since if row.version == version), None)
     if row is not None:
         state = {DeploymentStatus.SUCCEEDED: State.DONE, DeploymentStatus.STARTED: State.RUNNING}
         last = f": {row.events[-1].text}" if row.status is DeploymentStatus.STARTED and row.events else ""
-        return Step(name, state.get(row.status, State.STOPPED), f"{shipped.plain(row)}{last}", row.ended_at)
+        sentence = _was_live(row, rows) or f"{shipped.plain(row)}{last}"
+        return Step(name, state.get(row.status, State.STOPPED), sentence, row.ended_at)
     if since:
         return Step(name, State.STOPPED, f"main went on to {since[-1].version} before it was begun")
     if seen:
         return Step(name, State.DONE, f"reconcile has seen it, and found nothing to move for {version}")
     return Step(name, State.WAITING, "reconcile has not begun yet")
+
+
+def _was_live(row: PastDeployment, rows: Sequence[PastDeployment]) -> str | None:
+    """From when, and what took its place; None where nothing has, or it never was.
+
+    Args:
+        row: the version's newest deployment.
+        rows: with all that came after it, newest first.
+    """
+    after = [one for one in rows[: rows.index(row)] if one.status is DeploymentStatus.SUCCEEDED]
+    if row.status is not DeploymentStatus.SUCCEEDED or not after or after[0].version == row.version:
+        return None
+    then = next(one for one in reversed(after) if one.version != row.version)
+    began, ended = (moment(one.ended_at or one.begun_at) for one in (row, then))
+    return f"{row.version} was live from {began}; then {then.version} from {ended}"
 
 
 def _activated(workspace: Workspace, commit: str) -> Mapping[str, str]:

@@ -143,7 +143,8 @@ def proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, st
         commit: to be on them.
     """
     main = git.resolve(git.main())
-    beyond = {name: git.work_beyond(tip, main) for name, tip in git.branches(commit).items()}
+    # A repository has more branches that were merged long ago than git could be asked about one by one.
+    beyond = {name: git.work_beyond(tip, main) for name, tip in git.branches(commit, beyond=main).items()}
     return {name: next(iter(work)) for name, work in beyond.items() if is_ours([*work.values()])}
 
 
