@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from hf_stand_in.answers import Reply
@@ -121,7 +121,7 @@ def _follow(replica: Replica) -> None:
         said = replica.process.stdout.readline().strip()
         replica.port = int(said) if said.isdecimal() else None
     while replica.port is not None and replica.process.poll() is None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, HTTPException):  # as it says nothing yet, or was ended while it spoke
             if replica.ask("GET", "/health", b"", {}).status == HTTPStatus.OK:
                 break
         time.sleep(0.02)
