@@ -32,9 +32,7 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 # The quick tests of one file share what is slow to start; each of the slow ones is worth a start of its own.
-# They wait for processes of theirs half of the time: one more worker than there are processors.
-WORKERS := $(shell $(PYTHON) -c "import os; print(os.cpu_count() + 1)")
-QUICK_TESTS := -n $(WORKERS) --dist loadfile -m "not slow"
+QUICK_TESTS := -n logical --dist loadfile -m "not slow"
 SLOW_TESTS := -n logical --dist load -m slow
 
 demo: $(READY)
