@@ -50,7 +50,7 @@ _PHOTOS: Final = 20
 """At once."""
 _LARGEST: Final = 96
 """MB of a form with photos."""
-_OTHERS: Final = 6
+_OTHERS: Final = 2
 """So many of the versions tested last on most of the photos are asked beside those that are, or were, active."""
 _ALIKE: Final = {Kind.TWO_SPECIES, Kind.DUPLICATE, Kind.ALIKE}
 
