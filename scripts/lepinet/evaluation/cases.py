@@ -177,7 +177,7 @@ def read_list(content: bytes, where: str, names: SpeciesNames) -> list[ListedPho
     return list(rows.values())
 
 
-def is_foldered(file_name: str) -> bool:
+def is_foldered_photo(file_name: str) -> bool:
     """Whether a file is a known image where each species has a folder, and nothing lists the photos.
 
     Args:
@@ -212,7 +212,7 @@ def _foldered(path: Path, names: SpeciesNames) -> list[ListedPhoto]:
         rows += [
             ListedPhoto(f"{folder.name}/{photo.name}", species.id, species.name)
             for photo in _entries(folder)
-            if is_foldered(f"{folder.name}/{photo.name}")
+            if is_foldered_photo(f"{folder.name}/{photo.name}")
         ]
     if not rows:
         raise RefusedError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lepinet.errors import RefusedError
-from lepinet.evaluation.cases import METADATA, is_foldered, read_list
+from lepinet.evaluation.cases import METADATA, is_foldered_photo, read_list
 from lepinet.evaluation.labels import SpeciesNames
 from lepinet.workflow.workspace import Workspace
 
@@ -77,7 +77,7 @@ def _labelled(workspace: Workspace, commit: str, folder: str) -> Iterator[_Label
     listed = workspace.git.content(commit, f"{folder}/{METADATA}")
     if listed is None:
         for name, blob in blobs.items():
-            if is_foldered(name):
+            if is_foldered_photo(name):
                 below = name.partition("/")[0]
                 known = names.find(below)
                 yield _Labelled(blob, name, known.name if known else below)
