@@ -154,8 +154,9 @@ def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progr
     ]
     if found.merged_at and (merged := found.merge_commit_sha):
         steps += _shipped(workspace, merged)
-        between = (f"{merged}^", merged) if workspace.git.brought_by(merged, workspace.git.main()) else None
-        return Progress(change, tuple(steps), *_asking(workspace, merged), between=between)
+        if workspace.git.brought_by(merged, workspace.git.main()) is None:
+            return Progress(change, tuple(steps))
+        return Progress(change, tuple(steps), *_asking(workspace, merged), between=(f"{merged}^", merged))
     return Progress(change, tuple(steps), between=_beyond_main(workspace, found.head.sha))
 
 
@@ -294,9 +295,7 @@ def _compared(workspace: Workspace, aim: Aim, old: str, comparing: Comparing) ->
 def _asking(workspace: Workspace, commit: str) -> tuple[tuple[str, ...], str]:
     """The commands that ask active versions about the photos that a commit of main has changed, and what they do."""
     git, manifest = workspace.git, workspace.manifest
-    if not manifest.known_images or not git.brought_by(commit, git.main()):
-        return (), ""
-    if not git.files_between(f"{commit}^", commit, [manifest.known_images]):
+    if not manifest.known_images or not git.files_between(f"{commit}^", commit, [manifest.known_images]):
         return (), ""
     lacking = dict.fromkeys(
         environment.active
