@@ -50,8 +50,7 @@ class MainLine:
         of_main = re.escape(self._scratch.name) + r"/\d+"
         # The clone may lie at /versions, say: a link to that page is in quotes, or comes after a host.
         clone = rf"(?<![\w.:/\"-]){re.escape(escape(str(workspace.git.root)))}(?![\w.-])"
-        folders = f"(?:{of_main}|{clone})"
-        self._folder, self._in_folder = re.compile(f"{folders}(?:/|: )"), re.compile(folders)
+        self._folder = re.compile(f"(?:{of_main}|{clone})(/|: )?")
         self._lock = threading.Lock()
         self._shown: list[_Shown] = []
         """The newest last; the one before it may still be read in."""
@@ -90,7 +89,7 @@ class MainLine:
 
     def without_folders(self, text: str) -> str:
         """What a browser is told, as HTML: files named as in the repository, not where they lie on this machine."""
-        return self._in_folder.sub("the repository", self._folder.sub("", text))
+        return self._folder.sub(lambda found: "" if found[1] else "the repository", text)
 
     def wait(self) -> None:
         """Until nothing more comes from origin by itself."""
