@@ -76,6 +76,11 @@ def posted(
     return endpoint
 
 
+def said_in(form: FormData) -> dict[str, str]:
+    """What was typed or chosen in a form, by its fields; without its files."""
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
 def status_of(why: LepinetError | None) -> HTTPStatus:
     """Of a form that is shown again, with why it was not taken; None: it is shown for the first time."""
     if why is None:

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lepinet.dashboard.asked import address
-from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, status_of
+from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, said_in, status_of
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.pages.compare import compared_once
 from lepinet.dashboard.place import Site, place_of, site_of
@@ -93,7 +93,7 @@ def ask(request: Request, form: FormData) -> Response:
     """Propose the change, and go on to where it is followed."""
     kind = _kind(request.path_params["kind"])
     place = place_of(request)
-    said = _said(form)
+    said = said_in(form)
     one_line = {name: for_terminal(value, requested.LONGEST) for name, value in said.items()}
     try:
         wanted = KINDS[kind].wanted(place.workspace, one_line)
@@ -106,11 +106,7 @@ def ask(request: Request, form: FormData) -> Response:
 
 def again(request: Request, form: FormData, why: LepinetError) -> Response:
     """The form as it was filled in."""
-    return _form(request, _kind(request.path_params["kind"]), _said(form), why)
-
-
-def _said(form: FormData) -> Mapping[str, str]:
-    return {name: value for name, value in form.items() if isinstance(value, str)}
+    return _form(request, _kind(request.path_params["kind"]), said_in(form), why)
 
 
 def follow(request: Request) -> Response:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from lepinet.changes import standing
 from lepinet.dashboard import asked
-from lepinet.dashboard.forms import followed, posted, status_of
+from lepinet.dashboard.forms import followed, posted, said_in, status_of
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.reading import reading
@@ -158,7 +158,7 @@ def one(request: Request) -> Response:
 
 def correct(request: Request, form: FormData) -> Response:
     """The label is wrong: another species, or no known image at all."""
-    workspace, said = place_of(request).workspace, _said(form)
+    workspace, said = place_of(request).workspace, said_in(form)
     name, species = said.get("name", ""), for_terminal(said.get("species", ""))
     try:
         if said.get("answer") == "remove":
@@ -172,7 +172,7 @@ def correct(request: Request, form: FormData) -> Response:
 
 def correct_again(request: Request, form: FormData, why: LepinetError) -> Response:
     """The form as it was filled in."""
-    said = _said(form)
+    said = said_in(form)
     return _photo(request, said.get("name", ""), said, why)
 
 
@@ -183,7 +183,7 @@ def choose(request: Request) -> Response:
 
 def add(request: Request, form: FormData) -> Response:
     """Propose more photos of a species."""
-    species = for_terminal(_said(form).get("species", ""))
+    species = for_terminal(said_in(form).get("species", ""))
     try:
         with photos_of(request, form, _PHOTOS) as sent:
             wanted = addition(place_of(request).workspace, sent, species)
@@ -194,11 +194,7 @@ def add(request: Request, form: FormData) -> Response:
 
 def add_again(request: Request, form: FormData, why: LepinetError) -> Response:
     """The form as it was filled in, without the photos: a browser gives them only when a person chooses them."""
-    return _adding(request, _said(form), why)
-
-
-def _said(form: FormData) -> Mapping[str, str]:
-    return {name: value for name, value in form.items() if isinstance(value, str)}
+    return _adding(request, said_in(form), why)
 
 
 def _asked(request: Request, form: FormData, wanted: Proposal) -> Response:
