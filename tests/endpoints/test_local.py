@@ -103,10 +103,11 @@ def test_without_a_server_the_error_says_which_command_starts_it(endpoint: Local
 
 
 def test_what_a_killed_server_left_behind_is_no_server(endpoint: LocalEndpoint, folder: LocalFolder) -> None:
-    with folder.serving(0):
-        announcement = folder.announced("http://127.0.0.1:9")
-        announcement.__enter__()
+    file = folder.path / "listening.json"
+    with folder.serving(0), folder.announced("http://127.0.0.1:9"):
         assert folder.listening() is not None
+        left = file.read_bytes()
+    file.write_bytes(left)
     assert folder.listening() is None
     with pytest.raises(OutsideError, match="it does not run"):
         endpoint.observe()

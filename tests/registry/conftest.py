@@ -19,7 +19,7 @@ from lepinet.registry.embedded import EmbeddedServer, EmbeddedTransport
 from lepinet.registry.keeper import OWNER, SUPERUSER
 from lepinet.registry.postgres import PostgresTransport
 from lepinet.registry.project import Project
-from lepinet.registry.records import Claim, DeploymentRow
+from lepinet.registry.records import Claim, DeploymentRow, Snapshot
 from lepinet.registry.supabase import SupabaseTransport
 from lepinet.timings import Timings
 from supabase_gateway.gateway import project_online
@@ -164,6 +164,12 @@ def transport(
 def registry(transport: Transport) -> Registry:
     """A registry of each kind, asked from REPOSITORY: what holds for one holds for all."""
     return Registry(transport, REPOSITORY)
+
+
+@pytest.fixture
+def read(registry: Registry) -> Callable[[str], Snapshot]:
+    """What it holds of an environment, without the count of changes: PostgreSQL tells that one late."""
+    return lambda environment: registry.snapshot(environment).model_copy(update={"changes": None})
 
 
 @pytest.fixture

@@ -82,6 +82,8 @@ LISTENING = TypeAdapter(Listening)
 STATE = TypeAdapter(ServerState)
 
 
+_READING = 5
+"""Seconds within which those who only look whether a server lives have looked."""
 _ANEW = "remove it; `lepinet serve` and `lepinet reconcile` write it anew"
 
 
@@ -111,6 +113,10 @@ class LocalFolder:
     def _listening_file(self) -> Path:
         return self.path / "listening.json"
 
+    @property
+    def _listening_lock(self) -> Path:
+        return self.path / "listening.lock"
+
     def order(self) -> Order | None:
         """The order as it was written last.
 
@@ -130,13 +136,13 @@ class LocalFolder:
     def listening(self) -> Listening | None:
         """Where the living server answers; None when there is none, or when it is only starting.
 
-        What a killed server left behind does not count: only a living one holds the lock.
+        What a killed server left behind does not count: only the living one that wrote it holds the lock.
 
         Raises:
             UnreadableError: somebody else wrote where it answers.
         """
         try:
-            with locked(self.path / "serve.lock", SHARED):
+            with locked(self._listening_lock, SHARED):
                 return None
         except BlockingIOError:
             todo = "the server that wrote it lives: restart it (stop its process, then `lepinet serve`)"
@@ -181,18 +187,18 @@ class LocalFolder:
                 who = f", at {other.url} (process {other.pid})" if other else ""
                 what = f"a server answers for this environment already{who}"
                 raise OutsideError(what, where=str(self.path), todo="use that one, or stop it first") from None
-            # Where a killed server answered, nobody does.
-            self._listening_file.unlink(missing_ok=True)
             yield
 
     @contextmanager
     def announced(self, url: str) -> Iterator[None]:
         """Say where the server answers, for as long as it does."""
         _replace(self._listening_file, LISTENING.dump_json(Listening(url, os.getpid()), indent=2))
-        try:
-            yield
-        finally:
-            self._listening_file.unlink(missing_ok=True)
+        # Locked once it is written: with a server that only starts, nobody reads where a killed one answered.
+        with alone(self._listening_lock, _READING):
+            try:
+                yield
+            finally:
+                self._listening_file.unlink(missing_ok=True)
 
 
 def _read(file: Path, adapter: TypeAdapter[T], todo: str = _ANEW) -> T | None:
