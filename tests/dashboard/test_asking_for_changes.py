@@ -69,8 +69,9 @@ def test_a_change_is_on_its_way_until_it_is_live_and_the_overview_says_what_wait
     assert "On its way" not in browser.get("/").text
     place = activate(browser)
     overview = browser.get("/").text
-    assert "A change waits for a merge.</h1>" in overview
+    assert "A change waits for a person.</h1>" in overview
     assert f'<a href="{place}">On its way: Activate v1.1.0 in production, waits for a merge</a>' in overview
+    assert "· waits for a merge</p>" in browser.get("/changes").text
     before = desk.desk.git("rev-parse", "main")
     desk.desk.git("merge", "--quiet", "--no-ff", "--no-edit", "activate-production-v1.1.0")
     listed = browser.get("/changes").text
@@ -320,6 +321,13 @@ def test_on_github_it_is_a_pull_request_and_the_page_moves_only_when_it_does(git
     moved = browser.get(re.sub(r"=\w+$", "=before", unescape(address)))
     assert moved.text.lstrip().startswith('<section id="progress"')
     assert "comes when the check has tested it" in moved.text
+
+
+def test_a_pull_request_that_was_closed_is_listed_as_withdrawn(github: tuple[Browser, StandIn]) -> None:
+    browser, there = github
+    activate(browser)
+    there.pulls[0]["state"] = "closed"
+    assert "· withdrawn</p>" in browser.get("/changes").text.partition("<h2>Over</h2>")[2]
 
 
 def test_however_many_follow_a_change_github_is_asked_once(github: tuple[Browser, StandIn]) -> None:

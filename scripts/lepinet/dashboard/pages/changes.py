@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +30,7 @@ from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos
 from lepinet.workflow.declared import earlier_version, earlier_versions
-from lepinet.workflow.following import Progress, not_live_yet, progress
+from lepinet.workflow.following import Progress, Step, became, conflicting, held_by, progress
 from lepinet.workflow.listed_changes import Change, changes, rivals
 from lepinet.workflow.logged import newest_logged, waiting
 from lepinet.workflow.proposals import registration
@@ -74,12 +74,38 @@ def overview(request: Request) -> Response:
         listed = changes(workspace)
     except LepinetError as error:
         why = error
-    awaited = not_live_yet(workspace, listed)
+    shipped = became(workspace, listed)
+    awaited = {key for key, steps in shipped.items() if any(step.lies_ahead for step in steps)}
     on_their_way = [one for one in listed if one.is_open or one.key in awaited]
-    over = [one for one in listed if one not in on_their_way]
     return page(
-        request, "changes.html", on_their_way=on_their_way, awaited=awaited, over=over[:_OVER], why=why, kinds=KINDS
+        request,
+        "changes.html",
+        on_their_way=on_their_way,
+        over=[one for one in listed if one not in on_their_way][:_OVER],
+        states={**{one.key: _state(one, shipped) for one in listed}, **held(request, listed)},
+        why=why,
+        kinds=KINDS,
     )
+
+
+def held(request: Request, listed: Sequence[Change]) -> Mapping[str, str]:
+    """What holds each change that is open, by its key."""
+    site, workspace = site_of(request), place_of(request).workspace
+    open_ = [one for one in listed if one.is_open]
+    key = ("conflicting", workspace.git.resolve(workspace.git.main()), *(one.head for one in open_))
+    found = site.remembered.get(key, partial(conflicting, workspace, open_)) or ()
+    comparing = partial(compared_once, site)
+    return {one.key: held_by(workspace, one, conflicts=one.key in found, comparing=comparing) for one in open_}
+
+
+def _state(change: Change, shipped: Mapping[str, Sequence[Step]]) -> str:
+    """What became of a change that is open no more."""
+    if not change.is_merged:
+        return "withdrawn"
+    steps = shipped.get(change.key, ())
+    ahead = [step for step in steps if step.lies_ahead]
+    told = "; ".join(step.sentence for step in ahead or steps)
+    return f"merged{', not live yet' if ahead else ''}{f': {told}' if told else ''}"
 
 
 def new(request: Request) -> Response:
