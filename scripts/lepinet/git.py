@@ -463,8 +463,12 @@ class Repository:
         named = answer.stdout.split(b"\0")[1:] if answer.returncode == 1 else []
         return tuple(os.fsdecode(name) for name in named if name)
 
-    def merged_by_hand(self, merge: str) -> bool:
-        """Whether a merge is another one than git makes by itself, as where somebody settled conflicts."""
+    def merged_by_hand(self, tip: str, base: str) -> bool:
+        """Whether somebody settled something in a merge that `tip` has and `base` has not: git makes it otherwise."""
+        merges = self._text("rev-list", "--merges", self.resolve(tip), f"^{self.resolve(base)}", "--").split()
+        return any(self._settles(merge) for merge in merges)
+
+    def _settles(self, merge: str) -> bool:
         made = self._try("merge-tree", "--write-tree", f"{merge}^1", f"{merge}^2")
         return made.returncode != 0 or made.stdout.split()[0].decode() != self.tree(merge)
 
