@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,8 +17,11 @@ from dashboard.world import ADMIN, Browser, World, fields_of, on_github
 from evaluation.photo_files import drawing, saved
 from github_stand_in.server import TOKEN, Failure, StandIn
 from hf_stand_in.server import hub_online
+from lepinet.dashboard.app import create_app
+from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.pages import PAGES
 from lepinet.registry.keeper import SUPERUSER
+from supabase_gateway.gateway import serving
 
 REASON = "Right more often at dusk"
 FORMS = ("activate", "rollback", "register", "retire")
@@ -117,6 +122,24 @@ def test_two_changes_for_one_environment_name_each_other_and_each_its_withdrawal
     assert f'<a href="{forward}">Activate v1.1.0 in production</a>. What is merged last counts.' in shown
     assert "To withdraw it: <code>git branch -D rollback-production-v1.1.0</code>" in shown
     assert "Also on its way" not in browser.get(elsewhere).text
+
+
+def test_an_open_page_names_others_only_for_as_long_as_they_are_on_their_way(desk: World) -> None:
+    ahead = 0
+    with desk.site() as site:
+        app = create_app(replace(site, lately=Lately(lambda: time.monotonic() + ahead)))
+        with serving(app) as url, Browser(url) as browser:
+            activate(browser)
+            said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
+            back = browser.fill("/changes/new?kind=rollback", "/changes/rollback", **said).headers["Location"]
+            shown = browser.get(back).text
+            assert "Also on its way" in shown
+            (address,) = re.findall(r'hx-get="([^"]*)"', shown)
+            assert browser.get(unescape(address)).status_code == 204
+            desk.desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
+            ahead = 5
+            renewed = browser.get(unescape(address))
+    assert (renewed.status_code, "Also on its way" in renewed.text) == (200, False)
 
 
 def test_a_link_fills_the_form_in(browser: Browser) -> None:

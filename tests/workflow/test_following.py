@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from evaluation.photo_files import drawing, saved
 from github_stand_in.contract import filled
 from github_stand_in.server import TOKEN, StandIn, stand_in
 from lepinet.errors import UsageError
@@ -19,9 +20,10 @@ from lepinet.report.markdown import check
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
+from lepinet.workflow.changed_photos import photos_on_their_way
 from lepinet.workflow.following import Progress, State, became, conflicting, held_by, progress
 from lepinet.workflow.listed_changes import Change, changes, proposed_here, rivals, waiting_here
-from lepinet.workflow.photo_changes import correction, removal
+from lepinet.workflow.photo_changes import addition, correction, removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
 from report.reports import FINE, LOST, document, environment
@@ -454,10 +456,14 @@ def test_a_change_has_rivals_where_others_are_about_the_same_environment_or_phot
     label = correction(desk.workspace, "blue_tiger_01.jpg", "Common Crow")
     gone = removal(desk.workspace, "blue_tiger_01.jpg")
     other = removal(desk.workspace, "common_crow_01.jpg")
-    for wanted in (WANTED, back, elsewhere, label, gone, other):
+    photo = desk.folder.parent / "mine.jpg"
+    photo.write_bytes(saved(drawing("blue_tiger_02")))
+    tiger, crow = (addition(desk.workspace, [("mine.jpg", photo)], one) for one in ("Blue Tiger", "Common Crow"))
+    for wanted in (WANTED, back, elsewhere, label, gone, other, tiger, crow):
         ask(desk.workspace, wanted, ASHA)
     listed = changes(desk.workspace)
-    titles = {one.title: [other.title for other in rivals(one, listed)] for one in listed}
+    photos = photos_on_their_way(desk.workspace, listed)
+    titles = {one.title: [other.title for other in rivals(one, listed, photos)] for one in listed}
     assert titles == {
         "Activate v1.1.0 in production": ["Roll production back to v1.1.0"],
         "Roll production back to v1.1.0": ["Activate v1.1.0 in production"],
@@ -465,6 +471,8 @@ def test_a_change_has_rivals_where_others_are_about_the_same_environment_or_phot
         "Label blue_tiger_01.jpg as Common Crow": ["Take blue_tiger_01.jpg out of the known images"],
         "Take blue_tiger_01.jpg out of the known images": ["Label blue_tiger_01.jpg as Common Crow"],
         "Take common_crow_01.jpg out of the known images": [],
+        "Add 1 photo of Blue Tiger": ["Add 1 photo of Common Crow"],
+        "Add 1 photo of Common Crow": ["Add 1 photo of Blue Tiger"],
     }
 
 

@@ -24,6 +24,7 @@ from lepinet.report.escape import for_terminal
 from lepinet.report.wording import moment
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
+from lepinet.workflow.changed_photos import beyond_main
 from lepinet.workflow.declared import earlier_versions
 from lepinet.workflow.kept import answers_here, compared
 from lepinet.workflow.listed_changes import Change, is_needless, proposed_here
@@ -187,7 +188,7 @@ def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progr
         if workspace.git.brought_by(merged, workspace.git.main()) is None:
             return Progress(change, tuple(steps))
         return Progress(change, tuple(steps), *_asking(workspace, merged), between=(f"{merged}^", merged))
-    return Progress(change, tuple(steps), between=_beyond_main(workspace, found.head.sha))
+    return Progress(change, tuple(steps), between=beyond_main(workspace, found.head.sha))
 
 
 def _checked(checks: Sequence[CheckRun]) -> Step:
@@ -253,7 +254,7 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
             return Progress(change, (*steps, *shipped_so_far), ("lepinet reconcile",), _TO_LIVE)
         on_main = f"{brought}^", brought
         return Progress(change, (*steps, *shipped_so_far), *_asking(workspace, brought), between=on_main)
-    between = _beyond_main(workspace, commit)
+    between = beyond_main(workspace, commit)
     if branch is None:
         was = f", which was to make {change.aim.version} active in {change.aim.environment}" if change.aim else ""
         return Progress(change, (*steps, Step("Withdrawn", State.STOPPED, f"{_GONE}{was}")), between=between)
@@ -269,16 +270,6 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
     steps.append(Step("Merged", State.WAITING, f"a person merges the branch {branch}"))
     commands = steps_from_branch(workspace, branch, behind=behind)
     return Progress(change, tuple(steps), commands, hint + _TO_MAIN, withdraw, between)
-
-
-def _beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:
-    """What a commit would bring to main; None where it is not here, or has nothing in common with main."""
-    git = workspace.git
-    try:
-        base = git.merge_base(commit, git.main())
-    except UsageError:
-        return None
-    return (base, commit) if base else None
 
 
 def _lacks_photos(workspace: Workspace, branch: str) -> bool:

@@ -158,12 +158,21 @@ def proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, st
     return {name: next(iter(work)) for name, work in beyond.items() if is_ours([*work.values()])}
 
 
-def rivals(change: Change, listed: Sequence[Change]) -> tuple[Change, ...]:
-    """Where a change is on its way: others on theirs for the same environment's active version, or the same photo."""
-    about = _about(change)
-    if about is None or not change.is_open:
-        return ()
-    return tuple(one for one in listed if one.is_open and one.key != change.key and _about(one) == about)
+def rivals(change: Change, listed: Sequence[Change], photos: Mapping[str, frozenset[str]]) -> tuple[Change, ...]:
+    """Others on their way for the same environment's active version, or about the same photo, whatever it is called.
+
+    Args:
+        change: none has rivals that is not open.
+        listed: changes, itself among them.
+        photos: the contents of those that open changes are about, by the changes' keys.
+    """
+    about, contents = _about(change), photos.get(change.key, frozenset())
+    return tuple(
+        one
+        for one in listed
+        if change.is_open and one.is_open and one.key != change.key
+        if (about and about == _about(one)) or contents & photos.get(one.key, frozenset())
+    )
 
 
 def _about(change: Change) -> tuple[str | None, str | None] | None:

@@ -28,7 +28,7 @@ from lepinet.evaluation.photos import MAX_BYTES
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, rollback_proposal
-from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos
+from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos, photos_on_their_way
 from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.following import Progress, Step, became, conflicting, held_by, progress
 from lepinet.workflow.listed_changes import Change, changes, rivals
@@ -92,7 +92,9 @@ def held(request: Request, listed: Sequence[Change]) -> Mapping[str, str]:
     """What holds each change that is open, by its key."""
     site, workspace = site_of(request), place_of(request).workspace
     open_ = [one for one in listed if one.is_open]
-    key = ("conflicting", workspace.git.resolve(workspace.git.main()), *(one.head for one in open_))
+    if not open_:
+        return {}
+    key = ("conflicting", *_standing(workspace, open_))
     found = site.remembered.get(key, partial(conflicting, workspace, open_)) or ()
     comparing = partial(compared_once, site)
     return {one.key: held_by(workspace, one, conflicts=one.key in found, comparing=comparing) for one in open_}
@@ -140,27 +142,36 @@ def follow(request: Request) -> Response:
     if request.path_params["key"] in KINDS:
         return RedirectResponse(address("/changes/new", kind=request.path_params["key"]), HTTPStatus.SEE_OTHER)
     found = _progress(request)
+    others = _rivals(request, found.change)
     return page(
         request,
         "change.html",
         progress=found,
-        seen=_mark(found),
+        seen=_mark(found, others),
         every=_every(found),
         compare=_compare(request, found.change),
         in_other_words=IN_OTHER_WORDS in request.query_params,
         photos=_photos(request, found),
         most=_SHOWN,
-        rivals=_rivals(request, found.change),
+        rivals=others,
     )
 
 
 def follow_on(request: Request) -> Response:
     """The part of that page that moves; nothing where it has not."""
     found = _progress(request)
-    if request.query_params.get("seen") == _mark(found):
+    others = _rivals(request, found.change)
+    if request.query_params.get("seen") == _mark(found, others):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    compare = _compare(request, found.change)
-    return page(request, "progress.html", progress=found, seen=_mark(found), every=_every(found), compare=compare)
+    return page(
+        request,
+        "progress.html",
+        progress=found,
+        seen=_mark(found, others),
+        every=_every(found),
+        compare=_compare(request, found.change),
+        rivals=others,
+    )
 
 
 def photo(request: Request) -> Response:
@@ -199,19 +210,31 @@ def _progress(request: Request) -> Progress:
     site, place, key = site_of(request), place_of(request), request.path_params["key"]
     try:
         looking = partial(progress, place.workspace, key, partial(compared_once, site))
-        # What was told since is asked for at once.
-        return site.lately.get((place.person, "change", key, site.live.last), looking)
+        return site.lately.get((place.person, "change", key), looking, site.live.last)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
 
 
 def _rivals(request: Request, change: Change) -> tuple[Change, ...]:
-    place = place_of(request)
-    return rivals(change, site_of(request).lately.get((place.person, "changes"), partial(changes, place.workspace)))
+    """Others on their way that it contradicts."""
+    if not change.is_open:
+        return ()
+    site, place = site_of(request), place_of(request)
+    workspace = place.workspace
+    listed = site.lately.get((place.person, "changes"), partial(changes, workspace), site.live.last)
+    open_ = [one for one in listed if one.is_open]
+    key = ("photos on their way", workspace.manifest.known_images, *_standing(workspace, open_))
+    photos_ = site.remembered.get(key, partial(photos_on_their_way, workspace, open_)) or {}
+    return rivals(change, open_, photos_)
 
 
-def _mark(found: Progress) -> str:
-    return hashlib.sha256(repr(found).encode(errors="replace")).hexdigest()[:16]
+def _standing(workspace: Workspace, open_: Sequence[Change]) -> tuple[str, ...]:
+    """The commits that open changes and main are at: what git says of them together stays until one is another."""
+    return (workspace.git.resolve(workspace.git.main()), *(one.head for one in open_))
+
+
+def _mark(found: Progress, others: Sequence[Change]) -> str:
+    return hashlib.sha256(repr((found, others)).encode(errors="replace")).hexdigest()[:16]
 
 
 def _every(found: Progress) -> int:
