@@ -148,6 +148,11 @@ def test_a_link_fills_the_form_in(browser: Browser) -> None:
     assert 'name="version" list="version-list" value="v1.1.0"' in shown
 
 
+def test_a_link_to_the_form_of_an_environment_that_there_is_not_finds_none(browser: Browser) -> None:
+    answer = browser.get("/changes/new?kind=activate&environment=moon")
+    assert (answer.status_code, "There is no environment moon." in answer.text) == (404, True)
+
+
 def test_a_versions_page_leads_to_the_forms_that_name_it(browser: Browser) -> None:
     shown = unescape(browser.get("/version?name=v1.1.0").text)
     activate_it, photo = (
@@ -210,7 +215,7 @@ def test_what_a_trainer_logged_and_nobody_can_resolve_is_explained(desk: World, 
 
 def test_where_nothing_may_go_there_is_no_form_to_retire_it(browser: Browser) -> None:
     shown = browser.get("/changes/new?kind=retire").text
-    assert "There is nothing to choose from now" in shown
+    assert "The rules of retention let no version go yet." in shown
     assert "Propose it" not in shown
 
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from lepinet.dashboard.asked import address
+from lepinet.dashboard.asked import address, only_environment
 from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, said_in, status_of
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.pages.compare import compared_once
@@ -63,6 +63,8 @@ class Kind:
     """The change, from what was chosen."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Further fields, each with what it is for; they may stay empty."""
+    nothing: str = "There is nothing to choose from now."
+    """What is said in the place of the form where that is so."""
 
 
 def overview(request: Request) -> Response:
@@ -112,9 +114,10 @@ def _state(change: Change, shipped: Mapping[str, Sequence[Step]]) -> str:
 
 def new(request: Request) -> Response:
     """The form of one kind, filled in as a link says."""
-    asked = request.query_params
-    kind = _kind(asked.get("kind", ""))
-    return _form(request, kind, {name: value[: requested.LONGEST] for name, value in asked.items()})
+    query = request.query_params
+    kind = _kind(query.get("kind", ""))
+    only_environment(query, place_of(request))
+    return _form(request, kind, {name: value[: requested.LONGEST] for name, value in query.items()})
 
 
 def ask(request: Request, form: FormData) -> Response:
@@ -344,12 +347,15 @@ KINDS: Final = {
         "A trainer has logged it; models.yaml is to know it. It is tested, and active nowhere yet.",
         _waiting,
         _registration,
+        nothing="Nothing waits: models.yaml has all that trainers have logged. What a trainer logs with "
+        "log_model_version can be chosen here; any other version is registered in a terminal, by lepinet register.",
     ),
     "retire": Kind(
         "Retire old versions",
         "They leave models.yaml. Their files and their history stay.",
         _retirable,
         _retirement,
+        nothing="The rules of retention let no version go yet.",
     ),
 }
 ROUTES = (
