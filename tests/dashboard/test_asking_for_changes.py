@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from threading import Event
 from urllib.parse import urlencode
 
 import pytest
@@ -18,6 +19,7 @@ from evaluation.photo_files import drawing, saved
 from github_stand_in.server import TOKEN, Failure, StandIn
 from hf_stand_in.server import hub_online
 from lepinet.dashboard.app import create_app
+from lepinet.dashboard.aside import Aside
 from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.pages import PAGES
 from lepinet.registry.keeper import SUPERUSER
@@ -349,6 +351,32 @@ def test_on_github_it_is_a_pull_request_and_the_page_moves_only_when_it_does(git
     moved = browser.get(re.sub(r"=\w+$", "=before", unescape(address)))
     assert moved.text.lstrip().startswith('<section id="progress"')
     assert "comes when the check has tested it" in moved.text
+
+
+def test_pull_requests_that_wait_are_named_and_github_holds_up_no_page(world: World, tmp_path: Path) -> None:
+    with on_github(world, tmp_path) as (there, github), there.site() as site:
+        with serving(create_app(replace(site, aside=Aside(patience=60)))) as url, Browser(url) as browser:
+            activate(browser)
+            photo = "/known-images/photo?name=blue_tiger_01.jpg"
+            assert browser.fill(photo, "/known-images/photo", answer="remove", reason=REASON).status_code == 303
+            github.open("work", "0" * 40, title="By hand", body=None)
+            overview, about_the_photo = browser.get("/").text, browser.get(photo).text
+        github.failures = [Failure(403, message="Resource not accessible")]
+        later = create_app(replace(site, aside=Aside(patience=60), lately=Lately()))
+        with serving(later) as url, Browser(url) as browser:
+            refused = browser.get("/").text
+        aside, gate = Aside(patience=0), Event()
+        with serving(create_app(replace(site, aside=aside))) as url, Browser(url) as browser:
+            aside.get(("asha", "changes"), gate.wait)
+            early = browser.get("/").text
+            gate.set()
+    assert '<a href="/changes/1">On its way: Activate v1.1.0 in production, waits for a merge</a>' in overview
+    assert "By hand" not in overview
+    assert "2 changes wait for a person.</h1>" in overview
+    assert '<a href="/changes/2">Take blue_tiger_01.jpg out of the known images</a>' in about_the_photo
+    assert "Of pull requests nothing is known now: GitHub" in refused
+    assert "Resource not accessible" in refused
+    assert "Of pull requests nothing is known now: GitHub has not answered yet." in early
 
 
 def test_a_pull_request_that_was_closed_is_listed_as_withdrawn(github: tuple[Browser, StandIn]) -> None:

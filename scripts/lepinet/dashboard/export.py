@@ -58,7 +58,7 @@ def export(site: Site, folder: Path, most: int = _MOST) -> Exported:
     """
     before = _made_before(folder)
     notice = _notice(site.main.now())
-    files, found = asyncio.run(_Crawl(create_app(replace(site, door=OpenDoor(""))), notice, most).files())
+    files, found = asyncio.run(_Crawl(create_app(replace(site, door=OpenDoor(""), aside=None)), notice, most).files())
     # GitHub Pages would leave out what begins with an underscore.
     written = {**files, ".nojekyll": b"", _LISTED: "\n".join(sorted(files)).encode()}
     old, new = ([_own(folder, name) for name in names] for names in (before, written))

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive
 
-from lepinet.dashboard.place import site_of, visitor_of
+from lepinet.dashboard.place import place_of, site_of, visitor_of
 from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.workflow.requested import Requested
 
@@ -92,8 +92,12 @@ def status_of(why: LepinetError | None) -> HTTPStatus:
     return HTTPStatus.CONFLICT if isinstance(why, RefusedError) else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-def followed(made: Requested) -> Response:
-    """On to the page that follows a change, which says so where somebody else's words stand in it."""
+def followed(request: Request, made: Requested) -> Response:
+    """On to the page that follows a change, which says so where somebody else's words stand in it; lists name it."""
+    site, listing = site_of(request), place_of(request).listing
+    site.lately.forget(listing)
+    if site.aside:
+        site.aside.forget(listing)
     query = f"?{IN_OTHER_WORDS}" if made.in_other_words else ""
     return RedirectResponse(f"/changes/{made.key}{query}", HTTPStatus.SEE_OTHER)
 

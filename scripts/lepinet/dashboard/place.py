@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from lepinet.dashboard.address import Address
+from lepinet.dashboard.aside import Aside
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door
 from lepinet.dashboard.lately import Lately
@@ -45,6 +46,8 @@ class Site:
     remembered: Remembered
     timings: Timings
     lately: Lately = field(default_factory=Lately)
+    aside: Aside | None = field(default_factory=Aside)
+    """None: pages say only what git and the registry say."""
     reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))
     """The threads of pages and forms that ask a registry or GitHub."""
 
@@ -66,6 +69,11 @@ class Place:
     workspace: Workspace
     """Main's newest commit; its registries answer as they answer this person."""
     person: str
+
+    @property
+    def listing(self) -> tuple[str, str]:
+        """By which the list of changes, as this person was last shown it, is known."""
+        return self.person, "changes"
 
 
 def site_of(request: Request) -> Site:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,12 +121,18 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
     )
 
 
+def that_wait(workspace: Workspace, listed: Iterable[Change]) -> tuple[Change, ...]:
+    """Changes that wait for somebody: a pull request whose words are not LepiNet's may be about anything."""
+    ours = (one for one in listed if one.is_open and (one.aim or one.photo or one.reason))
+    return tuple(one for one in ours if not is_needless(workspace, one))
+
+
 def waiting_here(workspace: Workspace) -> tuple[Change, ...]:
-    """Those that wait for a merge, as far as git alone tells: pull requests are asked for where they are listed."""
+    """Those that wait for somebody, as far as git alone tells: of pull requests GitHub does."""
     if repository_at(workspace.git.origin() or ""):
         return ()
     try:
-        return tuple(one for one in _open_here(workspace) if not is_needless(workspace, one))
+        return that_wait(workspace, _open_here(workspace))
     except UsageError:
         # There is no main to wait for.
         return ()

@@ -31,7 +31,7 @@ from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos, photos_on_their_way
 from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.following import Progress, Step, became, conflicting, held_by, progress
-from lepinet.workflow.listed_changes import Change, changes, rivals
+from lepinet.workflow.listed_changes import Change, changes, rivals, that_wait, waiting_here
 from lepinet.workflow.logged import newest_logged, waiting
 from lepinet.workflow.proposals import registration
 from lepinet.workflow.propose import Proposal
@@ -90,6 +90,19 @@ def overview(request: Request) -> Response:
     )
 
 
+def waiting_now(request: Request) -> tuple[tuple[Change, ...], str]:
+    """The changes that wait for somebody, and why pull requests are not among them; GitHub holds up nobody here."""
+    site, place = site_of(request), place_of(request)
+    workspace = place.workspace
+    if site.aside is None or site.links.repository is None:
+        return waiting_here(workspace), ""
+    asking = partial(site.lately.get, place.listing, partial(changes, workspace))
+    told = site.aside.get(place.listing, asking)
+    if told is None:
+        return (), "GitHub has not answered yet"
+    return ((), told.what) if isinstance(told, LepinetError) else (that_wait(workspace, told), "")
+
+
 def held(request: Request, listed: Sequence[Change]) -> Mapping[str, str]:
     """What holds each change that is open, by its key."""
     site, workspace = site_of(request), place_of(request).workspace
@@ -131,8 +144,7 @@ def ask(request: Request, form: FormData) -> Response:
         made = requested.ask(place.workspace, wanted, requested.Request.of(place.person, said.get("reason", "")))
     except LepinetError as error:
         return again(request, form, error)
-    site_of(request).lately.forget((place.person, "changes"))
-    return followed(made)
+    return followed(request, made)
 
 
 def again(request: Request, form: FormData, why: LepinetError) -> Response:
@@ -224,7 +236,7 @@ def _rivals(request: Request, change: Change) -> tuple[Change, ...]:
         return ()
     site, place = site_of(request), place_of(request)
     workspace = place.workspace
-    listed = site.lately.get((place.person, "changes"), partial(changes, workspace), site.live.last)
+    listed = site.lately.get(place.listing, partial(changes, workspace), site.live.last)
     open_ = [one for one in listed if one.is_open]
     key = ("photos on their way", workspace.manifest.known_images, *_standing(workspace, open_))
     photos_ = site.remembered.get(key, partial(photos_on_their_way, workspace, open_)) or {}

@@ -20,6 +20,7 @@ from lepinet.changes import standing
 from lepinet.dashboard import asked
 from lepinet.dashboard.forms import followed, posted, said_in, status_of
 from lepinet.dashboard.pages import photos
+from lepinet.dashboard.pages.changes import waiting_now
 from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
@@ -37,7 +38,6 @@ from lepinet.workflow import requested
 from lepinet.workflow.evaluate import bench
 from lepinet.workflow.kept import answers_here, answers_then, tested_last
 from lepinet.workflow.known_images import check, hard
-from lepinet.workflow.listed_changes import waiting_here
 from lepinet.workflow.photo_changes import addition, called_in_titles, correction, known_image, removal
 from lepinet.workflow.propose import Proposal
 
@@ -201,8 +201,7 @@ def _asked(request: Request, form: FormData, wanted: Proposal) -> Response:
     place = place_of(request)
     by = requested.Request.of(place.person, str(form.get("reason", "")))
     made = requested.ask(place.workspace, wanted, by)
-    site_of(request).lately.forget((place.person, "changes"))
-    return followed(made)
+    return followed(request, made)
 
 
 def _photo(request: Request, name: str, said: Mapping[str, str], why: LepinetError | None = None) -> Response:
@@ -227,7 +226,7 @@ def _photo(request: Request, name: str, said: Mapping[str, str], why: LepinetErr
         unasked=[(one, _test(one)) for one in asked_of.standing if one not in {it.version for it in told}],
         findings=[finding for finding in _survey(request, place).findings if name in finding.file_names],
         choices=_species(place),
-        changes=[one for one in waiting_here(place.workspace) if one.photo == called_in_titles(name)],
+        changes=[one for one in waiting_now(request)[0] if one.photo == called_in_titles(name)],
         source=photos.source(place.workspace.known_images),
         said=said,
         why=why,

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lepinet.dashboard.pages.changes import held
+from lepinet.dashboard.pages.changes import held, waiting_now
 from lepinet.dashboard.place import place_of, site_of
 from lepinet.dashboard.reading import reading
 from lepinet.dashboard.remembered import Remembered
@@ -17,7 +17,6 @@ from lepinet.dashboard.rendering import page
 from lepinet.registry import Registry
 from lepinet.registry.records import Snapshot
 from lepinet.report.illustrations import monitored
-from lepinet.workflow.listed_changes import waiting_here
 from lepinet.workflow.overview import overview
 from lepinet.workflow.workspace import Workspace
 
@@ -28,7 +27,7 @@ _SHOWN = 5
 def show(request: Request) -> Response:
     workspace = place_of(request).workspace
     environments = tuple(overview(workspace, partial(_snapshot, site_of(request).remembered, workspace)))
-    waiting = waiting_here(workspace)
+    changes, unknown = waiting_now(request)
     floor = workspace.manifest.gates.min_accuracy
     return page(
         request,
@@ -39,8 +38,9 @@ def show(request: Request) -> Response:
             one.status.environment: monitored(one.accuracy, float(floor) if floor is not None else None)
             for one in environments
         },
-        changes=waiting,
-        held=held(request, waiting[:_SHOWN]),
+        changes=changes,
+        held=held(request, changes[:_SHOWN]),
+        unknown=unknown,
         most=_SHOWN,
         now=datetime.now(UTC),
     )
