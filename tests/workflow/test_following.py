@@ -375,7 +375,7 @@ def test_each_open_change_says_what_holds_it(desk: Desk) -> None:
     forward = ask(desk.workspace, WANTED, ASHA).key
     ask(desk.workspace, removal(desk.workspace, "blue_tiger_01.jpg"), ASHA)
     photo, activation = "Take blue_tiger_01.jpg out of the known images", "Activate v1.1.0 in production"
-    assert held(desk.workspace) == {photo: "waits for a merge", activation: "waits for its check"}
+    assert held(desk.workspace) == {photo: "waits for a merge", activation: "waits for its verdict"}
     assert desk.lepinet("db", "migrate").code == 0
     assert desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.1.0").code in {0, 1}
     assert held(desk.workspace)[activation] == "waits for a merge"

@@ -141,7 +141,7 @@ def held_by(workspace: Workspace, change: Change, *, conflicts: bool, comparing:
     known = () if change.url else tuple(_known_so_far(workspace, change, comparing, behind=False))
     if any(step.state is State.STOPPED for step in known):
         return "its verdict is hold"
-    return "waits for its check" if any(step.lies_ahead for step in known) else "waits for a merge"
+    return "waits for its verdict" if any(step.lies_ahead for step in known) else "waits for a merge"
 
 
 def _conflicts(workspace: Workspace, change: Change) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def overview(request: Request) -> Response:
 
 
 def waiting_now(request: Request) -> tuple[tuple[Change, ...], str]:
-    """The changes that wait for somebody, and why pull requests are not among them; GitHub holds up nobody here."""
+    """The changes that wait for somebody, and why pull requests are not among them: GitHub is waited for a moment."""
     site, place = site_of(request), place_of(request)
     workspace = place.workspace
     if site.aside is None or site.links.repository is None:
