@@ -11,7 +11,7 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lepinet.dashboard import asked, markdown
@@ -27,6 +27,7 @@ from lepinet.evaluation.results import Unanswered, results_of
 from lepinet.registry.records import ListedVersion, PerformanceRow
 from lepinet.report import card, gallery, illustrations, wording
 from lepinet.report.documents import DeclaredVersion
+from lepinet.report.escape import for_terminal
 from lepinet.report.gallery import Gallery
 from lepinet.report.illustrations import Illustration
 from lepinet.report.status import KnownVersion
@@ -68,14 +69,19 @@ class Test:
 
 
 def version(request: Request) -> Response:
+    """A version; all of them where an address names none."""
     place, query = place_of(request), request.query_params
+    name = asked.text(query, "name")
+    if name is None:
+        return RedirectResponse("/versions", HTTPStatus.SEE_OTHER)
     workspace, environment = place.workspace, asked.environment(query, place)
-    name, declared = asked.text(query, "name") or "", workspace.manifest.versions
+    declared = workspace.manifest.versions
     with workspace.registry(environment) as registry:
         row = registry.version(name, declared)
         about = look.version(workspace, name, row)
         if about is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"Neither models.yaml nor the registry knows {name}.")
+            unknown = f"There is no version {for_terminal(name)}: neither models.yaml nor the registry knows it."
+            raise HTTPException(HTTPStatus.NOT_FOUND, unknown)
         earlier = registry.version(row.before, declared) if row and row.before else None
         tests = registry.performance(name, before=_identity(query.get("before", "")), page=_TESTS)
         deployments = registry.history(version_name=name, page=_DEPLOYMENTS) if row else ()
