@@ -40,6 +40,8 @@ class Cause(StrEnum):
 
     NO_ANSWER = "no-answer"
     """Nothing answers, though nobody said that it may sleep."""
+    BARRED = "barred"
+    """The monitor may not ask; whether visitors are answered, nobody knows."""
     ANSWERS = "answers"
     """It answers otherwise than the version did when it was activated."""
     ACCURACY = "accuracy"
@@ -52,7 +54,7 @@ class Cause(StrEnum):
     """What main declares is not live, and nothing is on its way."""
 
 
-AT_ONCE: Final = frozenset({Cause.NO_ANSWER, Cause.DRIFT})
+AT_ONCE: Final = frozenset({Cause.NO_ANSWER, Cause.BARRED, Cause.DRIFT})
 """These are certain when they are seen, after all repetitions; the others may pass, and alarm the second time."""
 
 
@@ -61,6 +63,8 @@ class Looked(StrEnum):
 
     ASKED = "asked"
     SILENT = "no answer"
+    BARRED = "barred"
+    """The endpoint runs, and does not let the monitor ask."""
     ASLEEP = "asleep"
     """The endpoint sleeps until a visitor comes, and the monitor is none."""
     DEPLOYING = "deploying"
@@ -213,6 +217,8 @@ def _told_of(look: Look, found: Collection[Cause]) -> Iterator[Cause]:
         yield Cause.BEHIND
     if look.looked is Looked.ASLEEP:
         yield Cause.NO_ANSWER
+    if look.looked is Looked.ASKED:
+        yield Cause.BARRED
     if look.looked is Looked.ASKED and Cause.NO_ANSWER not in found:
         yield from (Cause.NO_ANSWER, Cause.ANSWERS, Cause.ACCURACY, Cause.LATENCY)
 
@@ -223,6 +229,8 @@ def _found(
     if look.looked is Looked.SILENT:
         # The cause's title says it already.
         yield Cause.NO_ANSWER, look.detail.removeprefix("the endpoint does not answer: ")
+    if look.looked is Looked.BARRED:
+        yield Cause.BARRED, f"visitors may be answered all the same: {look.detail}"
     if look.live and figures and proof:
         yield from _of_answers(look.live, look.tested, proof, gates)
         yield from _of_time(figures.latency_p50, usual_ms)
@@ -279,5 +287,7 @@ def _sentence(look: Look, figures: Metrics | None, proof: Proof | None) -> str:
             return f"a deployment is running ({look.detail}); nothing was asked"
         case Looked.SILENT:
             return f"no answer: {look.detail}"
+        case Looked.BARRED:
+            return f"the monitor may not ask: {look.detail}"
         case _:
             return f"nothing to ask: {look.detail}"
