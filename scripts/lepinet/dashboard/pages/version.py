@@ -103,6 +103,7 @@ def version(request: Request) -> Response:
         card=markdown.shown(card_text) if card_text.strip() else None,
         card_is_whole=markdown.is_whole(card_text),
         tested=tested,
+        main=workspace.standing.commit,
         command=shlex.join(("lepinet", "test", name)),
         activate=_activate(place, name),
         has_photos=bool(workspace.known_images and workspace.known_images.images),
