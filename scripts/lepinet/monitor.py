@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lepinet.evaluation.answers import Answers
+from lepinet.evaluation.gates import percents
 from lepinet.evaluation.metrics import Metrics, measure, wilson_interval
 from lepinet.manifest.model import Gates
 from lepinet.reconcile.plan import Action, Plan
@@ -276,10 +277,9 @@ def _of_time(median_ms: float | None, usual_ms: float | None) -> Iterator[tuple[
 def _sentence(look: Look, figures: Metrics | None, proof: Proof | None) -> str:
     match look.looked:
         case Looked.ASKED if figures and figures.accuracy_interval and proof:
-            low, high = figures.accuracy_interval
             as_tested = ", as when activated" if proof.agreed and proof.compared else ""
             return (
-                f"{figures.correct} of {figures.sample_size} right ({low * 100:.0f} to {high * 100:.0f} %){as_tested}"
+                f"{figures.correct} of {figures.sample_size} right ({percents(*figures.accuracy_interval)}){as_tested}"
             )
         case Looked.ASLEEP:
             return "the endpoint sleeps until a visitor comes; it was not woken"

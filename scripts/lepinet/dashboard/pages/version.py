@@ -20,7 +20,7 @@ from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import SMOKE_TEST
+from lepinet.evaluation.gates import SMOKE_TEST, percents
 from lepinet.evaluation.labels import SpeciesNames
 from lepinet.evaluation.metrics import wilson_interval
 from lepinet.evaluation.results import Unanswered, results_of
@@ -149,8 +149,7 @@ def _test(row: PerformanceRow, today: str | None) -> Test:
     size, share = row.test_sample_size, row.test_accuracy
     interval = ""
     if size and size >= SMOKE_TEST and share is not None:
-        low, high = wilson_interval(round(share * size), size)
-        interval = f"{low:.1%} to {high:.1%}".replace("%", " %")
+        interval = percents(*wilson_interval(round(share * size), size))
     right = "" if share is None else wording.of(round(share * size), size) if size else f"{share:.1%}"
     return Test(
         when=row.test_date,
