@@ -14,7 +14,7 @@ def test_it_shows_what_was_stored_when_it_was_deployed(browser: Browser) -> None
     page = browser.get("/version?name=v1.1.0").text
     assert "11 of 12 known images right (a smoke test)" in page
     assert "What changed since v1.0.0" in page
-    assert "12 labels spelled otherwise, of the same species" in page
+    assert "12 labels spelled otherwise: the same species as before" in page
     assert "new labels" not in page
     assert "Try v1.1.0 in staging" in page
     assert "<h3>LepiNet demo model v1.1.0</h3>" in page
