@@ -456,12 +456,19 @@ class Repository:
         told = self._text("log", *options, self.resolve(tip), f"^{self.resolve(base)}", "--").split("\0")
         return {commit.strip(): message.strip() for commit, message in zip(told[::2], told[1::2], strict=False)}
 
-    def conflict(self, one: str, other: str) -> bool:
-        """Whether both changed the same, so that git cannot merge them."""
-        return self._try("merge-tree", "--write-tree", self.resolve(one), self.resolve(other)).returncode == 1
+    def conflicts(self, one: str, other: str) -> tuple[str, ...]:
+        """The files in which both changed the same, so that git cannot merge them; none where it can."""
+        options = ["--write-tree", "--name-only", "-z", "--no-messages"]
+        answer = self._try("merge-tree", *options, self.resolve(one), self.resolve(other))
+        named = answer.stdout.split(b"\0")[1:] if answer.returncode == 1 else []
+        return tuple(os.fsdecode(name) for name in named if name)
 
-    def merged_by_hand(self, merge: str) -> bool:
-        """Whether a merge is another one than git makes by itself, as where somebody settled conflicts."""
+    def merged_by_hand(self, tip: str, base: str) -> bool:
+        """Whether somebody settled something in a merge that `tip` has and `base` has not: git makes it otherwise."""
+        merges = self._text("rev-list", "--merges", self.resolve(tip), f"^{self.resolve(base)}", "--").split()
+        return any(self._settles(merge) for merge in merges)
+
+    def _settles(self, merge: str) -> bool:
         made = self._try("merge-tree", "--write-tree", f"{merge}^1", f"{merge}^2")
         return made.returncode != 0 or made.stdout.split()[0].decode() != self.tree(merge)
 

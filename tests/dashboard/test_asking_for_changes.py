@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,8 +17,11 @@ from dashboard.world import ADMIN, Browser, World, fields_of, on_github
 from evaluation.photo_files import drawing, saved
 from github_stand_in.server import TOKEN, Failure, StandIn
 from hf_stand_in.server import hub_online
+from lepinet.dashboard.app import create_app
+from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.pages import PAGES
 from lepinet.registry.keeper import SUPERUSER
+from supabase_gateway.gateway import serving
 
 REASON = "Right more often at dusk"
 FORMS = ("activate", "rollback", "register", "retire")
@@ -78,8 +83,9 @@ def test_a_change_is_on_its_way_until_it_is_live_and_the_overview_says_what_wait
     assert "On its way" not in browser.get("/").text
     place = activate(browser)
     overview = browser.get("/").text
-    assert "A change waits for a merge.</h1>" in overview
+    assert "A change waits for a person.</h1>" in overview
     assert f'<a href="{place}">On its way: Activate v1.1.0 in production, waits for a merge</a>' in overview
+    assert "· waits for a merge</p>" in browser.get("/changes").text
     before = desk.desk.git("rev-parse", "main")
     desk.desk.git("merge", "--quiet", "--no-ff", "--no-edit", "activate-production-v1.1.0")
     listed = browser.get("/changes").text
@@ -127,10 +133,33 @@ def test_two_changes_for_one_environment_name_each_other_and_each_its_withdrawal
     assert "Also on its way" not in browser.get(elsewhere).text
 
 
+def test_an_open_page_names_others_only_for_as_long_as_they_are_on_their_way(desk: World) -> None:
+    ahead = 0
+    with desk.site() as site:
+        app = create_app(replace(site, lately=Lately(lambda: time.monotonic() + ahead)))
+        with serving(app) as url, Browser(url) as browser:
+            activate(browser)
+            said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
+            back = browser.fill("/changes/new?kind=rollback", "/changes/rollback", **said).headers["Location"]
+            shown = browser.get(back).text
+            assert "Also on its way" in shown
+            (address,) = re.findall(r'hx-get="([^"]*)"', shown)
+            assert browser.get(unescape(address)).status_code == 204
+            desk.desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
+            ahead = 5
+            renewed = browser.get(unescape(address))
+    assert (renewed.status_code, "Also on its way" in renewed.text) == (200, False)
+
+
 def test_a_link_fills_the_form_in(browser: Browser) -> None:
     shown = browser.get("/changes/new?kind=activate&environment=production&version=v1.1.0").text
     assert '<option value="production" selected>production, which has v1.0.0</option>' in shown
     assert 'name="version" list="version-list" value="v1.1.0"' in shown
+
+
+def test_a_link_to_the_form_of_an_environment_that_there_is_not_finds_none(browser: Browser) -> None:
+    answer = browser.get("/changes/new?kind=activate&environment=moon")
+    assert (answer.status_code, "There is no environment moon." in answer.text) == (404, True)
 
 
 def test_a_versions_page_leads_to_the_forms_that_name_it(browser: Browser) -> None:
@@ -195,7 +224,7 @@ def test_what_a_trainer_logged_and_nobody_can_resolve_is_explained(desk: World, 
 
 def test_where_nothing_may_go_there_is_no_form_to_retire_it(browser: Browser) -> None:
     shown = browser.get("/changes/new?kind=retire").text
-    assert "There is nothing to choose from now" in shown
+    assert "The rules of retention let no version go yet." in shown
     assert "Propose it" not in shown
 
 
@@ -329,6 +358,13 @@ def test_on_github_it_is_a_pull_request_and_the_page_moves_only_when_it_does(git
     moved = browser.get(re.sub(r"=\w+$", "=before", unescape(address)))
     assert moved.text.lstrip().startswith('<section id="progress"')
     assert "comes when the check has tested it" in moved.text
+
+
+def test_a_pull_request_that_was_closed_is_listed_as_withdrawn(github: tuple[Browser, StandIn]) -> None:
+    browser, there = github
+    activate(browser)
+    there.pulls[0]["state"] = "closed"
+    assert "· withdrawn</p>" in browser.get("/changes").text.partition("<h2>Over</h2>")[2]
 
 
 def test_however_many_follow_a_change_github_is_asked_once(github: tuple[Browser, StandIn]) -> None:

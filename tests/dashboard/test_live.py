@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import count
 from uuid import uuid4
 
 import httpx
@@ -15,6 +16,7 @@ from starlette.types import Message, Scope
 
 from dashboard.world import ADMIN, PASSWORD, Browser, World, on_the_wire
 from lepinet.dashboard.app import create_app
+from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.live import MOST_OF_ONE
 from lepinet.dashboard.place import Site
 from reconcile.watch import Watch
@@ -209,3 +211,8 @@ def test_pages_that_follow_say_when_they_were_made(browser: Browser, path: str) 
     page = browser.get(path).text
     assert f'data-made="{time.monotonic():.3f}'[:14] in page
     assert "/static/live.js" in page
+
+
+def test_what_was_fetched_before_something_was_told_is_asked_for_again() -> None:
+    lately, fetched = Lately(lambda: 10), count()
+    assert [lately.get("list", lambda: next(fetched), news) for news in (9, 10, 11)] == [0, 0, 1]

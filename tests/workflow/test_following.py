@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from evaluation.photo_files import drawing, saved
 from github_stand_in.contract import filled
 from github_stand_in.server import TOKEN, StandIn, stand_in
 from lepinet.errors import UsageError
@@ -19,9 +20,10 @@ from lepinet.report.markdown import check
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
-from lepinet.workflow.following import Progress, State, not_live_yet, progress
-from lepinet.workflow.listed_changes import changes, proposed_here, rivals, waiting_here
-from lepinet.workflow.photo_changes import correction, removal
+from lepinet.workflow.changed_photos import photos_on_their_way
+from lepinet.workflow.following import Progress, State, became, conflicting, held_by, progress
+from lepinet.workflow.listed_changes import Change, changes, proposed_here, rivals, waiting_here
+from lepinet.workflow.photo_changes import addition, correction, removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
 from report.reports import FINE, LOST, document, environment
@@ -53,6 +55,19 @@ def server(desk: Desk, github: StandIn) -> Workspace:
 
 def told(found: Progress) -> dict[str, tuple[State, str]]:
     return {step.name: (step.state, step.sentence) for step in found.steps}
+
+
+def not_live_yet(workspace: Workspace, listed: Sequence[Change]) -> dict[str, str]:
+    """What merged changes wait for."""
+    shipped = became(workspace, listed)
+    return {key: step.sentence for key, steps in shipped.items() for step in steps if step.lies_ahead}
+
+
+def held(workspace: Workspace) -> dict[str, str]:
+    """What holds each change that is open, by its title."""
+    open_ = [one for one in changes(workspace) if one.is_open]
+    found = conflicting(workspace, open_)
+    return {one.title: held_by(workspace, one, conflicts=one.key in found) for one in open_}
 
 
 def run(github: StandIn, name: str, **known: Any) -> None:
@@ -346,13 +361,53 @@ def test_what_conflicts_with_main_is_settled_on_its_branch_or_withdrawn(desk: De
     desk.git("merge", "--quiet", "--no-ff", "--no-edit", label)
     found = progress(desk.workspace, remove)
     state, sentence = told(found)["Merged"]
-    assert (state, "git cannot merge it by itself" in sentence) == (State.WAITING, True)
+    assert (state, "in photos/blue_tiger_01.jpg" in sentence) == (State.WAITING, False)
+    assert "main has changed the same since in photos/metadata.csv. git cannot merge it by itself" in sentence
     assert found.commands[-1] == "git merge --no-edit main"
     assert found.withdrawn_by
     desk.git("switch", "--quiet", found.withdrawn_by.split()[-1])
     desk.git("merge", "--quiet", "--no-edit", "--strategy-option=ours", "main")
     desk.git("switch", "--quiet", "main")
     assert told(progress(desk.workspace, remove))["Merged"][1].startswith("a person merges the branch remove-")
+
+
+def test_each_open_change_says_what_holds_it(desk: Desk) -> None:
+    forward = ask(desk.workspace, WANTED, ASHA).key
+    ask(desk.workspace, removal(desk.workspace, "blue_tiger_01.jpg"), ASHA)
+    photo, activation = "Take blue_tiger_01.jpg out of the known images", "Activate v1.1.0 in production"
+    assert held(desk.workspace) == {photo: "waits for a merge", activation: "waits for its check"}
+    assert desk.lepinet("db", "migrate").code == 0
+    assert desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.1.0").code in {0, 1}
+    assert held(desk.workspace)[activation] == "waits for a merge"
+    (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{min_accuracy: 1}}\n")
+    desk.commit("Be strict")
+    assert held(desk.workspace)[activation] == "its verdict is hold"
+    desk.alter(r"(production:\n    active: )v1\.0\.0", r"\1v1.0.0  # for now")
+    desk.commit("By hand")
+    assert held(desk.workspace) == {photo: "waits for a merge", activation: "conflicts with main"}
+    assert told(progress(desk.workspace, forward))["Merged"][1].startswith(
+        "main has changed the same since in models.yaml; main has v1.0.0 active in production now, "
+        "this change wants v1.1.0. git cannot merge it by itself"
+    )
+    desk.set_active("production", "v1.1.0")
+    desk.commit("By hand")
+    assert held(desk.workspace)[activation] == "main says so already"
+
+
+def test_a_pull_request_that_conflicts_says_so(desk: Desk, github: StandIn) -> None:
+    workspace = server(desk, github)
+    key = ask(workspace, WANTED, ASHA).key
+    github.pulls[0]["mergeable"] = False
+    by_github = told(progress(workspace, key))["Merged"]
+    github.pulls[0]["mergeable"] = None
+    assert by_github[1].startswith("main has changed the same since; main has v1.0.0 active in production now")
+    assert held(workspace) == {"Activate v1.1.0 in production": "waits for a merge"}
+    desk.alter(r"(production:\n    active: )v1\.0\.0", r"\1v1.0.0  # for now")
+    desk.commit("By hand")
+    desk.git("push", "--quiet", "origin", "main")
+    desk.git("fetch", "--quiet", "origin", github.pulls[0]["head"]["ref"])
+    assert held(workspace) == {"Activate v1.1.0 in production": "conflicts with main"}
+    assert "since in models.yaml" in told(progress(workspace, key))["Merged"][1]
 
 
 def test_photos_that_are_merged_come_with_the_command_that_asks_about_them(desk: Desk) -> None:
@@ -401,10 +456,14 @@ def test_a_change_has_rivals_where_others_are_about_the_same_environment_or_phot
     label = correction(desk.workspace, "blue_tiger_01.jpg", "Common Crow")
     gone = removal(desk.workspace, "blue_tiger_01.jpg")
     other = removal(desk.workspace, "common_crow_01.jpg")
-    for wanted in (WANTED, back, elsewhere, label, gone, other):
+    photo = desk.folder.parent / "mine.jpg"
+    photo.write_bytes(saved(drawing("blue_tiger_02")))
+    tiger, crow = (addition(desk.workspace, [("mine.jpg", photo)], one) for one in ("Blue Tiger", "Common Crow"))
+    for wanted in (WANTED, back, elsewhere, label, gone, other, tiger, crow):
         ask(desk.workspace, wanted, ASHA)
     listed = changes(desk.workspace)
-    titles = {one.title: [other.title for other in rivals(one, listed)] for one in listed}
+    photos = photos_on_their_way(desk.workspace, listed)
+    titles = {one.title: [other.title for other in rivals(one, listed, photos)] for one in listed}
     assert titles == {
         "Activate v1.1.0 in production": ["Roll production back to v1.1.0"],
         "Roll production back to v1.1.0": ["Activate v1.1.0 in production"],
@@ -412,6 +471,8 @@ def test_a_change_has_rivals_where_others_are_about_the_same_environment_or_phot
         "Label blue_tiger_01.jpg as Common Crow": ["Take blue_tiger_01.jpg out of the known images"],
         "Take blue_tiger_01.jpg out of the known images": ["Label blue_tiger_01.jpg as Common Crow"],
         "Take common_crow_01.jpg out of the known images": [],
+        "Add 1 photo of Blue Tiger": ["Add 1 photo of Common Crow"],
+        "Add 1 photo of Common Crow": ["Add 1 photo of Blue Tiger"],
     }
 
 

@@ -135,6 +135,24 @@ def test_a_branch_that_was_updated_on_github_is_ours_until_somebody_settled_some
     assert (clone.tip() == updated) is bool(settled)
 
 
+def test_what_somebody_settled_stays_below_a_later_update_of_the_branch(clone: Clone) -> None:
+    desk = clone.desk
+    clone.activate()
+    desk.git("fetch", "--quiet", "origin")
+    desk.git("branch", "--quiet", "--track", BRANCH, f"origin/{BRANCH}")
+    for settled in ("# settled by hand\n", ""):
+        desk.commit("Go on")
+        desk.git("push", "--quiet", "origin", "main")
+        desk.git("switch", "--quiet", BRANCH)
+        desk.git("merge", "--quiet", "--no-commit", "--no-ff", "main")
+        (desk.folder / "models.yaml").write_text(desk.manifest + settled)
+        updated = desk.commit(f"Merge branch 'main' into {BRANCH}")
+        desk.git("push", "--quiet", "origin", BRANCH)
+        desk.git("switch", "--quiet", "main")
+    assert "has commits of others" in clone.activate().err
+    assert clone.tip() == updated
+
+
 def test_a_rollback_is_proposed_with_its_reason(clone: Clone) -> None:
     done = clone.lepinet("rollback", "-e", "staging", "--reason", "wrong names")
     assert done.code == 0, done.err

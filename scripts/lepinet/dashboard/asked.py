@@ -1,14 +1,18 @@
-"""What an address asks for, read kindly: what makes no sense counts as not asked."""
+"""What an address asks for, read kindly: what makes no sense counts as not asked, where that misleads nobody."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from starlette.exceptions import HTTPException
+
 from lepinet.dashboard.place import Place
+from lepinet.report.escape import for_terminal
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -48,6 +52,18 @@ def environment(query: Mapping[str, str], place: Place) -> str:
     """The one whose registry is asked: the last in promotion order, where no other is named."""
     wanted = query.get("environment", "")
     return wanted if wanted in place.workspace.registries else place.workspace.environments(None)[-1]
+
+
+def only_environment(query: Mapping[str, str], place: Place) -> str | None:
+    """The one that is asked for; None where none is.
+
+    Raises:
+        HTTPException: 404, there is no such environment.
+    """
+    wanted = query.get("environment") or None
+    if wanted and wanted not in place.workspace.manifest.environments:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no environment {for_terminal(wanted, 50)}.")
+    return wanted
 
 
 def address(path: str, **query: str | int | None) -> str:

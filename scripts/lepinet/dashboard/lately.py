@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -22,13 +23,19 @@ class Lately:
         self._fetching: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, fetch: Callable[[], T]) -> T:
-        """What was fetched under this key, or is fetched now; errors of `fetch` are kept for nobody."""
+    def get(self, key: Hashable, fetch: Callable[[], T], news: float = -math.inf) -> T:
+        """What was fetched under this key, or is fetched now; errors of `fetch` are kept for nobody.
+
+        Args:
+            key: of the value.
+            fetch: asks for it.
+            news: when, by the clock, something was told: what was fetched before that is asked for again.
+        """
         with self._lock:
             fetching = self._fetching.setdefault(key, threading.Lock())
         with fetching:
             found = self._kept.get(key)
-            if found is None or self._clock() - found[0] > _SECONDS:
+            if found is None or self._clock() - found[0] > _SECONDS or found[0] < news:
                 found = self._clock(), fetch()
                 with self._lock:
                     self._drop_old()

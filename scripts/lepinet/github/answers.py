@@ -46,6 +46,8 @@ class PullRequest(Answer):
     merged_at: datetime | None = None
     merge_commit_sha: str | None = None
     """Of main, once it is merged; before, of a trial."""
+    mergeable: bool | None = None
+    """Whether git can merge it by itself; None in a list, and where GitHub has not found out yet."""
     auto_merge: Any = None
     """Present once it is armed."""
 

@@ -126,12 +126,12 @@ def waiting(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:
     return tuple(note.removeprefix(_WAITING) for note in sorted(notes))
 
 
-def conclusion(environments: Sequence[EnvironmentStatus], merges: int = 0) -> str:
+def conclusion(environments: Sequence[EnvironmentStatus], changes: int = 0) -> str:
     """Whether anybody has to do something, and what.
 
     Args:
         environments: all that is looked at.
-        merges: so many changes are known to wait for one.
+        changes: so many are known to wait for somebody to merge them, or to settle what holds them.
     """
     needed = [one.environment for one in environments if one.needs_a_person]
     older = [one.environment for one in environments if one.superseded]
@@ -145,8 +145,8 @@ def conclusion(environments: Sequence[EnvironmentStatus], merges: int = 0) -> st
         return f"Reconcile is at work on {', '.join(moving)}."
     if open_:
         return f"Not in step yet: {', '.join(open_)}. Next: lepinet reconcile"
-    if merges:
-        return "A change waits for a merge." if merges == 1 else f"{merges} changes wait for a merge."
+    if changes:
+        return "A change waits for a person." if changes == 1 else f"{changes} changes wait for a person."
     return "Nothing needs you."
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lepinet.errors import RefusedError
+from lepinet.errors import RefusedError, UsageError
 from lepinet.evaluation.cases import METADATA, is_foldered_photo, read_list
 from lepinet.evaluation.labels import SpeciesNames
+from lepinet.workflow.listed_changes import Change
 from lepinet.workflow.workspace import Workspace
 
 
@@ -54,6 +55,31 @@ def changed_photos(workspace: Workspace, before: str, after: str) -> tuple[Chang
             found.append(ChangedPhoto(photo.blob, photo.file_name, old, photo.species))
     found += [ChangedPhoto(one.blob, one.file_name, one.species, None) for alike in gone.values() for one in alike]
     return tuple(sorted(found, key=lambda photo: photo.file_name))
+
+
+def beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:
+    """What a commit would bring to main lies between these two; None where it is not here, or of another history."""
+    git = workspace.git
+    try:
+        base = git.merge_base(commit, git.main())
+    except UsageError:
+        return None
+    return (base, commit) if base else None
+
+
+def photos_on_their_way(workspace: Workspace, listed: Sequence[Change]) -> Mapping[str, frozenset[str]]:
+    """The contents of the photos that changes are about, as git's blobs, by the changes' keys.
+
+    Args:
+        workspace: the repository.
+        listed: open changes; one whose commits are not here is about none.
+    """
+    # A change of models.yaml alone, as an activation is one, brings no photo.
+    between = {one.key: beyond_main(workspace, one.head) for one in listed if one.aim is None}
+    return {
+        key: frozenset(photo.blob for photo in changed_photos(workspace, *commits)) if commits else frozenset()
+        for key, commits in between.items()
+    }
 
 
 @dataclass(frozen=True)

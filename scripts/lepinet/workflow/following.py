@@ -24,6 +24,7 @@ from lepinet.report.escape import for_terminal
 from lepinet.report.wording import moment
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
+from lepinet.workflow.changed_photos import beyond_main
 from lepinet.workflow.declared import earlier_versions
 from lepinet.workflow.kept import answers_here, compared
 from lepinet.workflow.listed_changes import Change, is_needless, proposed_here
@@ -38,10 +39,8 @@ _TO_SETTLE = "To settle what conflicts, in the repository; then git commit, and 
 _TO_KNOW = "To ask what is active about these photos, where this dashboard runs:"
 _UNCHECKED = "comes when lepinet check, on its branch, has tested it on the known images"
 _OTHER_PHOTOS = "main has other known images since its branch began: merge main into it, then check it"
-_CONFLICTS = (
-    "main has changed the same since, so git cannot merge it by itself: settle what conflicts on its branch, or "
-    "withdraw it and ask anew"
-)
+_NAMED = 3
+"""So many of the files that conflict are named."""
 _GONE = "its branch is gone, or holds another change by now: nothing more becomes of this one"
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
@@ -70,6 +69,11 @@ class Step:
     sentence: str
     at: datetime | None = None
 
+    @property
+    def lies_ahead(self) -> bool:
+        """Something is still to come of it."""
+        return self.state in {State.RUNNING, State.WAITING}
+
 
 _WAY_BACK = Step("Verdict", State.DONE, "none is needed: no comparison stops the way back")
 
@@ -97,11 +101,11 @@ class Progress:
     @property
     def is_over(self) -> bool:
         """Nothing more becomes of it."""
-        return not self.change.is_open and not any(step.state in {State.RUNNING, State.WAITING} for step in self.steps)
+        return not self.change.is_open and not any(step.lies_ahead for step in self.steps)
 
 
-def not_live_yet(workspace: Workspace, listed: Sequence[Change]) -> Mapping[str, str]:
-    """What the newest merged change of each environment's active version waits for, by its key, where it is not live.
+def became(workspace: Workspace, listed: Sequence[Change]) -> Mapping[str, tuple[Step, ...]]:
+    """What became of the newest merged change of each environment's active version, by its key.
 
     Args:
         workspace: the repository, with registries as somebody may read them.
@@ -113,12 +117,39 @@ def not_live_yet(workspace: Workspace, listed: Sequence[Change]) -> Mapping[str,
     line = {commit: place for place, commit in enumerate(git.first_parent_line(git.main()))} if merged else {}
     merged.sort(key=lambda one: line.get(one[2], len(line)))
     newest = {environment: (key, merge) for environment, key, merge in merged}
-    return {
-        key: step.sentence
-        for key, merge in newest.values()
-        for step in _shipped(workspace, merge)
-        if step.state in {State.WAITING, State.RUNNING}
-    }
+    return {key: tuple(_shipped(workspace, merge)) for key, merge in newest.values()}
+
+
+def conflicting(workspace: Workspace, listed: Sequence[Change]) -> frozenset[str]:
+    """The keys of open changes that git cannot merge by itself, of those whose commits are here."""
+    return frozenset(one.key for one in listed if one.is_open and _conflicts(workspace, one))
+
+
+def held_by(workspace: Workspace, change: Change, *, conflicts: bool, comparing: Comparing = compared) -> str:
+    """What holds an open change, in a few words, as far as it is known without asking GitHub.
+
+    Args:
+        workspace: the repository, with registries as somebody may read them.
+        change: that is open.
+        conflicts: whether `conflicting` names it.
+        comparing: as of `progress`.
+    """
+    if is_needless(workspace, change):
+        return "main says so already"
+    if conflicts:
+        return "conflicts with main"
+    known = () if change.url else tuple(_known_so_far(workspace, change, comparing, behind=False))
+    if any(step.state is State.STOPPED for step in known):
+        return "its verdict is hold"
+    return "waits for its check" if any(step.lies_ahead for step in known) else "waits for a merge"
+
+
+def _conflicts(workspace: Workspace, change: Change) -> tuple[str, ...]:
+    git = workspace.git
+    try:
+        return git.conflicts(git.main(), change.head)
+    except UsageError:
+        return ()  # of a pull request whose commit was not fetched
 
 
 def progress(workspace: Workspace, key: str, comparing: Comparing = compared) -> Progress:
@@ -150,14 +181,14 @@ def _of_pull_request(workspace: Workspace, github: GitHub, number: int) -> Progr
         Step("Proposed", State.DONE, f"by {change.by}", found.created_at),
         *([_checked(checks)] if checks or found.is_open else ()),
         *_judged(github.said(number, COMMENT), found),
-        (found.is_open and _needless(workspace, change)) or _merged(found),
+        (found.is_open and _needless(workspace, change)) or _merged(workspace, change, found),
     ]
     if found.merged_at and (merged := found.merge_commit_sha):
         steps += _shipped(workspace, merged)
         if workspace.git.brought_by(merged, workspace.git.main()) is None:
             return Progress(change, tuple(steps))
         return Progress(change, tuple(steps), *_asking(workspace, merged), between=(f"{merged}^", merged))
-    return Progress(change, tuple(steps), between=_beyond_main(workspace, found.head.sha))
+    return Progress(change, tuple(steps), between=beyond_main(workspace, found.head.sha))
 
 
 def _checked(checks: Sequence[CheckRun]) -> Step:
@@ -182,12 +213,29 @@ def _judged(comment: str | None, found: PullRequest) -> Iterator[Step]:
         yield Step("Verdict", State.WAITING, "comes when the check has tested it on the known images")
 
 
-def _merged(found: PullRequest) -> Step:
+def _merged(workspace: Workspace, change: Change, found: PullRequest) -> Step:
     if found.merged_at:
         return Step("Merged", State.DONE, "it is on main", found.merged_at)
-    if found.is_open:
-        return Step("Merged", State.WAITING, "a person looks at the pull request and merges it")
-    return Step("Merged", State.STOPPED, "the pull request was closed without it")
+    if not found.is_open:
+        return Step("Merged", State.STOPPED, "the pull request was closed without it")
+    files = _conflicts(workspace, change)
+    if files or found.mergeable is False:
+        return Step("Merged", State.WAITING, _conflict(workspace, change, files))
+    return Step("Merged", State.WAITING, "a person looks at the pull request and merges it")
+
+
+def _conflict(workspace: Workspace, change: Change, files: Sequence[str]) -> str:
+    """Why git cannot merge a change; the files are those in which it conflicts, as far as they are known here."""
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    where = f" in {', '.join(files[:_NAMED])}{more}" if files else ""
+    aim = change.aim
+    environment = workspace.manifest.environments.get(aim.environment) if aim else None
+    said = f"; main has {environment.active} active in {aim.environment} now" if aim and environment else ""
+    wanted = f", this change wants {aim.version}" if aim and said else ""
+    return (
+        f"main has changed the same since{where}{said}{wanted}. git cannot merge it by itself: settle what conflicts "
+        "on its branch, or withdraw it and ask anew"
+    )
 
 
 def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progress:
@@ -196,7 +244,7 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
     branch = (
         None if brought else next((name for name, key in proposed_here(git, commit).items() if key == commit), None)
     )
-    change = Change.of_commit(workspace, commit, is_open=branch is not None, merge=brought)
+    change = Change.of_commit(workspace, commit, tip=git.resolve(branch) if branch else None, merge=brought)
     steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
     if brought:
         steps += _known_at_the_merge(workspace, change, brought, comparing)
@@ -206,7 +254,7 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
             return Progress(change, (*steps, *shipped_so_far), ("lepinet reconcile",), _TO_LIVE)
         on_main = f"{brought}^", brought
         return Progress(change, (*steps, *shipped_so_far), *_asking(workspace, brought), between=on_main)
-    between = _beyond_main(workspace, commit)
+    between = beyond_main(workspace, commit)
     if branch is None:
         was = f", which was to make {change.aim.version} active in {change.aim.environment}" if change.aim else ""
         return Progress(change, (*steps, Step("Withdrawn", State.STOPPED, f"{_GONE}{was}")), between=between)
@@ -216,22 +264,12 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
     behind = change.aim is not None and _lacks_photos(workspace, branch)
     steps += _known_so_far(workspace, change, comparing, behind=behind)
     hint = "" if git.knows_committer() else f"{_WHO_MERGES} "
-    if git.conflict(git.main(), branch):
-        steps.append(Step("Merged", State.WAITING, _CONFLICTS))
+    if files := _conflicts(workspace, change):
+        steps.append(Step("Merged", State.WAITING, _conflict(workspace, change, files)))
         return Progress(change, tuple(steps), steps_with_main(workspace, branch), hint + _TO_SETTLE, withdraw, between)
     steps.append(Step("Merged", State.WAITING, f"a person merges the branch {branch}"))
     commands = steps_from_branch(workspace, branch, behind=behind)
     return Progress(change, tuple(steps), commands, hint + _TO_MAIN, withdraw, between)
-
-
-def _beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:
-    """What a commit would bring to main; None where it is not here, or has nothing in common with main."""
-    git = workspace.git
-    try:
-        base = git.merge_base(commit, git.main())
-    except UsageError:
-        return None
-    return (base, commit) if base else None
 
 
 def _lacks_photos(workspace: Workspace, branch: str) -> bool:
@@ -339,10 +377,10 @@ def _shipped(workspace: Workspace, commit: str) -> Iterator[Step]:
         except LepinetError as error:
             yield Step(name, State.WAITING, f"the registry does not tell: {error.what}")
         else:
-            yield _became(name, version, rows, later, seen=recorded in later)
+            yield _outcome(name, version, rows, later, seen=recorded in later)
 
 
-def _became(name: str, version: str, rows: Sequence[PastDeployment], later: frozenset[str], *, seen: bool) -> Step:
+def _outcome(name: str, version: str, rows: Sequence[PastDeployment], later: frozenset[str], *, seen: bool) -> Step:
     """What became of a version that main declares.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +40,8 @@ class Change:
     """What it makes active; None where it is about something else."""
     photo: str | None
     """What it corrects or takes out, as its title has it; None where it is about something else."""
+    head: str
+    """The newest commit of its branch, which need not be here."""
     merge: str | None = None
     """The commit of main with which it came; None where it has not."""
     url: str | None = None
@@ -59,18 +61,21 @@ class Change:
             is_open=found.is_open,
             aim=aim_of(found.title),
             photo=photo_of(found.title),
+            head=found.head.sha,
             merge=found.merge_commit_sha if found.merged_at else None,
             url=found.html_url,
         )
 
     @classmethod
-    def of_commit(cls, workspace: Workspace, commit: str, *, is_open: bool, merge: str | None = None) -> Change:
+    def of_commit(
+        cls, workspace: Workspace, commit: str, *, tip: str | None = None, merge: str | None = None
+    ) -> Change:
         """A proposal that this repository has.
 
         Args:
             workspace: the repository.
             commit: the newest one of the proposal.
-            is_open: it waits for a merge.
+            tip: of the branch on which it is on its way; None where it is not.
             merge: the commit of main with which it came; None where it has not.
         """
         made = workspace.git.commit(commit)
@@ -82,9 +87,10 @@ class Change:
             by=asker or made.author,
             reason=message.split("\n\n")[1] if asker else "",
             at=made.at,
-            is_open=is_open,
+            is_open=tip is not None,
             aim=aim_of(made.subject),
             photo=photo_of(made.subject),
+            head=tip or commit,
             merge=merge,
         )
 
@@ -110,8 +116,8 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
     lately = git.merged_lately(git.main(), _MOST)
     merged = [one for one, said in zip(lately, git.messages([*lately]), strict=True) if is_ours([said])][:_OVER]
     return (
-        *(Change.of_commit(workspace, key, is_open=True) for key in proposed_here(git).values()),
-        *(Change.of_commit(workspace, commit, is_open=False, merge=lately[commit]) for commit in merged),
+        *_open_here(workspace),
+        *(Change.of_commit(workspace, commit, merge=lately[commit]) for commit in merged),
     )
 
 
@@ -120,12 +126,16 @@ def waiting_here(workspace: Workspace) -> tuple[Change, ...]:
     if repository_at(workspace.git.origin() or ""):
         return ()
     try:
-        keys = proposed_here(workspace.git).values()
+        return tuple(one for one in _open_here(workspace) if not is_needless(workspace, one))
     except UsageError:
         # There is no main to wait for.
         return ()
-    waiting = (Change.of_commit(workspace, key, is_open=True) for key in keys)
-    return tuple(one for one in waiting if not is_needless(workspace, one))
+
+
+def _open_here(workspace: Workspace) -> Iterator[Change]:
+    tips = workspace.git.branches()
+    for name, commit in proposed_here(workspace.git).items():
+        yield Change.of_commit(workspace, commit, tip=tips.get(name, commit))
 
 
 def is_needless(workspace: Workspace, change: Change) -> bool:
@@ -148,12 +158,21 @@ def proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, st
     return {name: next(iter(work)) for name, work in beyond.items() if is_ours([*work.values()])}
 
 
-def rivals(change: Change, listed: Sequence[Change]) -> tuple[Change, ...]:
-    """Where a change is on its way: others on theirs for the same environment's active version, or the same photo."""
-    about = _about(change)
-    if about is None or not change.is_open:
-        return ()
-    return tuple(one for one in listed if one.is_open and one.key != change.key and _about(one) == about)
+def rivals(change: Change, listed: Sequence[Change], photos: Mapping[str, frozenset[str]]) -> tuple[Change, ...]:
+    """Others on their way for the same environment's active version, or about the same photo, whatever it is called.
+
+    Args:
+        change: none has rivals that is not open.
+        listed: changes, itself among them.
+        photos: the contents of those that open changes are about, by the changes' keys.
+    """
+    about, contents = _about(change), photos.get(change.key, frozenset())
+    return tuple(
+        one
+        for one in listed
+        if change.is_open and one.is_open and one.key != change.key
+        if (about and about == _about(one)) or contents & photos.get(one.key, frozenset())
+    )
 
 
 def _about(change: Change) -> tuple[str | None, str | None] | None:

@@ -130,7 +130,7 @@ def opened(workspace: Workspace, github: GitHub, draft: Drafted) -> PullRequest:
     tip = git.fetch_branch(draft.branch)
     work = git.work_beyond(tip, main) if tip else {}
     moved = tip is None or _moves(git, tip, draft.commit, main)
-    settled = moved and tip is not None and tip not in work and git.merged_by_hand(tip)
+    settled = moved and tip is not None and git.merged_by_hand(tip, main)
     if work and (settled or not is_ours([*work.values()])):
         raise _of_others(draft.branch, github.repository, f"git push origin --delete {draft.branch}")
     in_workflow = _in_workflow(workspace)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from lepinet.dashboard.asked import address
+from lepinet.dashboard.asked import address, only_environment
 from lepinet.dashboard.forms import IN_OTHER_WORDS, followed, posted, said_in, status_of
 from lepinet.dashboard.pages import photos
 from lepinet.dashboard.pages.compare import compared_once
@@ -28,9 +28,9 @@ from lepinet.evaluation.photos import MAX_BYTES
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, rollback_proposal
-from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos
+from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos, photos_on_their_way
 from lepinet.workflow.declared import earlier_version, earlier_versions
-from lepinet.workflow.following import Progress, not_live_yet, progress
+from lepinet.workflow.following import Progress, Step, became, conflicting, held_by, progress
 from lepinet.workflow.listed_changes import Change, changes, rivals
 from lepinet.workflow.logged import newest_logged, waiting
 from lepinet.workflow.proposals import registration
@@ -63,6 +63,8 @@ class Kind:
     """The change, from what was chosen."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Further fields, each with what it is for; they may stay empty."""
+    nothing: str = "There is nothing to choose from now."
+    """What is said in the place of the form where that is so."""
 
 
 def overview(request: Request) -> Response:
@@ -74,19 +76,48 @@ def overview(request: Request) -> Response:
         listed = changes(workspace)
     except LepinetError as error:
         why = error
-    awaited = not_live_yet(workspace, listed)
+    shipped = became(workspace, listed)
+    awaited = {key for key, steps in shipped.items() if any(step.lies_ahead for step in steps)}
     on_their_way = [one for one in listed if one.is_open or one.key in awaited]
-    over = [one for one in listed if one not in on_their_way]
     return page(
-        request, "changes.html", on_their_way=on_their_way, awaited=awaited, over=over[:_OVER], why=why, kinds=KINDS
+        request,
+        "changes.html",
+        on_their_way=on_their_way,
+        over=[one for one in listed if one not in on_their_way][:_OVER],
+        states={**{one.key: _state(one, shipped) for one in listed}, **held(request, listed)},
+        why=why,
+        kinds=KINDS,
     )
+
+
+def held(request: Request, listed: Sequence[Change]) -> Mapping[str, str]:
+    """What holds each change that is open, by its key."""
+    site, workspace = site_of(request), place_of(request).workspace
+    open_ = [one for one in listed if one.is_open]
+    if not open_:
+        return {}
+    key = ("conflicting", *_standing(workspace, open_))
+    found = site.remembered.get(key, partial(conflicting, workspace, open_)) or ()
+    comparing = partial(compared_once, site)
+    return {one.key: held_by(workspace, one, conflicts=one.key in found, comparing=comparing) for one in open_}
+
+
+def _state(change: Change, shipped: Mapping[str, Sequence[Step]]) -> str:
+    """What became of a change that is open no more."""
+    if not change.is_merged:
+        return "withdrawn"
+    steps = shipped.get(change.key, ())
+    ahead = [step for step in steps if step.lies_ahead]
+    told = "; ".join(step.sentence for step in ahead or steps)
+    return f"merged{', not live yet' if ahead else ''}{f': {told}' if told else ''}"
 
 
 def new(request: Request) -> Response:
     """The form of one kind, filled in as a link says."""
-    asked = request.query_params
-    kind = _kind(asked.get("kind", ""))
-    return _form(request, kind, {name: value[: requested.LONGEST] for name, value in asked.items()})
+    query = request.query_params
+    kind = _kind(query.get("kind", ""))
+    only_environment(query, place_of(request))
+    return _form(request, kind, {name: value[: requested.LONGEST] for name, value in query.items()})
 
 
 def ask(request: Request, form: FormData) -> Response:
@@ -114,27 +145,36 @@ def follow(request: Request) -> Response:
     if request.path_params["key"] in KINDS:
         return RedirectResponse(address("/changes/new", kind=request.path_params["key"]), HTTPStatus.SEE_OTHER)
     found = _progress(request)
+    others = _rivals(request, found.change)
     return page(
         request,
         "change.html",
         progress=found,
-        seen=_mark(found),
+        seen=_mark(found, others),
         every=_every(found),
         compare=_compare(request, found.change),
         in_other_words=IN_OTHER_WORDS in request.query_params,
         photos=_photos(request, found),
         most=_SHOWN,
-        rivals=_rivals(request, found.change),
+        rivals=others,
     )
 
 
 def follow_on(request: Request) -> Response:
     """The part of that page that moves; nothing where it has not."""
     found = _progress(request)
-    if request.query_params.get("seen") == _mark(found):
+    others = _rivals(request, found.change)
+    if request.query_params.get("seen") == _mark(found, others):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    compare = _compare(request, found.change)
-    return page(request, "progress.html", progress=found, seen=_mark(found), every=_every(found), compare=compare)
+    return page(
+        request,
+        "progress.html",
+        progress=found,
+        seen=_mark(found, others),
+        every=_every(found),
+        compare=_compare(request, found.change),
+        rivals=others,
+    )
 
 
 def photo(request: Request) -> Response:
@@ -173,19 +213,31 @@ def _progress(request: Request) -> Progress:
     site, place, key = site_of(request), place_of(request), request.path_params["key"]
     try:
         looking = partial(progress, place.workspace, key, partial(compared_once, site))
-        # What was told since is asked for at once.
-        return site.lately.get((place.person, "change", key, site.live.last), looking)
+        return site.lately.get((place.person, "change", key), looking, site.live.last)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
 
 
 def _rivals(request: Request, change: Change) -> tuple[Change, ...]:
-    place = place_of(request)
-    return rivals(change, site_of(request).lately.get((place.person, "changes"), partial(changes, place.workspace)))
+    """Others on their way that it contradicts."""
+    if not change.is_open:
+        return ()
+    site, place = site_of(request), place_of(request)
+    workspace = place.workspace
+    listed = site.lately.get((place.person, "changes"), partial(changes, workspace), site.live.last)
+    open_ = [one for one in listed if one.is_open]
+    key = ("photos on their way", workspace.manifest.known_images, *_standing(workspace, open_))
+    photos_ = site.remembered.get(key, partial(photos_on_their_way, workspace, open_)) or {}
+    return rivals(change, open_, photos_)
 
 
-def _mark(found: Progress) -> str:
-    return hashlib.sha256(repr(found).encode(errors="replace")).hexdigest()[:16]
+def _standing(workspace: Workspace, open_: Sequence[Change]) -> tuple[str, ...]:
+    """The commits that open changes and main are at: what git says of them together stays until one is another."""
+    return (workspace.git.resolve(workspace.git.main()), *(one.head for one in open_))
+
+
+def _mark(found: Progress, others: Sequence[Change]) -> str:
+    return hashlib.sha256(repr((found, others)).encode(errors="replace")).hexdigest()[:16]
 
 
 def _every(found: Progress) -> int:
@@ -295,12 +347,15 @@ KINDS: Final = {
         "A trainer has logged it; models.yaml is to know it. It is tested, and active nowhere yet.",
         _waiting,
         _registration,
+        nothing="Nothing waits: models.yaml has all that trainers have logged. What a trainer logs with "
+        "log_model_version can be chosen here; any other version is registered in a terminal, by lepinet register.",
     ),
     "retire": Kind(
         "Retire old versions",
         "They leave models.yaml. Their files and their history stay.",
         _retirable,
         _retirement,
+        nothing="The rules of retention let no version go yet.",
     ),
 }
 ROUTES = (

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from itertools import islice
 from urllib.parse import urlencode
 from uuid import UUID
 
 from starlette.datastructures import QueryParams
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,7 +18,6 @@ from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.registry.records import PastDeployment
 from lepinet.registry.refusals import RegistryRefusal
-from lepinet.report.escape import for_terminal
 from lepinet.report.wording import sentence
 from lepinet.workflow.look import history
 
@@ -28,11 +25,10 @@ _PAGE = 20
 
 
 def show(request: Request) -> Response:
-    workspace, query = place_of(request).workspace, request.query_params
+    place, query = place_of(request), request.query_params
+    workspace = place.workspace
     environments = tuple(workspace.manifest.environments)
-    environment = query.get("environment") or None
-    if environment and environment not in environments:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no environment {for_terminal(environment, 50)}.")
+    environment = asked.only_environment(query, place)
     version = asked.text(query, "version")
     after = _after(query, environments)
     rows: list[PastDeployment] = []

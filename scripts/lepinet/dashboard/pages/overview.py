@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lepinet.dashboard.pages.changes import held
 from lepinet.dashboard.place import place_of, site_of
 from lepinet.dashboard.reading import reading
 from lepinet.dashboard.remembered import Remembered
@@ -20,10 +21,14 @@ from lepinet.workflow.listed_changes import waiting_here
 from lepinet.workflow.overview import overview
 from lepinet.workflow.workspace import Workspace
 
+_SHOWN = 5
+"""So many of the changes that wait are named."""
+
 
 def show(request: Request) -> Response:
     workspace = place_of(request).workspace
     environments = tuple(overview(workspace, partial(_snapshot, site_of(request).remembered, workspace)))
+    waiting = waiting_here(workspace)
     floor = workspace.manifest.gates.min_accuracy
     return page(
         request,
@@ -34,7 +39,9 @@ def show(request: Request) -> Response:
             one.status.environment: monitored(one.accuracy, float(floor) if floor is not None else None)
             for one in environments
         },
-        changes=waiting_here(workspace),
+        changes=waiting,
+        held=held(request, waiting[:_SHOWN]),
+        most=_SHOWN,
         now=datetime.now(UTC),
     )
 
