@@ -18,9 +18,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ANY_FORMAT = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 _LOWER = ", ".join(f"{name} {most // 1_000_000} million" for name, most in LOWER_MAX_PIXELS.items())
 UP_TO = f"{MAX_PIXELS // 1_000_000} million pixels ({_LOWER})"
-"""How large a photo may be, and"""
+"""How large a photo may be, for people."""
 ACCEPTED = f"{ANY_FORMAT}, each up to {UP_TO}"
-"""what it may be, for the forms that take some."""
+"""What a photo may be, for the forms that take some."""
 NO_IMAGE = f"is no image that can be read ({', '.join(FORMATS)})"
 """A photo's problem, to stand behind its name."""
 DAMAGED = "cannot be decoded"
