@@ -296,7 +296,7 @@ def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     desk.git("merge", "--quiet", "--no-ff", "--no-edit", key)
     merged = progress(desk.workspace, key)
     assert [step.name for step in merged.steps] == ["Proposed", "Verdict", "Merged", "Live in production"]
-    assert told(merged)["Verdict"] == (State.DONE, sentence)
+    assert told(merged)["Verdict"] == (State.UNDECIDED, sentence)
     (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{confidence: 0.9}}\n")
     desk.commit("Other gates")
     assert "Verdict" not in told(progress(desk.workspace, key))
