@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lepinet.evaluation.answers import Answers
+from lepinet.evaluation.gates import percents
 from lepinet.evaluation.metrics import Metrics, measure, wilson_interval
 from lepinet.manifest.model import Gates
 from lepinet.reconcile.plan import Action, Plan
@@ -40,6 +41,8 @@ class Cause(StrEnum):
 
     NO_ANSWER = "no-answer"
     """Nothing answers, though nobody said that it may sleep."""
+    BARRED = "barred"
+    """The monitor may not ask; whether visitors are answered, nobody knows."""
     ANSWERS = "answers"
     """It answers otherwise than the version did when it was activated."""
     ACCURACY = "accuracy"
@@ -52,7 +55,7 @@ class Cause(StrEnum):
     """What main declares is not live, and nothing is on its way."""
 
 
-AT_ONCE: Final = frozenset({Cause.NO_ANSWER, Cause.DRIFT})
+AT_ONCE: Final = frozenset({Cause.NO_ANSWER, Cause.BARRED, Cause.DRIFT})
 """These are certain when they are seen, after all repetitions; the others may pass, and alarm the second time."""
 
 
@@ -61,6 +64,8 @@ class Looked(StrEnum):
 
     ASKED = "asked"
     SILENT = "no answer"
+    BARRED = "barred"
+    """The endpoint runs, and does not let the monitor ask."""
     ASLEEP = "asleep"
     """The endpoint sleeps until a visitor comes, and the monitor is none."""
     DEPLOYING = "deploying"
@@ -213,6 +218,8 @@ def _told_of(look: Look, found: Collection[Cause]) -> Iterator[Cause]:
         yield Cause.BEHIND
     if look.looked is Looked.ASLEEP:
         yield Cause.NO_ANSWER
+    if look.looked is Looked.ASKED:
+        yield Cause.BARRED
     if look.looked is Looked.ASKED and Cause.NO_ANSWER not in found:
         yield from (Cause.NO_ANSWER, Cause.ANSWERS, Cause.ACCURACY, Cause.LATENCY)
 
@@ -223,6 +230,8 @@ def _found(
     if look.looked is Looked.SILENT:
         # The cause's title says it already.
         yield Cause.NO_ANSWER, look.detail.removeprefix("the endpoint does not answer: ")
+    if look.looked is Looked.BARRED:
+        yield Cause.BARRED, f"visitors may be answered all the same: {look.detail}"
     if look.live and figures and proof:
         yield from _of_answers(look.live, look.tested, proof, gates)
         yield from _of_time(figures.latency_p50, usual_ms)
@@ -268,10 +277,9 @@ def _of_time(median_ms: float | None, usual_ms: float | None) -> Iterator[tuple[
 def _sentence(look: Look, figures: Metrics | None, proof: Proof | None) -> str:
     match look.looked:
         case Looked.ASKED if figures and figures.accuracy_interval and proof:
-            low, high = figures.accuracy_interval
             as_tested = ", as when activated" if proof.agreed and proof.compared else ""
             return (
-                f"{figures.correct} of {figures.sample_size} right ({low * 100:.0f} to {high * 100:.0f} %){as_tested}"
+                f"{figures.correct} of {figures.sample_size} right ({percents(*figures.accuracy_interval)}){as_tested}"
             )
         case Looked.ASLEEP:
             return "the endpoint sleeps until a visitor comes; it was not woken"
@@ -279,5 +287,7 @@ def _sentence(look: Look, figures: Metrics | None, proof: Proof | None) -> str:
             return f"a deployment is running ({look.detail}); nothing was asked"
         case Looked.SILENT:
             return f"no answer: {look.detail}"
+        case Looked.BARRED:
+            return f"the monitor may not ask: {look.detail}"
         case _:
             return f"nothing to ask: {look.detail}"

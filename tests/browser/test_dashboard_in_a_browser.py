@@ -35,6 +35,18 @@ def test_a_page_is_there_for_everybody(page_at: PageAt, here: str, path: str, wi
     keyboard_reaches(page)
 
 
+@pytest.mark.parametrize("path", ["/compare?old=v1.0.0&new=v1.1.0", "/version?name=v1.1.0", "/known-images"])
+def test_on_paper_there_is_nothing_to_press_and_nothing_is_cut_off(page_at: PageAt, here: str, path: str) -> None:
+    page = page_at(718)  # A4 between its margins
+    page.goto(here + path)
+    page.emulate_media(media="print")
+    fits(page)
+    for one in page.locator("form, select, button, .top, .actions").all():
+        expect(one).to_be_hidden()
+    for one in page.locator(".wide:visible").all():
+        assert one.evaluate("table => table.scrollWidth <= table.clientWidth")
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_without_javascript_a_page_says_the_same(page_at: PageAt, here: str, path: str) -> None:
     read = []

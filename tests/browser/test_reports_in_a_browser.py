@@ -45,6 +45,15 @@ def every_look() -> list[object]:
     ]
 
 
+def test_on_paper_a_line_of_the_file_is_whole(page_at: PageAt, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(REPORTS["check, invalid"](), encoding="utf-8")
+    page = page_at(360)
+    page.goto(file.as_uri())
+    page.emulate_media(media="print")
+    assert page.locator("pre").first.evaluate("line => line.scrollWidth <= line.clientWidth")
+
+
 @pytest.mark.parametrize(("name", "width", "scheme"), every_look())
 def test_a_report_is_there_for_everybody(
     page_at: PageAt, tmp_path: Path, name: str, width: int, scheme: Scheme

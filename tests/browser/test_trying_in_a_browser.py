@@ -41,6 +41,15 @@ def test_without_a_script_a_photo_is_named(served: LocalEnvironment, page_at: Pa
     expect(page.get_by_role("heading", level=1)).to_contain_text("Plain Tiger")
 
 
+def test_on_paper_is_the_answer_without_the_form(served: LocalEnvironment, page_at: PageAt) -> None:
+    page = page_at(718, javascript=False)
+    page.goto(served.url)
+    send(page, TIGER)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("listitem")).to_have_count(5)
+    expect(page.locator("form")).to_be_hidden()
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_everybody_can_use_it(served: LocalEnvironment, page_at: PageAt, width: int, scheme: Scheme) -> None:

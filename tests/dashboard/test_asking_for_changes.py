@@ -70,6 +70,15 @@ def test_an_activation_is_a_branch_in_the_persons_name_and_is_followed(browser: 
     assert f'<a href="{place}">Activate v1.1.0 in production</a>' in browser.get("/changes").text
 
 
+@pytest.mark.usefixtures("desk")
+def test_a_verdict_that_leaves_it_to_a_person_is_drawn_neither_as_good_nor_as_bad(browser: Browser) -> None:
+    shown = browser.get(activate(browser)).text
+    (verdict,) = [step for step in shown.split("<li>") if "<b>Verdict</b>" in step]
+    assert "undecided, a person decides" in verdict
+    assert '<svg class="sign undecided"' in verdict
+    assert '<b>Verdict</b> <span class="mark">undecided</span>' in verdict
+
+
 def test_a_change_is_on_its_way_until_it_is_live_and_the_overview_says_what_waits(
     browser: Browser, desk: World
 ) -> None:

@@ -42,6 +42,13 @@ def test_the_verdict_is_the_one_of_the_command_line(world: World, browser: Brows
             assert gate["sentence"].replace(" %", "\N{NO-BREAK SPACE}%") in page
 
 
+@pytest.mark.parametrize("path", [QUESTION, "/version?name=v1.1.0"])
+def test_it_is_said_which_known_images_were_counted(world: World, browser: Browser, path: str) -> None:
+    page = browser.get(path).text
+    head = world.desk.git("rev-parse", "HEAD")[:7]
+    assert f"Counted with the known images of main as they are now, at <code>{head}</code> of <time" in page
+
+
 def test_flips_are_shown_with_the_truth_and_both_answers_and_found_by_species_and_kind(
     world: World, flipped: Flipped
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from html import unescape
 from io import BytesIO
@@ -74,7 +75,7 @@ def test_what_a_version_says_is_told_after_it_was_rolled_back_too(rolled_back: W
     with flips(rolled_back) as flipped, rolled_back.dashboard() as url, Browser(url) as fresh:
         hard = unescape(fresh.get("/known-images?show=hard+for+all").text)
         named = unescape(fresh.get(f"{PHOTO}?name={flipped.right.file_name}").text)
-    assert "hard for all: v1.0.0 and v1.1.0 name" in hard
+    assert "None is hard for all: v1.0.0 or v1.1.0 names each right." in hard
     assert flipped.right.file_name not in hard
     assert re.search(r"<b>v1\.1\.0</b>: .*>right<", named)
 
@@ -266,6 +267,34 @@ def grown(browser: Browser, desk: World) -> Iterator[World]:
         desk.desk.git("merge", "--quiet", "--no-edit", answer.headers["Location"].rpartition("/")[2])
     yield desk
     desk.desk.git("reset", "--quiet", "--hard", before)
+
+
+@pytest.fixture
+def copied(desk: World) -> Iterator[str]:
+    """The name of a second copy of a photo on main; main is as before in the end."""
+    before = desk.desk.git("rev-parse", "main")
+    photos = desk.desk.folder / "photos"
+    copy = photos / "blue_tiger_02.jpg"
+    shutil.copy(photos / "blue_tiger_01.jpg", copy)
+    listed = photos / "metadata.csv"
+    (line,) = (one for one in listed.read_text().splitlines() if one.startswith("blue_tiger_01.jpg,"))
+    with listed.open("a") as file:
+        file.write(f"{line.replace('_01', '_02')}\n")
+    desk.desk.commit("Add a photo again")
+    yield copy.name
+    desk.desk.git("reset", "--quiet", "--hard", before)
+
+
+def test_a_photo_that_is_there_twice_leads_to_the_form_that_takes_one_out(browser: Browser, copied: str) -> None:
+    shown = unescape(browser.get("/known-images").text)
+    (found,) = re.findall(r"<li>(<b>Mend:</b> The same file more than once.*?)</li>", shown)
+    forms = re.findall('<a href="([^"#]*)#wrong">([^<]*)</a>', found)
+    assert [name for _, name in forms] == ["blue_tiger_01.jpg", copied]
+    for form, _ in forms:
+        page = unescape(browser.get(form).text)
+        assert 'id="wrong"' in page
+        assert "The same file more than once: blue_tiger_01.jpg, blue_tiger_02.jpg. Keep one of them." in page
+        assert "or another shows the same: take it out" in page
 
 
 def test_what_models_said_of_other_photos_stays_when_one_comes(browser: Browser, grown: World) -> None:

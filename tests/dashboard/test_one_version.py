@@ -14,7 +14,7 @@ def test_it_shows_what_was_stored_when_it_was_deployed(browser: Browser) -> None
     page = browser.get("/version?name=v1.1.0").text
     assert "11 of 12 known images right (a smoke test)" in page
     assert "What changed since v1.0.0" in page
-    assert "12 labels spelled otherwise, of the same species" in page
+    assert "12 labels spelled otherwise: the same species as before" in page
     assert "new labels" not in page
     assert "Try v1.1.0 in staging" in page
     assert "<h3>LepiNet demo model v1.1.0</h3>" in page
@@ -37,10 +37,29 @@ def test_what_nobody_tested_says_who_does(browser: Browser) -> None:
     assert "It is not in models.yaml yet; its pull request tests it." in page
 
 
-def test_a_version_that_nobody_knows_is_not_found(browser: Browser) -> None:
+def test_a_version_that_nobody_knows_is_said_on_a_page_that_leads_to_those_there_are(browser: Browser) -> None:
     missing = browser.get("/version?name=v9.9.9")
     assert missing.status_code == 404
-    assert "Neither models.yaml nor the registry knows v9.9.9." in missing.text
+    assert "There is no version v9.9.9: neither models.yaml nor the registry knows it." in missing.text
+    assert '<a href="/versions">Versions</a>' in missing.text.partition("<main")[2]
+    assert browser.get("/version").headers["Location"] == "/versions"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/version/v9.9.9", "Its address may be mistyped, or what it showed is gone."),
+        ("/changes/v9.9.9", "There is no change v9.9.9."),
+        ("/known-images/photo?name=none.jpg", "There is no known image none.jpg."),
+        ("/photos/none", "There is no such photo, or it cannot be decoded."),
+        ("/deployments?environment=moon", "There is no environment moon."),
+    ],
+)
+def test_whatever_there_is_not_is_said_in_a_sentence_with_a_way_on(browser: Browser, path: str, said: str) -> None:
+    missing = browser.get(path)
+    assert missing.status_code == 404
+    assert f"<p>{said}</p>" in missing.text
+    assert '<a href="/versions">Versions</a>' in missing.text.partition("<main")[2]
 
 
 def test_its_tests_go_on_where_the_page_ends(world: World, browser: Browser) -> None:

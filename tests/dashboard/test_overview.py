@@ -42,7 +42,7 @@ def test_it_shows_how_well_it_does_with_the_table_behind_the_picture(browser: Br
     production = environment(browser.get("/").text, "production")
     assert production.count('<circle class="new"') == MONITORED
     assert production.count('<th scope="row">') == MONITORED
-    assert "Last: 11 of 12 right; between 65 and 99\N{NO-BREAK SPACE}% of all such photos" in production
+    assert "Last: 11 of 12 right; 65 to 99\N{NO-BREAK SPACE}% of all such photos" in production
     assert "monitor 1 hour ago" in production
 
 

@@ -129,6 +129,14 @@ def test_no_answer_is_a_cause_of_its_own_and_alarms_at_once(look: Look) -> None:
     assert [finding.cause for finding in run.findings] == [Cause.NO_ANSWER], "it is not another model for that"
 
 
+def test_who_may_not_ask_says_that_alone_until_somebody_answers() -> None:
+    shut = Look(Looked.BARRED, "HTTP 401", plan=IN_STEP)
+    alone, _, shut_again, well = runs(shut, silent(), shut, WELL)
+    assert causes(alone) == [Cause.BARRED]
+    assert (shut_again.over, set(standing(row(shut_again)))) == ((), {Cause.NO_ANSWER, Cause.BARRED})
+    assert set(well.over) == {Cause.NO_ANSWER, Cause.BARRED}
+
+
 def test_who_sleeps_does_not_fail_to_answer() -> None:
     _, asleep = runs(silent(), ASLEEP)
     assert (asleep.findings, asleep.over) == ((), (Cause.NO_ANSWER,))

@@ -62,5 +62,5 @@ def test_labels_that_are_only_spelled_otherwise_are_neither_new_nor_gone() -> No
     old = json.dumps({"id2label": {"0": "blue_tiger", "1": "Danaus chrysippus", "2": "a-moth", "3": "Crow"}})
     new = json.dumps({"id2label": {"0": "Blue Tiger", "1": "038", "2": "A Moth", "3": "Jay"}})
     listed = SpeciesNames([Species("045", "Blue Tiger"), Species("038", "Plain Tiger", "Danaus chrysippus")])
-    told = ("3 labels spelled otherwise, of the same species", "new labels (1): Jay", "gone labels (1): Crow")
+    told = ("3 labels spelled otherwise: the same species as before", "new labels (1): Jay", "gone labels (1): Crow")
     assert changed(old, new, listed) == told

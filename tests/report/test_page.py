@@ -251,7 +251,7 @@ def test_a_test_shows_its_surest_mistakes_first() -> None:
     mistakes[-1] = mistakes[-1].model_copy(update={"top": (surer,)})
     tested = results_of(old.model_copy(update={"answers": tuple(mistakes)}), NOW)
     found = read(page.test(tested, {})).text
-    assert found.startswith("v1.0.0 20 of 23 known images right (87.0 %); between 67.9 % and 95.5 % of all such photos")
+    assert found.startswith("v1.0.0 20 of 23 known images right (87.0 %); 68 to 95 % of all such photos")
     assert found.index("It is Common Crow says Something Else 97 % wrong") < found.index("Something Else 50 %")
     assert page.pictured(tested) == tuple(f"Common Crow/{number:05}.jpg" for number in (22, 20, 21))
 

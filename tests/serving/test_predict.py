@@ -294,6 +294,7 @@ def test_an_app_is_told_all_that_it_has_to_know(running: LocalEnvironment) -> No
     assert told["photo"]["field"] == "image"
     assert told["photo"]["max_bytes"] == LARGEST_PHOTO
     assert told["photo"]["max_pixels"] == MAX_PIXELS
+    assert told["photo"]["lower_max_pixels"] == {"image/webp": 80_000_000}
     assert {"image/jpeg", "image/png", "image/webp"} <= set(told["photo"]["formats"])
     listed = running.get(told["species"])
     assert listed.json()["model"] == {key: told[key] for key in ("version", "file_path", "revision")}

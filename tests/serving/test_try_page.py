@@ -29,6 +29,10 @@ def test_a_browser_that_posts_the_form_gets_a_page(running: LocalEnvironment) ->
     assert told["model"]["revision"] in answer.text
 
 
+def test_the_page_says_how_large_a_photo_may_be(running: LocalEnvironment) -> None:
+    assert "Up to 20 MiB and 128 million pixels (WEBP 80 million)." in running.get("/", **BROWSER).text
+
+
 def test_a_browser_is_told_on_a_page_why_there_is_no_answer(running: LocalEnvironment) -> None:
     answer = running.predict(b"<script>alert(1)</script>", **BROWSER)
     assert answer.status_code == 400

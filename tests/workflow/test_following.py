@@ -292,11 +292,11 @@ def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     word = re.match(r"v1\.0\.0 → v1\.1\.0: ([a-z, ]+)\. ", sentence)
     assert word
     assert word[1] in checked.out
-    assert state is State.DONE
+    assert state is State.UNDECIDED
     desk.git("merge", "--quiet", "--no-ff", "--no-edit", key)
     merged = progress(desk.workspace, key)
     assert [step.name for step in merged.steps] == ["Proposed", "Verdict", "Merged", "Live in production"]
-    assert told(merged)["Verdict"] == (State.DONE, sentence)
+    assert told(merged)["Verdict"] == (State.UNDECIDED, sentence)
     (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{confidence: 0.9}}\n")
     desk.commit("Other gates")
     assert "Verdict" not in told(progress(desk.workspace, key))
@@ -319,7 +319,7 @@ def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_
     *check, back, merge = behind.commands
     follow(desk, [*check, back])
     checked = progress(desk.workspace, key)
-    assert told(checked)["Verdict"][0] is State.DONE
+    assert told(checked)["Verdict"][0] is State.UNDECIDED
     assert [one.key for one in changes(desk.workspace) if one.is_open] == [key]
     assert (checked.withdrawn_by, checked.commands[-1]) == ("git branch -D activate-production-v1.1.0", merge)
     assert "git merge --no-edit main" not in checked.commands

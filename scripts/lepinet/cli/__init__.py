@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -73,6 +75,9 @@ class Commands(click.Group):
             return None
         name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), name)
+        # What was imported stays, and at the end all goes: to look for circles there takes a tenth of a short command.
+        gc.freeze()
+        atexit.register(gc.freeze)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

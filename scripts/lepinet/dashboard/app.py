@@ -19,6 +19,7 @@ from lepinet.dashboard.pages import all_routes
 from lepinet.dashboard.place import Site
 from lepinet.dashboard.rendering import STATIC_FOLDERS, page, plain_page
 from lepinet.errors import LepinetError, OutsideError, RefusedError
+from lepinet.report.wording import sentence
 
 _TITLES = {
     HTTPStatus.FORBIDDEN: "This is not allowed",
@@ -74,8 +75,8 @@ async def _refused(request: Request, error: Exception) -> Response:
         return PlainTextResponse(status.phrase, status, error.headers)
     missing = status is HTTPStatus.NOT_FOUND
     told = error.detail if error.detail != status.phrase else _MISTYPED if missing else ""
-    title = _TITLES.get(status, status.phrase)
-    response = page(request, "refused.html", status, title=title, lines=told.splitlines(), missing=missing)
+    title, lines = _TITLES.get(status, status.phrase), [sentence(line) for line in told.splitlines()]
+    response = page(request, "refused.html", status, title=title, lines=lines, missing=missing)
     response.headers.update(error.headers or {})
     return response
 

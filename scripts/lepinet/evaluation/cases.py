@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lepinet.errors import LepinetError, RefusedError, UsageError
 from lepinet.evaluation.labels import Species, SpeciesNames
+from lepinet.evaluation.spread import cores
 from lepinet.files import inside, open_regular, read_small
 
 _CHUNK = 1 << 20
@@ -256,7 +257,7 @@ def _look(folder: Path | None, rows: Sequence[ListedPhoto]) -> KnownImages:
     """Find and digest every photo, on all cores: hashing lets other threads run."""
     find = _finder(folder)
     some = [rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER)]
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         images = tuple(chain.from_iterable(pool.map(lambda part: [_look_at(find, row) for row in part], some)))
     return _gathered(folder, images)
 

@@ -33,8 +33,8 @@ class UnaskedError(FailedError):
     A `Failure.MOVE` of one that got there, as it says itself; a `Failure.PROOF` of one that follows the registry.
     """
 
-    def __init__(self, error: MayNotAskError) -> None:
-        super().__init__(Failure.MOVE, f"the endpoint runs, but {error.what}: {error.todo}")
+    def __init__(self, failure: Failure, error: MayNotAskError) -> None:
+        super().__init__(failure, f"the endpoint runs, but {error.what}: {error.todo}")
 
 
 class MovedByHandError(FailedError):
@@ -97,7 +97,7 @@ class Deployment:
                 self._step("prove", "this kind of endpoint cannot be asked")
                 return None
             # A model that is loaded and does not answer photos has failed; visitors must not wait for a next run.
-            proof, sentence = self._asked(address, target, "the endpoint runs, but does not answer")
+            proof, sentence = self._asked(address, target, "the endpoint runs, but does not answer", Failure.MOVE)
             if proof:
                 return proof
             state = endpoint.observe()
@@ -114,12 +114,12 @@ class Deployment:
             time.sleep(self.run.timings.poll)
             self._wait(endpoint, order, target)
 
-    def _asked(self, address: Address, target: Target, silent: str) -> tuple[Proof | None, str]:
+    def _asked(self, address: Address, target: Target, silent: str, barred: Failure) -> tuple[Proof | None, str]:
         """The proof, where it answers as tested; and in a sentence what it does: `silent`, and why, for no answer.
 
         Raises:
             UntestedError: nobody can tell what it should answer; it stays where it is, for a next run.
-            UnaskedError: we may not ask it.
+            UnaskedError: we may not ask it; its failure is `barred`.
         """
         try:
             proof = self.run.prove(address, target)
@@ -128,7 +128,7 @@ class Deployment:
             self._step("prove", what)
             raise UntestedError(what, where=error.where, todo=error.todo) from error
         except MayNotAskError as error:
-            unasked = UnaskedError(error)
+            unasked = UnaskedError(barred, error)
             self._step("prove", unasked.what)
             raise unasked from error
         except OutsideError as error:
@@ -263,12 +263,8 @@ class Deployment:
         address = endpoint.address()
         said = ""
         while address is not None:
-            try:
-                proof, sentence = self._asked(address, target, "the backend does not answer")
-            except UnaskedError as unasked:
-                # It stands: each run that tried again would give visitors the unproved version for a while.
-                unasked.failure = Failure.PROOF
-                raise
+            # Barred, it stands: each run that tried again would give visitors the unproved version for a while.
+            proof, sentence = self._asked(address, target, "the backend does not answer", Failure.PROOF)
             if proof:
                 return proof
             if time.monotonic() > deadline:

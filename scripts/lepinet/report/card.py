@@ -64,7 +64,7 @@ def _labels(before: Mapping[str, Any], now: Mapping[str, Any], names: SpeciesNam
         for config in (before, now)
     )
     if respelled := sum(old[meaning] != new[meaning] for meaning in old.keys() & new.keys()):
-        yield f"{respelled} label{'s' if respelled > 1 else ''} spelled otherwise, of the same species"
+        yield f"{respelled} label{'s' if respelled > 1 else ''} spelled otherwise: the same species as before"
     for what, meanings, spelled in (("new", new.keys() - old.keys(), new), ("gone", old.keys() - new.keys(), old)):
         if labels := sorted(spelled[meaning] for meaning in meanings):
             more = f" and {len(labels) - _MOST} more" if len(labels) > _MOST else ""

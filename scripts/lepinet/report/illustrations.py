@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lepinet.evaluation.gates import SMOKE_TEST
+from lepinet.evaluation.gates import SMOKE_TEST, percents
 from lepinet.evaluation.results import CalibrationBin, Result, Results, Summary
 from lepinet.registry.records import MonitoredAccuracy
 from lepinet.report import pictures, wording
@@ -151,13 +151,12 @@ def monitored(runs: Sequence[MonitoredAccuracy], floor: float | None) -> Illustr
     if not measured:
         return None
     last = measured[-1]
-    low, high = last.interval
     return Illustration(
         title="Named right, as monitored",
         picture=pictures.over_time(measured, floor, "Share of known images named right, by the monitor's runs"),
         caption=(
-            f"Last: {last.right} of {last.images} right; between {low * 100:.0f} and {high * 100:.0f} % of all such "
-            f"photos, at 95 % confidence.{_without_answer(len(runs) - len(measured))}"
+            f"Last: {last.right} of {last.images} right; {percents(*last.interval)} of all such photos, "
+            f"at 95 % confidence.{_without_answer(len(runs) - len(measured))}"
         ),
         head=("run", "version", "photos", "right", "share", "at least", "at most"),
         rows=tuple(

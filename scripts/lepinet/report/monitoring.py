@@ -7,6 +7,7 @@ from lepinet.report.escape import for_markdown, for_terminal
 
 TITLES = {
     Cause.NO_ANSWER: "the endpoint does not answer",
+    Cause.BARRED: "the monitor may not ask the endpoint",
     Cause.ANSWERS: "the endpoint answers otherwise than it was tested",
     Cause.ACCURACY: "fewer photos are named right than the floor allows",
     Cause.LATENCY: "a photo takes much longer than usual",
@@ -15,6 +16,7 @@ TITLES = {
 }
 _TODO = {
     Cause.NO_ANSWER: "See the endpoint's own log; `lepinet status -e {environment}` tells what should run.",
+    Cause.BARRED: "Put the token right as said above; the next run asks again.",
     Cause.ANSWERS: "`lepinet rollback -e {environment} --reason …` returns to the version before. Was the endpoint"
     " changed by hand, put it right and run the monitor again.",
     Cause.ACCURACY: "`lepinet rollback -e {environment} --reason …` returns to the version before.",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from lepinet.evaluation.answers import Score
 from lepinet.evaluation.counting import Why
-from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State, at_most, points
+from lepinet.evaluation.gates import SMOKE_TEST, Decision, Gate, Reason, State, at_most, percents, points
 from lepinet.evaluation.labels import LIST_NEEDED, strange_labels
 from lepinet.evaluation.results import Results, Summary, Unanswered
 from lepinet.report.documents import (
@@ -102,11 +102,10 @@ def said(score: Score | None, size: int) -> str:
 
 
 def tested(results: Results) -> str:
-    """`89 of 96 known images right (92.7 %); between 85.7 % and 96.4 % of all such photos, at 95 % confidence`."""
+    """`89 of 96 known images right (92.7 %); 86 to 96 % of all such photos, at 95 % confidence`."""
     if results.accuracy_interval is None or results.sample_size < SMOKE_TEST:
         return right_of(results)
-    low, high = (f"{bound:.1%}".replace("%", " %") for bound in results.accuracy_interval)
-    return f"{right_of(results)}; between {low} and {high} of all such photos, at 95 % confidence"
+    return f"{right_of(results)}; {percents(*results.accuracy_interval)} of all such photos, at 95 % confidence"
 
 
 def cautions(summary: Summary | None) -> tuple[str, ...]:

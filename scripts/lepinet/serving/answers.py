@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Literal
 
@@ -11,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from lepinet.endpoints.local_folder import ServerState
 from lepinet.evaluation.answers import Score, Value
 from lepinet.evaluation.labels import Species
-from lepinet.evaluation.photos import FORMATS, MAX_PIXELS
+from lepinet.evaluation.photos import FORMATS, LOWER_MAX_PIXELS, MAX_PIXELS
 from lepinet.evaluation.predictors import TOP
 from lepinet.serving.photo import FIELD, LARGEST_PHOTO
 from lepinet.serving.refusal import ErrorKind
@@ -45,6 +46,11 @@ class Prediction(Value):
     model: AnsweringVersion
 
 
+def _type(name: str) -> str:
+    """The media type of a format."""
+    return f"image/{name.lower()}"
+
+
 class PhotoLimits(Value):
     """What a photo may be, and where it goes."""
 
@@ -52,8 +58,10 @@ class PhotoLimits(Value):
     """Of the form that is posted to `/predict`."""
     max_bytes: int = LARGEST_PHOTO
     max_pixels: int = MAX_PIXELS
-    """Width times height."""
-    formats: tuple[str, ...] = tuple(f"image/{name.lower()}" for name in FORMATS)
+    """Width times height, of any format but these:"""
+    lower_max_pixels: Mapping[str, int] = {_type(name): most for name, most in LOWER_MAX_PIXELS.items()}
+    """Of formats whose photos may have fewer pixels."""
+    formats: tuple[str, ...] = tuple(map(_type, FORMATS))
     """What a file is decides its content, not its name or type."""
 
 

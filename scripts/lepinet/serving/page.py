@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from lepinet.evaluation.photos import UP_TO
 from lepinet.report.escape import for_terminal
 from lepinet.report.page import style, templates
 from lepinet.serving.answers import PhotoLimits, Prediction
@@ -50,6 +51,7 @@ def page(
         .render(
             style=looks,
             limits=PhotoLimits(),
+            up_to=UP_TO,
             serving=serving,
             prediction=prediction,
             refusal=refusal,

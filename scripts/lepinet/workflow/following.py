@@ -21,6 +21,7 @@ from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import headline, markdown, shipped
 from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal
+from lepinet.report.headline import Headline
 from lepinet.report.wording import moment
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
@@ -58,6 +59,8 @@ class State(StrEnum):
     DONE = "done"
     STOPPED = "stopped"
     """The answer was no."""
+    UNDECIDED = "undecided"
+    """The answer was neither yes nor no."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Step:
         return self.state in {State.RUNNING, State.WAITING}
 
 
+_JUDGED = {Decision.PROMOTE: State.DONE, Decision.HOLD: State.STOPPED, Decision.UNDECIDED: State.UNDECIDED}
 _WAY_BACK = Step("Verdict", State.DONE, "none is needed: no comparison stops the way back")
 
 
@@ -205,10 +209,7 @@ def _checked(checks: Sequence[CheckRun]) -> Step:
 
 def _judged(comment: str | None, found: PullRequest) -> Iterator[Step]:
     told = markdown.answers(comment or "")
-    for answer in told:
-        stopped = answer.decision is Decision.HOLD
-        sentence = f"{answer.title}: {answer.word}. {answer.sentence}"
-        yield Step("Verdict", State.STOPPED if stopped else State.DONE, sentence)
+    yield from map(_verdict, told)
     if not told and found.is_open:
         yield Step("Verdict", State.WAITING, "comes when the check has tested it on the known images")
 
@@ -325,9 +326,11 @@ def _compared(workspace: Workspace, aim: Aim, old: str, comparing: Comparing) ->
         return Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
     if document is None:
         return None
-    told = headline.of_comparison(document)
-    stopped = told.decision is Decision.HOLD
-    return Step("Verdict", State.STOPPED if stopped else State.DONE, f"{told.title}: {told.word}. {told.sentence}")
+    return _verdict(headline.of_comparison(document))
+
+
+def _verdict(told: Headline) -> Step:
+    return Step("Verdict", _JUDGED[told.decision], f"{told.title}: {told.word}. {told.sentence}")
 
 
 def _asking(workspace: Workspace, commit: str) -> tuple[tuple[str, ...], str]:

@@ -141,8 +141,7 @@ class _Looking:
                 progress=self.counted(f"{self.environment}: asking the endpoint"),
             )
         except MayNotAskError as error:
-            told = f"the monitor may not ask, though visitors may be answered: {error.what}; {error.todo}"
-            return Look(Looked.SILENT, told, plan)
+            return Look(Looked.BARRED, f"{error.what}; {error.todo}", plan)
         except OutsideError as error:
             return Look(Looked.SILENT, error.what, plan)
         if tested is not None:

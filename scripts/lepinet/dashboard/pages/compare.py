@@ -70,6 +70,7 @@ def compare(request: Request) -> Response:
         ready=[(*pair, asked.address(PATH, old=pair[0], new=pair[1], environment=kept)) for pair in ready],
         command=shlex.join(("lepinet", "compare", "--old", old, "--new", new)),
         document=document,
+        main=place.workspace.standing.commit,
         drawn=illustrations.shortened(drawn, TABLE) if drawn else None,
         galleries=(gallery.newly_wrong(shown), gallery.newly_right(shown)) if shown else (),
         species=species,

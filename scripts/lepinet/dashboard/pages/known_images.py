@@ -53,6 +53,8 @@ _LARGEST: Final = 96
 _OTHERS: Final = 2
 """So many of the versions tested last on most of the photos are asked beside those that are, or were, active."""
 _ALIKE: Final = {Kind.TWO_SPECIES, Kind.DUPLICATE, Kind.ALIKE}
+_TO_TAKE_OUT: Final = {Kind.TWO_SPECIES, Kind.DUPLICATE}
+"""Of such photos one stays, or those that are right."""
 
 
 class Show(StrEnum):
@@ -133,6 +135,7 @@ def gallery(request: Request) -> Response:
         headline=wording_of_surveys.headline(survey),
         needed=wording_of_surveys.needed(survey),
         findings=survey.findings[:_FINDINGS],
+        to_take_out=_TO_TAKE_OUT,
         fewest=sorted(survey.species, key=lambda row: (row.counted, row.name))[:_SPECIES],
         asked_of=asked_of,
         others=_OTHERS,
@@ -321,8 +324,8 @@ def _species(place: Place) -> tuple[Species, ...]:
     return tuple(sorted(place.workspace.species_of_answers, key=lambda one: one.name.casefold()))
 
 
-def _address(image: KnownImage) -> str:
-    return asked.address(f"{PATH}/photo", name=image.file_name)
+def _address(file_name: str) -> str:
+    return asked.address(f"{PATH}/photo", name=file_name)
 
 
 ROUTES = (

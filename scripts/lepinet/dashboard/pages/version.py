@@ -11,7 +11,7 @@ from uuid import UUID
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lepinet.dashboard import asked, markdown
@@ -20,13 +20,14 @@ from lepinet.dashboard.place import Place, place_of, site_of
 from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
 from lepinet.evaluation.answers import Answers
-from lepinet.evaluation.gates import SMOKE_TEST
+from lepinet.evaluation.gates import SMOKE_TEST, percents
 from lepinet.evaluation.labels import SpeciesNames
 from lepinet.evaluation.metrics import wilson_interval
 from lepinet.evaluation.results import Unanswered, results_of
 from lepinet.registry.records import ListedVersion, PerformanceRow
 from lepinet.report import card, gallery, illustrations, wording
 from lepinet.report.documents import DeclaredVersion
+from lepinet.report.escape import for_terminal
 from lepinet.report.gallery import Gallery
 from lepinet.report.illustrations import Illustration
 from lepinet.report.status import KnownVersion
@@ -68,14 +69,19 @@ class Test:
 
 
 def version(request: Request) -> Response:
+    """A version; all of them where an address names none."""
     place, query = place_of(request), request.query_params
+    name = asked.text(query, "name")
+    if name is None:
+        return RedirectResponse("/versions", HTTPStatus.SEE_OTHER)
     workspace, environment = place.workspace, asked.environment(query, place)
-    name, declared = asked.text(query, "name") or "", workspace.manifest.versions
+    declared = workspace.manifest.versions
     with workspace.registry(environment) as registry:
         row = registry.version(name, declared)
         about = look.version(workspace, name, row)
         if about is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"Neither models.yaml nor the registry knows {name}.")
+            unknown = f"There is no version {for_terminal(name)}: neither models.yaml nor the registry knows it."
+            raise HTTPException(HTTPStatus.NOT_FOUND, unknown)
         earlier = registry.version(row.before, declared) if row and row.before else None
         tests = registry.performance(name, before=_identity(query.get("before", "")), page=_TESTS)
         deployments = registry.history(version_name=name, page=_DEPLOYMENTS) if row else ()
@@ -97,6 +103,7 @@ def version(request: Request) -> Response:
         card=markdown.shown(card_text) if card_text.strip() else None,
         card_is_whole=markdown.is_whole(card_text),
         tested=tested,
+        main=workspace.standing.commit,
         command=shlex.join(("lepinet", "test", name)),
         activate=_activate(place, name),
         has_photos=bool(workspace.known_images and workspace.known_images.images),
@@ -142,8 +149,7 @@ def _test(row: PerformanceRow, today: str | None) -> Test:
     size, share = row.test_sample_size, row.test_accuracy
     interval = ""
     if size and size >= SMOKE_TEST and share is not None:
-        low, high = wilson_interval(round(share * size), size)
-        interval = f"{low:.1%} to {high:.1%}".replace("%", " %")
+        interval = percents(*wilson_interval(round(share * size), size))
     right = "" if share is None else wording.of(round(share * size), size) if size else f"{share:.1%}"
     return Test(
         when=row.test_date,

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from lepinet.evaluation.gates.verdict import SMOKE_TEST, Decision, Gate, Reason, State, Verdict, at_most, points
+from lepinet.evaluation.gates.verdict import (
+    SMOKE_TEST,
+    Decision,
+    Gate,
+    Reason,
+    State,
+    Verdict,
+    at_most,
+    percents,
+    points,
+)
 
-__all__ = ["SMOKE_TEST", "Decision", "Gate", "Reason", "State", "Verdict", "at_most", "points"]
+__all__ = ["SMOKE_TEST", "Decision", "Gate", "Reason", "State", "Verdict", "at_most", "percents", "points"]

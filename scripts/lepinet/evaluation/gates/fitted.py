@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lepinet.evaluation.gates.verdict import points
+from lepinet.evaluation.gates.verdict import percents, points
 from lepinet.evaluation.metrics import Metrics, wilson_interval
 from lepinet.evaluation.paired import DIFFERING, images_for
 from lepinet.manifest.model import Gates
@@ -66,7 +66,7 @@ def _floors(active: str, figures: Metrics) -> Iterator[Fitted]:
         low, high = wilson_interval(right, size)
         floor = Decimal(math.floor(low * 100)) / 100
         reason = (
-            f"{active} names {right:,} of {size:,} {what}, so {low * 100:.0f} to {high * 100:.0f} % of all such photos;"
+            f"{active} names {right:,} of {size:,} {what}, so {percents(low, high)} of all such photos;"
             " under that is worse than chance explains"
         )
         yield Fitted(key, floor, reason)

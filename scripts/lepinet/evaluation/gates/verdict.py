@@ -87,6 +87,11 @@ def points(share: float) -> str:
     return f"{shown} point" if shown == "1" else f"{shown} points"
 
 
+def percents(low: float, high: float) -> str:
+    """An interval of shares in words: `86 to 96 %`."""
+    return f"{low * 100:.0f} to {high * 100:.0f} %"
+
+
 def at_most(worst: float, margin: float) -> str:
     """How much worse at most, rounded up, and with a second digit where one would hide on which side of the limit."""
     tenth = math.ceil(worst * 1000 - 1e-9) / 1000

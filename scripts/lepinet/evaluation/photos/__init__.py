@@ -10,15 +10,16 @@ MAX_BYTES = 256 << 20
 """No larger file is taken for a photo."""
 MAX_PIXELS = 128_000_000
 """Larger than any phone's picture; decoding takes 4 bytes for each pixel, twice that for a rotated photo."""
-MAX_WEBP_PIXELS = 80_000_000
-"""Its decoder holds several copies: a larger photo needs more memory than it is given."""
+LOWER_MAX_PIXELS = {"WEBP": 80_000_000}
+"""By format. The decoder of WEBP holds several copies: a larger photo needs more memory than it is given."""
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """What cameras, browsers and scanners write, each decoded by code that reads nothing but its own input."""
 
 ANY_FORMAT = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-ACCEPTED = (
-    f"{ANY_FORMAT}, each up to {MAX_PIXELS // 1_000_000} million pixels (WEBP {MAX_WEBP_PIXELS // 1_000_000} million)"
-)
+_LOWER = ", ".join(f"{name} {most // 1_000_000} million" for name, most in LOWER_MAX_PIXELS.items())
+UP_TO = f"{MAX_PIXELS // 1_000_000} million pixels ({_LOWER})"
+"""How large a photo may be, for people."""
+ACCEPTED = f"{ANY_FORMAT}, each up to {UP_TO}"
 """What a photo may be, for the forms that take some."""
 NO_IMAGE = f"is no image that can be read ({', '.join(FORMATS)})"
 """A photo's problem, to stand behind its name."""
