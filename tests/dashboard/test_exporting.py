@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 from dashboard.test_hostile_text import Seen
-from dashboard.world import ADMIN, World
+from dashboard.world import ADMIN, World, on_github
 from lepinet.dashboard.export import FIRST, export
 from lepinet.report.escape import for_terminal
 from report.hostile import NAMES
@@ -78,6 +78,13 @@ def test_the_comparisons_that_there_are_can_be_reached_from_their_page(world: Wo
     comparison, *others = {address for address in listed.to if address.startswith("compare-")}
     assert others == []
     assert "undecided, a person decides" in (tmp_path / "public" / comparison).read_text()
+
+
+def test_github_is_not_asked_of_what_its_next_answer_would_change(world: World, tmp_path: Path) -> None:
+    with on_github(world, tmp_path) as (there, github), there.site() as site:
+        export(site, tmp_path / "public")
+        assert github.requests == []
+    assert "Of pull requests" not in (tmp_path / "public" / "index.html").read_text()
 
 
 def test_what_strangers_wrote_is_text_there_too(exported: Path) -> None:
