@@ -75,9 +75,8 @@ class Commands(click.Group):
             return None
         name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"lepinet.cli.{COMMANDS[cmd_name][0]}"), name)
-        # What was imported stays, and at the end all goes: to look for circles there takes a tenth of a short command.
+        # What was imported stays: nobody need look for circles there again and again.
         gc.freeze()
-        atexit.register(gc.freeze)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -104,6 +103,8 @@ def lepinet() -> None:
 
 def main(timings: Timings | None = None) -> None:
     """Run the command line, and end the process with the design's exit code; `timings` shorten reconcile's waits."""
+    # Nor at the end, when all goes at once; both together take a tenth of a short command.
+    atexit.register(gc.freeze)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     try:
