@@ -70,11 +70,15 @@ def test_what_was_compared_is_not_compared_again(world: World) -> None:
     with world.site() as site:
         workspace = site.main.now()
         with workspace.registry("production") as registry:
-            first, again = (compared_once(site, workspace, registry, "v1.0.0", "v1.1.0") for _ in range(2))
-            other = compared_once(site, workspace, registry, "v1.1.0", "v1.0.0")
+            first, again = (compared_once(site, workspace, registry, ("v1.0.0", "v1.1.0"), 1) for _ in range(2))
+            other = compared_once(site, workspace, registry, ("v1.1.0", "v1.0.0"), 1)
+            second = compared_once(site, workspace, registry, ("v1.0.0", "v1.1.0"), 2)
     assert first
     assert first is again
     assert other
+    assert second
+    assert second.non_inferiority
+    assert second.non_inferiority.tries == 2
     assert other.old.model.name == "v1.1.0"
 
 

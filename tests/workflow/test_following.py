@@ -306,6 +306,30 @@ def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert "Verdict" not in told(progress(desk.workspace, key))
 
 
+def test_the_verdict_reckons_with_what_was_tried_on_the_photos_before_as_the_check_does(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    for name in ("v1.2.0", "v1.3.0"):
+        desk.copy_model(name, name)
+        desk.declare(name)
+        desk.commit(f"Register {name}")
+    desk.set_active("staging", "v1.3.0")
+    desk.commit("Try v1.3.0 in staging")
+    key = ask(desk.workspace, activation_proposal("production", "v1.3.0", None), ASHA).key
+    desk.git("switch", "--quiet", "activate-production-v1.3.0")
+    (checked,) = desk.lepinet("check", "--json").json["environments"]
+    desk.git("switch", "--quiet", "main")
+    more = "; another version was tried on these photos before: among many one passes by luck, so more is asked of it"
+    _, sentence = told(progress(desk.workspace, key))["Verdict"]
+    assert more in sentence
+    assert checked["comparison"]["reasons"][0]["sentence"].removeprefix("a") in sentence
+    side_by_side = desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.3.0", "--json").json
+    assert side_by_side["non_inferiority"]["try"] == 2
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", key)
+    assert told(progress(desk.workspace, key))["Verdict"][1] == sentence
+    merged = desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.3.0", "--json").json
+    assert merged["non_inferiority"] == side_by_side["non_inferiority"]
+
+
 def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_checked(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key

@@ -46,7 +46,7 @@ _GONE = "its branch is gone, or holds another change by now: nothing more become
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 
-Comparing: TypeAlias = Callable[[Workspace, Registry, str, str], ComparisonDocument | None]
+Comparing: TypeAlias = Callable[[Workspace, Registry, tuple[str, str], int], ComparisonDocument | None]
 """As `kept.compared`."""
 
 
@@ -321,7 +321,8 @@ def _compared(workspace: Workspace, aim: Aim, old: str, comparing: Comparing) ->
     """The verdict by answers that are here; None where a check has to ask the models first."""
     try:
         with workspace.registry(aim.environment) as registry:
-            document = comparing(workspace, registry, old, aim.version)
+            tries = workspace.tries(old, aim.version, aim.environment)
+            document = comparing(workspace, registry, (old, aim.version), tries) if tries else None
     except LepinetError as error:
         return Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
     if document is None:
