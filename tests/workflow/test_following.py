@@ -402,7 +402,7 @@ def test_each_open_change_says_what_holds_it(desk: Desk) -> None:
     assert held(desk.workspace) == {photo: "waits for a merge", activation: "waits for its verdict"}
     assert desk.lepinet("db", "migrate").code == 0
     assert desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.1.0").code in {0, 1}
-    assert held(desk.workspace)[activation] == "waits for a merge"
+    assert held(desk.workspace)[activation] == "undecided, a person decides"
     (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{min_accuracy: 1}}\n")
     desk.commit("Be strict")
     assert held(desk.workspace)[activation] == "its verdict is hold"

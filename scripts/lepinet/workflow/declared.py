@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from lepinet.endpoints import EndpointState
-from lepinet.errors import LepinetError, RefusedError, UsageError
+from lepinet.errors import LepinetError, RefusedError
 from lepinet.manifest.load import FILE
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
@@ -144,6 +144,6 @@ def most_tries(workspace: Workspace, old: str, new: str) -> int:
     Returns:
         1 where `new` would come after `old` in no environment, and never has; and where git cannot tell.
     """
-    with suppress(UsageError):
+    with suppress(LepinetError):
         return max(workspace.tries(old, new, name) or 1 for name in workspace.manifest.environments)
     return 1

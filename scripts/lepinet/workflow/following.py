@@ -22,7 +22,7 @@ from lepinet.report import headline, markdown, shipped
 from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal
 from lepinet.report.headline import Headline
-from lepinet.report.wording import moment
+from lepinet.report.wording import DECISIONS, moment
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
 from lepinet.workflow.changed_photos import beyond_main
@@ -145,6 +145,8 @@ def held_by(workspace: Workspace, change: Change, *, conflicts: bool, comparing:
     known = () if change.url else tuple(_known_so_far(workspace, change, comparing, behind=False))
     if any(step.state is State.STOPPED for step in known):
         return "its verdict is hold"
+    if any(step.state is State.UNDECIDED for step in known):
+        return DECISIONS[Decision.UNDECIDED]
     return "waits for its verdict" if any(step.lies_ahead for step in known) else "waits for a merge"
 
 
