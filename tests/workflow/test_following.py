@@ -362,6 +362,24 @@ def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_
     ]
 
 
+def test_a_label_that_main_corrects_moves_the_verdict_and_that_is_said(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{min_accuracy: 0.9}}\n")
+    desk.commit("Ask for 11 of 12")
+    key = ask(desk.workspace, WANTED, ASHA).key
+    assert desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.1.0").code in {0, 1}
+    before = told(progress(desk.workspace, key))["Verdict"]
+    label = ask(desk.workspace, correction(desk.workspace, "blue_tiger_01.jpg", "Common Crow"), ASHA).key
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", label)
+    found = progress(desk.workspace, key)
+    state, sentence = told(found)["Verdict"]
+    counted = "Counted with main's known images and labels of now, which are others than when its branch began."
+    assert (before[0], state) == (State.UNDECIDED, State.STOPPED)
+    assert sentence.endswith(f" {counted}")
+    assert counted not in before[1]
+    assert "git merge --no-edit main" in found.commands
+
+
 def test_the_way_back_is_compared_with_nothing_before_and_after_its_merge(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, activation_proposal("staging", "v1.0.0", None), ASHA).key

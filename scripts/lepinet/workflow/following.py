@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -40,6 +40,7 @@ _TO_SETTLE = "To settle what conflicts, in the repository; then git commit, and 
 _TO_KNOW = "To ask what is active about these photos, where this dashboard runs:"
 _UNCHECKED = "comes when lepinet check, on its branch, has tested it on the known images"
 _OTHER_PHOTOS = "main has other known images since its branch began: merge main into it, then check it"
+_AS_NOW = "Counted with main's known images and labels of now, which are others than when its branch began."
 _NAMED = 3
 """So many of the files that conflict are named."""
 _GONE = "its branch is gone, or holds another change by now: nothing more becomes of this one"
@@ -276,14 +277,17 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
 
 
 def _lacks_photos(workspace: Workspace, branch: str) -> bool:
-    """Whether main has other known images since a branch parted from it: a check there tells nothing of them."""
+    """Whether main has other known images or labels since a branch parted: a check there tells nothing of them."""
     git, folder = workspace.git, workspace.manifest.known_images
     base = git.merge_base(branch, git.main())
     return bool(base and folder and git.files_between(base, git.main(), [folder]))
 
 
 def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *, behind: bool) -> Iterator[Step]:
-    """What a check here has found of an activation that waits for its merge."""
+    """What answers that are here show of an activation that waits for its merge, whoever asked for them.
+
+    Judged is what would be merged, so main's photos and labels of now count, not those of the branch.
+    """
     aim = change.aim
     environment = workspace.manifest.environments.get(aim.environment) if aim else None
     if aim is None or environment is None or environment.active is None:
@@ -291,8 +295,13 @@ def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *,
     if aim.version in earlier_versions(workspace, aim.environment):
         yield _WAY_BACK
     else:
-        waits = Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
-        yield _compared(workspace, aim, environment.active, comparing) or waits
+        found = _compared(workspace, aim, environment.active, comparing)
+        if found is None:
+            yield Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
+        elif behind and not found.lies_ahead:
+            yield replace(found, sentence=f"{found.sentence} {_AS_NOW}")
+        else:
+            yield found
 
 
 def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, comparing: Comparing) -> Iterator[Step]:
