@@ -42,6 +42,19 @@ def test_the_verdict_is_the_one_of_the_command_line(world: World, browser: Brows
             assert gate["sentence"].replace(" %", "\N{NO-BREAK SPACE}%") in page
 
 
+def test_versions_tried_on_the_photos_before_count_as_on_the_command_line(world: World, browser: Browser) -> None:
+    desk = world.desk
+    before = desk.git("rev-parse", "main")
+    for name in ("v1.2.0", "v1.3.0"):
+        desk.copy_model(name, name)
+        desk.declare(name)
+        desk.commit(f"Register {name}")
+    desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.3.0")
+    page = browser.get("/compare?old=v1.0.0&new=v1.3.0").text
+    desk.git("reset", "--quiet", "--hard", before)
+    assert "another version was tried on these photos before" in page
+
+
 @pytest.mark.parametrize("path", [QUESTION, "/version?name=v1.1.0"])
 def test_it_is_said_which_known_images_were_counted(world: World, browser: Browser, path: str) -> None:
     page = browser.get(path).text
