@@ -10,6 +10,7 @@ import pytest
 
 from dashboard.world import Browser, Flipped, World, flips
 from lepinet.dashboard.pages.compare import compared_once
+from lepinet.workflow.kept import Pair
 
 QUESTION = "/compare?old=v1.0.0&new=v1.1.0"
 
@@ -83,9 +84,9 @@ def test_what_was_compared_is_not_compared_again(world: World) -> None:
     with world.site() as site:
         workspace = site.main.now()
         with workspace.registry("production") as registry:
-            first, again = (compared_once(site, workspace, registry, ("v1.0.0", "v1.1.0"), 1) for _ in range(2))
-            other = compared_once(site, workspace, registry, ("v1.1.0", "v1.0.0"), 1)
-            second = compared_once(site, workspace, registry, ("v1.0.0", "v1.1.0"), 2)
+            first, again = (compared_once(site, workspace, registry, Pair("v1.0.0", "v1.1.0", 1)) for _ in range(2))
+            other = compared_once(site, workspace, registry, Pair("v1.1.0", "v1.0.0", 1))
+            second = compared_once(site, workspace, registry, Pair("v1.0.0", "v1.1.0", 2))
     assert first
     assert first is again
     assert other

@@ -16,12 +16,15 @@ from github_stand_in.contract import filled
 from github_stand_in.server import TOKEN, StandIn, stand_in
 from lepinet.errors import UsageError
 from lepinet.github import GitHub
+from lepinet.registry import Registry
+from lepinet.report.documents import ComparisonDocument
 from lepinet.report.markdown import check
 from lepinet.settings import Settings
 from lepinet.timings import Timings
 from lepinet.workflow.change import activation_proposal, rollback_proposal
 from lepinet.workflow.changed_photos import photos_on_their_way
 from lepinet.workflow.following import Progress, State, became, conflicting, held_by, progress
+from lepinet.workflow.kept import Pair, compared
 from lepinet.workflow.listed_changes import Change, changes, proposed_here, rivals, waiting_here
 from lepinet.workflow.photo_changes import addition, correction, removal
 from lepinet.workflow.requested import Request, ask
@@ -328,6 +331,33 @@ def test_the_verdict_reckons_with_what_was_tried_on_the_photos_before_as_the_che
     assert told(progress(desk.workspace, key))["Verdict"][1] == sentence
     merged = desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.3.0", "--json").json
     assert merged["non_inferiority"] == side_by_side["non_inferiority"]
+
+
+def test_the_gates_are_those_of_the_check_the_reference_among_them(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    desk.copy_model("v1.3.0", "v1.3.0")
+    desk.declare("v1.3.0")
+    desk.alter(r"(production:\n)", r"\1    reference: v1.3.0\n")
+    desk.commit("Hold all against v1.3.0")
+    key = ask(desk.workspace, WANTED, ASHA).key
+    assert desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.1.0").code in {0, 1}
+    assert told(progress(desk.workspace, key))["Verdict"][0] is State.WAITING
+    desk.git("switch", "--quiet", "activate-production-v1.1.0")
+    (checked,) = desk.lepinet("check", "--json").json["environments"]
+    desk.git("switch", "--quiet", "main")
+    made = []
+
+    def comparing(workspace: Workspace, registry: Registry, pair: Pair) -> ComparisonDocument | None:
+        made.append(compared(workspace, registry, pair))
+        return made[-1]
+
+    assert told(progress(desk.workspace, key, comparing))["Verdict"][0] is State.UNDECIDED
+    assert made[0]
+    here = {gate.name: gate.sentence for gate in made[0].gates}
+    there = {gate["name"]: gate["sentence"] for gate in checked["comparison"]["gates"]}
+    assert "reference" in here
+    # How long both take is measured by the check alone.
+    assert here | {"max_latency_ratio": ""} == there | {"max_latency_ratio": ""}
 
 
 def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_checked(desk: Desk) -> None:

@@ -27,7 +27,7 @@ from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
 from lepinet.workflow.changed_photos import beyond_main
 from lepinet.workflow.declared import earlier_versions
-from lepinet.workflow.kept import answers_here, compared
+from lepinet.workflow.kept import Pair, answers_here, compared
 from lepinet.workflow.listed_changes import Change, is_needless, proposed_here
 from lepinet.workflow.propose import is_ours, open_github, repository_at
 from lepinet.workflow.to_main import steps_from_branch, steps_with_main
@@ -47,7 +47,7 @@ _GONE = "its branch is gone, or holds another change by now: nothing more become
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 
-Comparing: TypeAlias = Callable[[Workspace, Registry, tuple[str, str], int], ComparisonDocument | None]
+Comparing: TypeAlias = Callable[[Workspace, Registry, Pair], ComparisonDocument | None]
 """As `kept.compared`."""
 
 
@@ -295,7 +295,7 @@ def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *,
     if aim.version in earlier_versions(workspace, aim.environment):
         yield _WAY_BACK
     else:
-        found = _compared(workspace, aim, environment.active, comparing)
+        found = _compared(workspace, aim, environment.active, environment.reference, comparing)
         if found is None:
             yield Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
         elif behind and not found.lies_ahead:
@@ -311,10 +311,11 @@ def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, compar
     activation = next((one for one in made if one.state.commit.id == merge), None)
     if aim is None or activation is None or activation.baseline is None:
         return
+    then = activation.state.manifest.environments[aim.environment]
     if activation.change is ChangeClass.ROLLBACK:
         yield _WAY_BACK
     elif _judges_as_then(workspace, activation) and (
-        found := _compared(workspace, aim, activation.baseline.version or "", comparing)
+        found := _compared(workspace, aim, activation.baseline.version or "", then.reference, comparing)
     ):
         yield found
 
@@ -328,12 +329,14 @@ def _judges_as_then(workspace: Workspace, activation: Activation) -> bool:
     return not git.files_between(state.commit.id, git.main(), [now.known_images, *filter(None, [now.species])])
 
 
-def _compared(workspace: Workspace, aim: Aim, old: str, comparing: Comparing) -> Step | None:
+def _compared(workspace: Workspace, aim: Aim, old: str, reference: str | None, comparing: Comparing) -> Step | None:
     """The verdict by answers that are here; None where a check has to ask the models first."""
     try:
         with workspace.registry(aim.environment) as registry:
             tries = workspace.tries(old, aim.version, aim.environment)
-            document = comparing(workspace, registry, (old, aim.version), tries) if tries else None
+            if tries is None:
+                return None
+            document = comparing(workspace, registry, Pair(old, aim.version, tries, reference))
     except LepinetError as error:
         return Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
     if document is None:

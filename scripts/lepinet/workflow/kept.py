@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,7 +12,7 @@ from lepinet.errors import LepinetError, RefusedError
 from lepinet.evaluation.answers import Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.gates.judge import judge
-from lepinet.evaluation.gates.terms import Terms
+from lepinet.evaluation.gates.terms import Best, Terms
 from lepinet.evaluation.photos import Look
 from lepinet.evaluation.photos.kept import LookCache
 from lepinet.evaluation.run import kept_answers
@@ -26,6 +27,18 @@ from lepinet.workflow.workspace import Workspace
 _LARGEST = 1 << 20
 _TESTS = 20
 """So many of the versions that were tested last are looked through."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two versions that are compared, and what besides their answers decides."""
+
+    old: str
+    new: str
+    tries: int
+    """The new one's place among those tried against the old one on the same photos."""
+    reference: str | None = None
+    """The environment's, where the verdict is on what an environment gets."""
 
 
 def answers_here(workspace: Workspace, registry: Registry, version: str, *, judged: bool) -> Answers | None:
@@ -51,23 +64,27 @@ def answers_here(workspace: Workspace, registry: Registry, version: str, *, judg
     return None
 
 
-def compared(workspace: Workspace, registry: Registry, names: tuple[str, str], tries: int) -> ComparisonDocument | None:
+def compared(workspace: Workspace, registry: Registry, pair: Pair) -> ComparisonDocument | None:
     """Two versions on main's known images, by answers that are here; how long they take is not judged.
 
     Args:
         workspace: whose known images, and whose cache.
         registry: asked for stored answers.
-        names: of the old one, and of the new one.
-        tries: the new one's place among those tried against the old one on the same photos.
+        pair: the versions.
 
     Returns:
-        None where somebody has to test one of them first.
+        None where somebody has to test one of them, or the reference, first.
     """
-    before, after = (answers_here(workspace, registry, name, judged=True) for name in names)
+    before, after = (answers_here(workspace, registry, name, judged=True) for name in (pair.old, pair.new))
     if before is None or after is None:
         return None
+    best = None
+    if pair.reference and pair.reference not in {pair.old, pair.new}:
+        best = Best(pair.reference, answers_here(workspace, registry, pair.reference, judged=True))
+        if best.answers is None:
+            return None
     # Nobody runs both side by side here.
-    terms = Terms(workspace.manifest.gates, tries)
+    terms = Terms(workspace.manifest.gates, pair.tries, best)
     return comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
 
 

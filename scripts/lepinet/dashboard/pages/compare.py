@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from starlette.requests import Request
@@ -20,7 +20,7 @@ from lepinet.registry import Registry
 from lepinet.report import gallery, illustrations
 from lepinet.report.documents import ComparisonDocument, Flip
 from lepinet.workflow.declared import most_tries
-from lepinet.workflow.kept import answers_here, compared
+from lepinet.workflow.kept import Pair, answers_here, compared
 from lepinet.workflow.workspace import Workspace
 
 PATH = "/compare"
@@ -53,8 +53,8 @@ def compare(request: Request) -> Response:
         missing: tuple[str, ...] = ()
         ready = () if old and new else tuple(_ready(place, registry, environment))
         if old and new and old != new and not unknown:
-            tries = most_tries(place.workspace, old, new)
-            document = compared_once(site_of(request), place.workspace, registry, (old, new), tries)
+            pair = Pair(old, new, most_tries(place.workspace, old, new))
+            document = compared_once(site_of(request), place.workspace, registry, pair)
             missing = _missing(place, registry, (old, new)) if document is None else ()
     kept = query.get("environment") and environment
     shown = _filtered(document, species, kind) if document else None
@@ -83,15 +83,14 @@ def compare(request: Request) -> Response:
     )
 
 
-def compared_once(
-    site: Site, workspace: Workspace, registry: Registry, names: tuple[str, str], tries: int
-) -> ComparisonDocument | None:
+def compared_once(site: Site, workspace: Workspace, registry: Registry, pair: Pair) -> ComparisonDocument | None:
     """As `kept.compared`, remembered for as long as all stays that the comparison is made of."""
-    key = ("compared", tries, *_identities(workspace, registry, names))
-    return site.remembered.get(key, lambda: compared(workspace, registry, names, tries))
+    names = filter(None, (pair.old, pair.new, pair.reference))
+    key = ("compared", pair, *_identities(workspace, registry, names))
+    return site.remembered.get(key, lambda: compared(workspace, registry, pair))
 
 
-def _identities(workspace: Workspace, registry: Registry, names: Sequence[str]) -> Iterator[Hashable]:
+def _identities(workspace: Workspace, registry: Registry, names: Iterable[str]) -> Iterator[Hashable]:
     """All that a comparison is made of."""
     versions = workspace.manifest.versions
     for name in names:
