@@ -167,8 +167,7 @@ def test_the_page_of_a_change_shows_the_photos_that_it_adds(browser: Browser, de
     desk.desk.git("reset", "--quiet", "--hard", before)
 
 
-@pytest.mark.usefixtures("desk")
-def test_the_page_of_a_change_of_a_label_shows_its_photo(browser: Browser) -> None:
+def test_the_page_of_a_change_of_a_label_shows_its_photo(browser: Browser, desk: World) -> None:
     page = f"{PHOTO}?name=blue_tiger_01.jpg"
     labelled = browser.fill(page, PHOTO, answer="label", species=CROW, reason=REASON).headers["Location"]
     ((address, species, mark),) = pictures(browser.get(labelled).text)
@@ -176,6 +175,10 @@ def test_the_page_of_a_change_of_a_label_shows_its_photo(browser: Browser) -> No
     assert browser.get(address).status_code == 200
     gone = browser.fill(page, PHOTO, answer="remove", reason=REASON).headers["Location"]
     assert [what[1:] for what in pictures(browser.get(gone).text)] == [("Blue Tiger", "taken out")]
+    before = desk.desk.git("rev-parse", "main")
+    desk.desk.git("merge", "--quiet", "--no-ff", "--no-edit", labelled.rpartition("/")[2])
+    assert "<p>main has it as Common Crow now</p>" in browser.get(gone).text
+    desk.desk.git("reset", "--quiet", "--hard", before)
 
 
 @pytest.mark.parametrize("path", ["models.yaml", "photos/common_crow_01.jpg", "photos/metadata.csv"])

@@ -28,7 +28,7 @@ from lepinet.evaluation.photos import MAX_BYTES
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, rollback_proposal
-from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos, photos_on_their_way
+from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos, main_has, photos_on_their_way
 from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.following import Progress, Step, became, conflicting, held_by, progress
 from lepinet.workflow.listed_changes import Change, changes, rivals, that_wait, waiting_here
@@ -158,6 +158,7 @@ def follow(request: Request) -> Response:
         return RedirectResponse(address("/changes/new", kind=request.path_params["key"]), HTTPStatus.SEE_OTHER)
     found = _progress(request)
     others = _rivals(request, found.change)
+    changed = _photos(request, found)
     return page(
         request,
         "change.html",
@@ -166,7 +167,8 @@ def follow(request: Request) -> Response:
         every=_every(found),
         compare=_compare(request, found.change),
         in_other_words=IN_OTHER_WORDS in request.query_params,
-        photos=_photos(request, found),
+        photos=changed,
+        on_main=_on_main(request, found.change, changed),
         most=_SHOWN,
         rivals=others,
     )
@@ -208,6 +210,15 @@ def _photos(request: Request, found: Progress) -> tuple[ChangedPhoto, ...]:
     key = ("changed photos", *found.between, workspace.manifest.known_images, workspace.species)
     made = site_of(request).remembered.get(key, partial(changed_photos, workspace, *found.between))
     return made or ()
+
+
+def _on_main(request: Request, change: Change, changed: Sequence[ChangedPhoto]) -> Mapping[ChangedPhoto, str]:
+    """What main has otherwise of the photos of an open change; what became of others is history."""
+    if not change.is_open or not changed:
+        return {}
+    workspace = place_of(request).workspace
+    key = ("on main", changed, *_standing(workspace, [change]), workspace.manifest.known_images, workspace.species)
+    return site_of(request).remembered.get(key, partial(main_has, workspace, changed)) or {}
 
 
 def _compare(request: Request, change: Change) -> str | None:
