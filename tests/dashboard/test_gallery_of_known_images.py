@@ -174,10 +174,16 @@ def test_the_page_of_a_change_of_a_label_shows_its_photo(browser: Browser, desk:
     assert (species, mark) == ("Common Crow", "was Blue Tiger")
     assert browser.get(address).status_code == 200
     gone = browser.fill(page, PHOTO, answer="remove", reason=REASON).headers["Location"]
-    assert [what[1:] for what in pictures(browser.get(gone).text)] == [("Blue Tiger", "taken out")]
+    page = browser.get(gone).text
+    assert [what[1:] for what in pictures(page)] == [("Blue Tiger", "taken out")]
+    (seen,) = re.findall(r"seen=(\w+)", page)
+    assert browser.get(f"{gone}/progress?seen={seen}").status_code == 204
     before = desk.desk.git("rev-parse", "main")
     desk.desk.git("merge", "--quiet", "--no-ff", "--no-edit", labelled.rpartition("/")[2])
-    assert "<p>main has it as Common Crow now</p>" in browser.get(gone).text
+    now = "<p>main has it as Common Crow now</p>"
+    assert now in browser.get(gone).text
+    moved = browser.get(f"{gone}/progress?seen={seen}").text
+    assert now in moved[moved.index('<section id="photos" hx-swap-oob="true">') :]
     desk.desk.git("reset", "--quiet", "--hard", before)
 
 
