@@ -27,6 +27,8 @@ LATE: Final = 3 * 3600
 """A run comes by somebody's clock, and by GitHub's often late: so many seconds are no matter."""
 MISSED: Final = 3
 """So many runs in a row that did not come need a person."""
+AS_ACTIVATED: Final = ", as when activated"
+"""How the sentence of a run ends whose answers are those of the test before the activation."""
 WHOLE: Final = 100
 """Photos of the whole sample, at most."""
 A_FEW: Final = 12
@@ -277,7 +279,7 @@ def _of_time(median_ms: float | None, usual_ms: float | None) -> Iterator[tuple[
 def _sentence(look: Look, figures: Metrics | None, proof: Proof | None) -> str:
     match look.looked:
         case Looked.ASKED if figures and figures.accuracy_interval and proof:
-            as_tested = ", as when activated" if proof.agreed and proof.compared else ""
+            as_tested = AS_ACTIVATED if proof.agreed and proof.compared else ""
             return (
                 f"{figures.correct} of {figures.sample_size} right ({percents(*figures.accuracy_interval)}){as_tested}"
             )

@@ -42,9 +42,8 @@ def page_at(browser: Browser) -> Iterator[PageAt]:
                 timezone_id="Asia/Colombo",
             )
             until_the_end.callback(context.close)
-            page = context.new_page()
-            visit.watch(page)
-            return page
+            context.on("page", visit.watch)
+            return context.new_page()
 
         yield opened
     assert not visit.complaints, "\n".join(visit.complaints)

@@ -29,6 +29,7 @@ def shown(page: str) -> list[str]:
 def test_what_can_be_compared_is_listed_the_older_version_first(browser: Browser) -> None:
     page = unescape(browser.get("/compare").text)
     assert f'<a href="{QUESTION}">v1.0.0 and v1.1.0</a>' in page
+    assert "By the tests that the registry of production has; a version that was tested only where this" in page
     assert "Tested on the known images of today" not in browser.get(QUESTION).text
 
 

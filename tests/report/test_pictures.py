@@ -195,3 +195,4 @@ def test_runs_of_one_day_are_told_apart_by_the_time_of_the_day() -> None:
     morning, evening = datetime(2026, 11, 26, 7, 5, tzinfo=UTC), datetime(2026, 11, 26, 19, 20, tzinfo=UTC)
     assert below(morning, evening) == ["26 Nov 07:05 UTC", "19:20 UTC"]
     assert below(morning, evening + timedelta(days=1)) == []
+    assert below(morning) == ["26 Nov 07:05 UTC"]

@@ -147,7 +147,9 @@ def test_in_step(desk: Desk) -> None:
         assert one["declared"] == one["active"]
 
 
-def monitored(desk: Desk, hours_ago: int, environment: str = "staging", **details: Any) -> None:
+def monitored(
+    desk: Desk, hours_ago: int, environment: str = "staging", notes: str = "11 of 12 right \x1b[2J", **details: Any
+) -> None:
     """The monitor ran, so long ago."""
     kept = {"looked": "asked", **details}
     log = PerformanceLog(
@@ -156,7 +158,7 @@ def monitored(desk: Desk, hours_ago: int, environment: str = "staging", **detail
         kind="monitor",
         test_accuracy=0.9,
         test_sample_size=12,
-        notes="11 of 12 right \x1b[2J",
+        notes=notes,
         details=kept,
     )
     with desk.workspace.registry(environment) as registry:
@@ -189,6 +191,14 @@ def test_a_monitor_that_missed_three_runs_needs_a_person(desk: Desk, hours: int,
     assert ("the monitor has missed 3 runs: is its schedule still on?" in ended.out) == bool(code)
     assert [one["needs_a_person"] for one in told.json] == [bool(code), False]
     quiet(ended)
+
+
+@pytest.mark.parametrize(("hours", "activated"), [(0, "as when activated"), (1, "before this activation")])
+def test_a_run_says_nothing_of_an_activation_that_came_after_it(desk: Desk, hours: int, activated: str) -> None:
+    monitored(desk, hours, notes="11 of 12 right, as when activated")
+    told = desk.lepinet("status").out
+    unmonitored(desk)
+    assert f" ago: 11 of 12 right, {activated}\n" in told
 
 
 def test_an_alarm_of_the_monitor_needs_a_person_until_it_is_over(desk: Desk) -> None:

@@ -24,8 +24,8 @@ from lepinet.workflow.workspace import Workspace
 
 MOST = 200
 """Pages that follow at once."""
-MOST_OF_ONE = 6
-"""Of one browser; it has no more connections to one place anyhow."""
+MOST_OF_ONE = 4
+"""Of one browser, which has six connections to one place and needs the others to load pages."""
 _STILL_IN = 5
 """Seconds between two looks whether somebody whose page is open is still signed in."""
 _WAIT = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lepinet.endpoints import EndpointState
-from lepinet.monitor import MISSED, Cause, missed, standing
+from lepinet.monitor import AS_ACTIVATED, MISSED, Cause, missed, standing
 from lepinet.reconcile.plan import Action, Plan
 from lepinet.registry.records import DeploymentRow, DeploymentStatus, Failure, MonitorRow, PastDeployment, Snapshot
 from lepinet.report.escape import columns_for_terminal as shown
@@ -160,7 +160,7 @@ def active_version(snapshot: Snapshot) -> str:
 
 def _block(one: EnvironmentStatus, width: int, now: datetime) -> str:
     commands = (f"{line} · lepinet rollback {one.way_back} -e {one.environment} --reason …" for line in way_back(one))
-    head, *rest = map(shown, (headline(one, now), *agreement(one), *commands, *watched(one)))
+    head, *rest = map(shown, (headline(one, now), *agreement(one), *commands, *watched(one, now)))
     return "\n".join([f"{one.environment:<{width}}{head}", *(" " * width + line for line in rest)])
 
 
@@ -226,11 +226,15 @@ def _compared(one: EnvironmentStatus, active: str) -> str:
     return f"git {_name(one.declared)} · database {active} · {served}  {state}"
 
 
-def watched(one: EnvironmentStatus) -> list[str]:
-    """What the monitor found last; empty where it never ran."""
+def watched(one: EnvironmentStatus, now: datetime) -> list[str]:
+    """What the monitor found last, and whether that was before what is live became so; empty where it never ran."""
     if one.monitored is None:
         return []
-    lines = [f"monitor {_ago(timedelta(seconds=one.monitored.seconds_ago))} ago: {one.monitored.notes or 'looked'}"]
+    span = timedelta(seconds=one.monitored.seconds_ago)
+    found = one.monitored.notes or "looked"
+    if one.live and one.live.ended_at and now - span < one.live.ended_at:
+        found = f"{found.removesuffix(AS_ACTIVATED)}, before this activation"
+    lines = [f"monitor {_ago(span)} ago: {found}"]
     lines += [f"ALARM: {TITLES[cause]}" for cause in one.alarms]
     if one.missed >= MISSED:
         lines.append(f"the monitor has missed {one.missed} runs: is its schedule still on? docs/monitoring.md")

@@ -8,8 +8,8 @@ from contextlib import aclosing, suppress
 from http import HTTPStatus
 
 from sse_starlette import EventSourceResponse
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -31,7 +31,9 @@ class _Follow:
         live = site_of(request).live
         with live.place(visitor_of(request).number, since) as told:
             if told is None:
-                raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "Too many pages follow what happens.")
+                # By which a browser knows that it need not try again; the page looks by the clock.
+                await Response(status_code=HTTPStatus.NO_CONTENT)(scope, receive, send)
+                return
             await EventSourceResponse(_events(live, told), ping=_PING)(scope, receive, send)
 
 

@@ -2,8 +2,10 @@
 // one of which a part asks for itself only lets it know, by the event that it names.
 const main = () => document.querySelector("main[data-live]");
 const FOCUSABLE = "a[href], button, summary, [tabindex]";
+const UNTOLD = 15_000; // milliseconds between two looks of a page that there is no place for among those that are told
 let source;
 let waiting;
+let look;
 
 const renew = async () => {
   waiting = undefined;
@@ -26,11 +28,15 @@ const renew = async () => {
 };
 
 const follow = () => {
+  clearTimeout(look);
   source?.close();
   source = undefined;
   if (document.hidden || !main()) return;
   source = new EventSource(`/events?made=${main().dataset.made}`);
   source.onmessage = () => { waiting ??= setTimeout(renew, 200); };
+  source.onerror = ({ target }) => {
+    if (target.readyState === EventSource.CLOSED) look = setTimeout(() => renew().finally(follow), UNTOLD);
+  };
 };
 
 // A browser has few connections to one place: a page that nobody sees gives its own back.

@@ -48,11 +48,9 @@ def over_time(runs: Sequence[MeasuredRun], floor: float | None, title: str) -> s
     lowest = min([run.interval[0] for run in runs] + ([] if floor is None else [floor]))
     scale = _Scale(runs[0].at, runs[-1].at, math.floor(lowest * 10) / 10)
     left, width = svg.Length(10, "%"), svg.Length(88, "%")
-    first, last_at = _ends(runs[0].at, runs[-1].at)
     drawn: list[svg.Element] = [
         panel(left, _TOP, width, _PLOT, list(_plot(runs, floor, scale))),
-        label(first, left, _TOP + _PLOT + 20, "start", "number"),
-        label(last_at, across(0.98), _TOP + _PLOT + 20, "end", "number"),
+        *_below(runs[0].at, runs[-1].at),
         label("named right", across(0), 12, "start", "number"),
     ]
     last = runs[-1]
@@ -61,12 +59,16 @@ def over_time(runs: Sequence[MeasuredRun], floor: float | None, title: str) -> s
     return frame(title, seen, _TOP + _PLOT + _BOTTOM, drawn)
 
 
-def _ends(first: datetime, last: datetime) -> tuple[str, str]:
-    """What stands below both ends: their days, or the time where it is one day."""
+def _below(first: datetime, last: datetime) -> Iterator[svg.Element]:
+    """Both ends' days, or the time where it is one day; in the middle where it is one minute."""
     begun, ended = first.astimezone(UTC), last.astimezone(UTC)
-    if begun.date() != ended.date():
-        return f"{begun:%d %b}", f"{ended:%d %b}"
-    return f"{begun:%d %b %H:%M} UTC", f"{ended:%H:%M} UTC"
+    day, time, down = "%d %b", "%H:%M UTC", _TOP + _PLOT + 20
+    if f"{begun:{day} {time}}" == f"{ended:{day} {time}}":
+        yield label(f"{begun:{day} {time}}", across(0.54), down, "middle", "number")
+        return
+    same_day = begun.date() == ended.date()
+    yield label(f"{begun:{day} {time}}" if same_day else f"{begun:{day}}", across(0.1), down, "start", "number")
+    yield label(f"{ended:{time}}" if same_day else f"{ended:{day}}", across(0.98), down, "end", "number")
 
 
 @dataclass(frozen=True)
