@@ -74,6 +74,8 @@ class Standing:
     """The last activation of each environment that has an active version, in promotion order."""
     tries: Mapping[str, int]
     """The place of each one's target among the versions tried against its baseline on the same photos."""
+    photos_since: int
+    """So many of the file's states were there when the known images last started anew."""
 
 
 def history(repository: Repository, tip: str) -> History:
@@ -145,7 +147,7 @@ def standing(repository: Repository, commit: str) -> Standing:
     found = {name: activations(states, name) for name, settings in manifest.environments.items() if settings.active}
     last = {name: line[-1] for name, line in found.items()}
     since = _photos_since(repository, here.id, states)
-    return Standing(here, manifest, last, {name: try_number(states, each, since) for name, each in last.items()})
+    return Standing(here, manifest, last, {name: try_number(states, each, since) for name, each in last.items()}, since)
 
 
 def forbidden(repository: Repository, states: Sequence[State], environment: str) -> tuple[str, ...]:

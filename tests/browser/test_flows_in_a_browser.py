@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -193,6 +194,8 @@ def test_photos_are_added_by_keyboard_alone(
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(saved(drawing("blue_tiger_02"), quality=90, exif=exif(place=KANDY)))
     page = page_at(360, javascript=javascript)
+    # Listened to from here on: begun with the key, it may come too late for the dialog.
+    page.on("filechooser", lambda chooser: chooser.set_files(photo))
     page.goto(f"{here}/known-images")
     tab_to(page, page.get_by_role("link", name="Add photos"))
     page.keyboard.press("Enter")
@@ -201,9 +204,8 @@ def test_photos_are_added_by_keyboard_alone(
     page.keyboard.type("Blue T")
     tab_to(page, page.get_by_label("Photos"))
     if javascript:
-        with page.expect_file_chooser() as chooser:
-            page.keyboard.press("Enter")
-        chooser.value.set_files(photo)
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Photos")).to_have_value(re.compile(r"photo\.jpg$"))
     else:  # the test hears of no dialog then
         page.get_by_label("Photos").set_input_files(photo)
     tab_to(page, page.get_by_label("How do you know the species?"))

@@ -86,8 +86,8 @@ def test_a_change_is_on_its_way_until_it_is_live_and_the_overview_says_what_wait
     place = activate(browser)
     overview = browser.get("/").text
     assert "A change waits for a person.</h1>" in overview
-    assert f'<a href="{place}">On its way: Activate v1.1.0 in production, waits for a merge</a>' in overview
-    assert "· waits for a merge</p>" in browser.get("/changes").text
+    assert f'<a href="{place}">On its way: Activate v1.1.0 in production, undecided, a person decides</a>' in overview
+    assert "· undecided, a person decides</p>" in browser.get("/changes").text
     before = desk.desk.git("rev-parse", "main")
     desk.desk.git("merge", "--quiet", "--no-ff", "--no-edit", "activate-production-v1.1.0")
     listed = browser.get("/changes").text

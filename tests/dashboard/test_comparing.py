@@ -28,6 +28,7 @@ def shown(page: str) -> list[str]:
 def test_what_can_be_compared_is_listed_the_older_version_first(browser: Browser) -> None:
     page = unescape(browser.get("/compare").text)
     assert f'<a href="{QUESTION}">v1.0.0 and v1.1.0</a>' in page
+    assert "By the tests that the registry of production has; a version that was tested only where this" in page
     assert "Tested on the known images of today" not in browser.get(QUESTION).text
 
 
@@ -40,6 +41,19 @@ def test_the_verdict_is_the_one_of_the_command_line(world: World, browser: Brows
     for gate in said["gates"]:
         if gate["name"] != "max_latency_ratio":
             assert gate["sentence"].replace(" %", "\N{NO-BREAK SPACE}%") in page
+
+
+def test_versions_tried_on_the_photos_before_count_as_on_the_command_line(world: World, browser: Browser) -> None:
+    desk = world.desk
+    before = desk.git("rev-parse", "main")
+    for name in ("v1.2.0", "v1.3.0"):
+        desk.copy_model(name, name)
+        desk.declare(name)
+        desk.commit(f"Register {name}")
+    desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.3.0")
+    page = browser.get("/compare?old=v1.0.0&new=v1.3.0").text
+    desk.git("reset", "--quiet", "--hard", before)
+    assert "another version was tried on these photos before" in page
 
 
 @pytest.mark.parametrize("path", [QUESTION, "/version?name=v1.1.0"])
@@ -70,11 +84,15 @@ def test_what_was_compared_is_not_compared_again(world: World) -> None:
     with world.site() as site:
         workspace = site.main.now()
         with workspace.registry("production") as registry:
-            first, again = (compared_once(site, workspace, registry, "v1.0.0", "v1.1.0") for _ in range(2))
-            other = compared_once(site, workspace, registry, "v1.1.0", "v1.0.0")
+            first, again = (compared_once(site, workspace, registry, ("v1.0.0", "v1.1.0"), 1) for _ in range(2))
+            other = compared_once(site, workspace, registry, ("v1.1.0", "v1.0.0"), 1)
+            second = compared_once(site, workspace, registry, ("v1.0.0", "v1.1.0"), 2)
     assert first
     assert first is again
     assert other
+    assert second
+    assert second.non_inferiority
+    assert second.non_inferiority.tries == 2
     assert other.old.model.name == "v1.1.0"
 
 

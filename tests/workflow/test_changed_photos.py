@@ -9,9 +9,9 @@ import pytest
 from evaluation.photo_files import drawing, saved
 from github_stand_in.server import TOKEN, stand_in
 from lepinet.settings import Settings
-from lepinet.workflow.changed_photos import changed_photos
+from lepinet.workflow.changed_photos import beyond_main, changed_photos, main_has
 from lepinet.workflow.following import progress
-from lepinet.workflow.photo_changes import removal
+from lepinet.workflow.photo_changes import addition, correction, removal
 from lepinet.workflow.requested import Request, ask
 from lepinet.workflow.workspace import Workspace
 from workflow.desk import Desk, lay, put_on_github
@@ -78,6 +78,42 @@ def test_of_two_equal_files_the_one_that_is_taken_out_is_told(desk: Desk) -> Non
     listed.write_text(before)
     desk.commit("Take it out")
     assert changed(desk) == [("again.jpg", "Common Crow", None)]
+
+
+def on_main(desk: Desk, commit: str) -> list[str]:
+    """What main has otherwise of the photos of an open change."""
+    between = beyond_main(desk.workspace, commit)
+    assert between
+    return [*main_has(desk.workspace, changed_photos(desk.workspace, *between)).values()]
+
+
+def test_a_photo_that_main_has_already_is_told_also_after_the_conflict_was_settled(desk: Desk) -> None:
+    photo = desk.folder.parent / "mine.jpg"
+    photo.write_bytes(saved(drawing("blue_tiger_02")))
+    tiger, crow = (addition(desk.workspace, [("mine.jpg", photo)], one) for one in ("Blue Tiger", "Common Crow"))
+    first, second = (ask(desk.workspace, wanted, ASHA).key for wanted in (tiger, crow))
+    assert on_main(desk, second) == []
+    desk.git("merge", "--quiet", "--no-ff", first)
+    (added,) = changed_photos(desk.workspace, "HEAD^", "HEAD")
+    already = [f"main has it already, as Blue Tiger ({added.file_name})"]
+    assert on_main(desk, second) == already
+    (desk.folder / ".git" / "info" / "attributes").write_text("*.csv merge=union\n")
+    desk.git("switch", "--quiet", crow.branch)
+    desk.git("merge", "--quiet", "--no-edit", "main")
+    assert on_main(desk, "HEAD") == already
+
+
+def test_what_main_did_to_a_photo_since_a_change_began_is_told(desk: Desk) -> None:
+    label = correction(desk.workspace, "blue_tiger_01.jpg", "Common Crow")
+    gone = removal(desk.workspace, "blue_tiger_01.jpg")
+    labelled, taken = (ask(desk.workspace, wanted, ASHA).key for wanted in (label, gone))
+    before = desk.git("rev-parse", "HEAD")
+    assert on_main(desk, taken) == []
+    desk.git("merge", "--quiet", "--no-ff", labelled)
+    assert on_main(desk, taken) == ["main has it as Common Crow now"]
+    desk.git("reset", "--quiet", "--hard", before)
+    desk.git("merge", "--quiet", "--no-ff", taken)
+    assert on_main(desk, labelled) == ["main has taken it out"]
 
 
 @pytest.mark.parametrize("listed", [b"", b"\xff", b"file_name\n", b'file_name,species_id\n"a\n'])

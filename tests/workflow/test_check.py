@@ -234,6 +234,18 @@ def test_a_change_of_photos_is_told_what_was_looked_at(desk: Desk) -> None:
     assert checked(desk)["sentence"] == f"{nothing}but 1 of 12 known images cannot be read"
 
 
+def test_photos_that_a_change_makes_count_for_none_are_told(desk: Desk, tmp_path: Path) -> None:
+    photos = desk.folder / "photos"
+    (photos / "again.jpg").write_bytes((photos / "blue_tiger_01.jpg").read_bytes())
+    with (photos / "metadata.csv").open("a") as listed:
+        listed.write("again.jpg,046,Common Crow\n")
+    desk.commit("Add a crow")
+    done = desk.lepinet("check", "--markdown", str(tmp_path / "check.md"))
+    told = "but 2 of 13 known images count for none, the same photos under more than one species: again.jpg, blue"
+    assert told in done.out
+    assert told in (tmp_path / "check.md").read_text()
+
+
 def test_the_report_is_written_where_it_is_wanted(desk: Desk, tmp_path: Path) -> None:
     desk.set_active("production", "v1.1.0")
     file = tmp_path / "reports" / "check.md"

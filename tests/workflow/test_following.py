@@ -306,6 +306,30 @@ def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert "Verdict" not in told(progress(desk.workspace, key))
 
 
+def test_the_verdict_reckons_with_what_was_tried_on_the_photos_before_as_the_check_does(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    for name in ("v1.2.0", "v1.3.0"):
+        desk.copy_model(name, name)
+        desk.declare(name)
+        desk.commit(f"Register {name}")
+    desk.set_active("staging", "v1.3.0")
+    desk.commit("Try v1.3.0 in staging")
+    key = ask(desk.workspace, activation_proposal("production", "v1.3.0", None), ASHA).key
+    desk.git("switch", "--quiet", "activate-production-v1.3.0")
+    (checked,) = desk.lepinet("check", "--json").json["environments"]
+    desk.git("switch", "--quiet", "main")
+    more = "; another version was tried on these photos before: among many one passes by luck, so more is asked of it"
+    _, sentence = told(progress(desk.workspace, key))["Verdict"]
+    assert more in sentence
+    assert checked["comparison"]["reasons"][0]["sentence"].removeprefix("a") in sentence
+    side_by_side = desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.3.0", "--json").json
+    assert side_by_side["non_inferiority"]["try"] == 2
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", key)
+    assert told(progress(desk.workspace, key))["Verdict"][1] == sentence
+    merged = desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.3.0", "--json").json
+    assert merged["non_inferiority"] == side_by_side["non_inferiority"]
+
+
 def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_checked(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key
@@ -336,6 +360,24 @@ def test_where_main_has_other_photos_since_its_branch_is_brought_up_to_them_and_
         "More wet-season photos",
         "asked by asha@example.org",
     ]
+
+
+def test_a_label_that_main_corrects_moves_the_verdict_and_that_is_said(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{min_accuracy: 0.9}}\n")
+    desk.commit("Ask for 11 of 12")
+    key = ask(desk.workspace, WANTED, ASHA).key
+    assert desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.1.0").code in {0, 1}
+    before = told(progress(desk.workspace, key))["Verdict"]
+    label = ask(desk.workspace, correction(desk.workspace, "blue_tiger_01.jpg", "Common Crow"), ASHA).key
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", label)
+    found = progress(desk.workspace, key)
+    state, sentence = told(found)["Verdict"]
+    counted = "Counted with main's known images and labels of now, which are others than when its branch began."
+    assert (before[0], state) == (State.UNDECIDED, State.STOPPED)
+    assert sentence.endswith(f" {counted}")
+    assert counted not in before[1]
+    assert "git merge --no-edit main" in found.commands
 
 
 def test_the_way_back_is_compared_with_nothing_before_and_after_its_merge(desk: Desk) -> None:
@@ -378,7 +420,7 @@ def test_each_open_change_says_what_holds_it(desk: Desk) -> None:
     assert held(desk.workspace) == {photo: "waits for a merge", activation: "waits for its verdict"}
     assert desk.lepinet("db", "migrate").code == 0
     assert desk.lepinet("compare", "--old", "v1.0.0", "--new", "v1.1.0").code in {0, 1}
-    assert held(desk.workspace)[activation] == "waits for a merge"
+    assert held(desk.workspace)[activation] == "undecided, a person decides"
     (desk.folder / "models.yaml").write_text(f"{desk.manifest}gates: {{min_accuracy: 1}}\n")
     desk.commit("Be strict")
     assert held(desk.workspace)[activation] == "its verdict is hold"

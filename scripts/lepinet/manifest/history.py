@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -149,6 +149,34 @@ def try_number(states: Sequence[State], activation: Activation, photos_since: in
                 tried.append(version.revision)
     revision = activation.target.revision
     return tried.index(revision) + 1 if revision in tried else 1
+
+
+def tries_over(
+    old: str, new: str, environment: str, *, states: Sequence[State], manifest: Manifest, photos_since: int
+) -> int | None:
+    """The `try_number` of a version that would come now directly after another one in an environment, or came so last.
+
+    Args:
+        old: the version before.
+        new: the one after it.
+        environment: its name.
+        states: all so far, oldest first.
+        manifest: that is to be the next one, whatever it has active.
+        photos_since: as of `try_number`.
+
+    Returns:
+        None where `new` would not come after `old`, and never has.
+    """
+    settings = manifest.environments.get(environment)
+    if states and settings and new in manifest.versions:
+        places = {**manifest.environments, environment: settings.model_copy(update={"active": new})}
+        states = (*states, replace(states[-1], manifest=manifest.model_copy(update={"environments": places})))
+    came = (
+        one
+        for one in reversed(activations(states, environment))
+        if one.target.version == new and one.baseline and one.baseline.version == old
+    )
+    return next((try_number(states, one, photos_since) for one in came), None)
 
 
 def last_active(states: Sequence[State]) -> dict[str, State]:

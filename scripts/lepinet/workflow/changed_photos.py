@@ -57,6 +57,35 @@ def changed_photos(workspace: Workspace, before: str, after: str) -> tuple[Chang
     return tuple(sorted(found, key=lambda photo: photo.file_name))
 
 
+def main_has(workspace: Workspace, photos: Sequence[ChangedPhoto]) -> Mapping[ChangedPhoto, str]:
+    """What main has of the photos of an open change otherwise than it takes for granted, in a few words.
+
+    Args:
+        workspace: whose known images, and whose list of species.
+        photos: that the change is about.
+
+    Returns:
+        Nothing of a photo that is new to main too, or is of the same species there as before the change.
+    """
+    try:
+        here = _by_blob(_labelled(workspace, workspace.git.main(), workspace.manifest.known_images))
+    except RefusedError:
+        return {}
+    told = {photo: _otherwise(photo, here.get(photo.blob, ())) for photo in photos}
+    return {photo: words for photo, words in told.items() if words}
+
+
+def _otherwise(photo: ChangedPhoto, alike: Sequence[_Labelled]) -> str | None:
+    """As `main_has`, of one photo and those of main with its content."""
+    if photo.was is None:
+        there = ", ".join(f"{one.species} ({one.file_name})" for one in alike)
+        return f"main has it already, as {there}" if there else None
+    if not alike:
+        return "main has taken it out"
+    species = [one.species for one in alike]
+    return None if photo.was in species else f"main has it as {' and '.join(dict.fromkeys(species))} now"
+
+
 def beyond_main(workspace: Workspace, commit: str) -> tuple[str, str] | None:
     """What a commit would bring to main lies between these two; None where it is not here, or of another history."""
     git = workspace.git

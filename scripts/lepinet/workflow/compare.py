@@ -14,6 +14,7 @@ from lepinet.evaluation.results import read_results
 from lepinet.evaluation.speed import Speed
 from lepinet.manifest.model import Gates
 from lepinet.report.documents import ComparisonDocument, comparison_document
+from lepinet.workflow.declared import most_tries
 from lepinet.workflow.evaluate import Bench, Counted, answers_named, model_named
 from lepinet.workflow.speed import time_models
 
@@ -35,9 +36,18 @@ def compare(
     `bench` is asked for only when a model has to be run; `counted` makes the progress of each model.
     """
     before, after = (_either(what, bench, counted(what) if counted else None) for what in (old, new))
-    terms = Terms(_gates(old, new, bench), speed=_speed(old, new, after, bench))
+    terms = Terms(_gates(old, new, bench), _tries(old, new, bench), speed=_speed(old, new, after, bench))
     document = comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
     return SideBySide(document, undecided_blocks=terms.gates.when_undecided == "block")
+
+
+def _tries(old: str, new: str, bench: Callable[[], Bench]) -> int:
+    """As a check counts, between versions on main's own known images; other photos forget what was tried on these."""
+    if _is_results(old) or _is_results(new):
+        return 1
+    tested = bench()
+    workspace = tested.workspace
+    return most_tries(workspace, old, new) if workspace and tested.known is workspace.known_images else 1
 
 
 def _either(what: str, bench: Callable[[], Bench], counted: Counted | None) -> Answers:

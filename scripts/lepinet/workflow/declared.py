@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from lepinet.endpoints import EndpointState
@@ -135,3 +136,14 @@ def earlier_versions(workspace: Workspace, environment: str) -> tuple[str, ...]:
 def earlier_version(workspace: Workspace, environment: str) -> str | None:
     """What a rollback returns to where no version is named; None when nothing was active before."""
     return next(iter(earlier_versions(workspace, environment)), None)
+
+
+def most_tries(workspace: Workspace, old: str, new: str) -> int:
+    """A version's place among those tried against another one on the same photos, where it was tried most.
+
+    Returns:
+        1 where `new` would come after `old` in no environment, and never has; and where git cannot tell.
+    """
+    with suppress(LepinetError):
+        return max(workspace.tries(old, new, name) or 1 for name in workspace.manifest.environments)
+    return 1

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.cases import KnownImages
+from lepinet.evaluation.counting import Why, left_out
 from lepinet.evaluation.gates import Decision, Verdict
 from lepinet.evaluation.gates.terms import Terms
 from lepinet.evaluation.results import Unanswered, results_of, summarise
@@ -21,6 +22,9 @@ from lepinet.report.documents import (
     RegisteredVersion,
     comparison_document,
 )
+
+_NAMED = 4
+"""So many of the photos that count for none are named."""
 
 
 def check_document(
@@ -141,8 +145,19 @@ def _valid(photos: KnownImages | None) -> str:
     """What was looked at all the same."""
     if not photos:
         return "models.yaml is valid"
+    flaws = []
     if unread := sum(image.problem is not None for image in photos.images):
-        return f"models.yaml is valid, but {unread} of {len(photos)} known images cannot be read"
+        flaws.append(f"{unread} of {len(photos)} known images cannot be read")
+    # What only looks alike is found by looking at each photo, as `known-images check` does.
+    out = left_out(sorted(photos.images, key=lambda image: image.file_name), alike=(), trained_on={})
+    if mixed := [one.file_name for one in out if one and one.why is Why.TWO_SPECIES]:
+        more = f" and {len(mixed) - _NAMED} more" if len(mixed) > _NAMED else ""
+        flaws.append(
+            f"{len(mixed)} of {len(photos)} known images count for none, the same photos under more than one species: "
+            f"{', '.join(mixed[:_NAMED])}{more}"
+        )
+    if flaws:
+        return f"models.yaml is valid, but {' and '.join(flaws)}"
     return f"models.yaml is valid, and so is the list of {len(photos)} known images"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -22,7 +22,7 @@ from lepinet.report import headline, markdown, shipped
 from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal
 from lepinet.report.headline import Headline
-from lepinet.report.wording import moment
+from lepinet.report.wording import DECISIONS, moment
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
 from lepinet.workflow.changed_photos import beyond_main
@@ -40,13 +40,14 @@ _TO_SETTLE = "To settle what conflicts, in the repository; then git commit, and 
 _TO_KNOW = "To ask what is active about these photos, where this dashboard runs:"
 _UNCHECKED = "comes when lepinet check, on its branch, has tested it on the known images"
 _OTHER_PHOTOS = "main has other known images since its branch began: merge main into it, then check it"
+_AS_NOW = "Counted with main's known images and labels of now, which are others than when its branch began."
 _NAMED = 3
 """So many of the files that conflict are named."""
 _GONE = "its branch is gone, or holds another change by now: nothing more becomes of this one"
 _FINE = {"success", "neutral", "skipped"}
 _NUMBER, _COMMIT = re.compile(r"[1-9][0-9]{0,8}"), re.compile(r"[0-9a-f]{40}")
 
-Comparing: TypeAlias = Callable[[Workspace, Registry, str, str], ComparisonDocument | None]
+Comparing: TypeAlias = Callable[[Workspace, Registry, tuple[str, str], int], ComparisonDocument | None]
 """As `kept.compared`."""
 
 
@@ -145,6 +146,8 @@ def held_by(workspace: Workspace, change: Change, *, conflicts: bool, comparing:
     known = () if change.url else tuple(_known_so_far(workspace, change, comparing, behind=False))
     if any(step.state is State.STOPPED for step in known):
         return "its verdict is hold"
+    if any(step.state is State.UNDECIDED for step in known):
+        return DECISIONS[Decision.UNDECIDED]
     return "waits for its verdict" if any(step.lies_ahead for step in known) else "waits for a merge"
 
 
@@ -274,14 +277,17 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
 
 
 def _lacks_photos(workspace: Workspace, branch: str) -> bool:
-    """Whether main has other known images since a branch parted from it: a check there tells nothing of them."""
+    """Whether main has other known images or labels since a branch parted: a check there tells nothing of them."""
     git, folder = workspace.git, workspace.manifest.known_images
     base = git.merge_base(branch, git.main())
     return bool(base and folder and git.files_between(base, git.main(), [folder]))
 
 
 def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *, behind: bool) -> Iterator[Step]:
-    """What a check here has found of an activation that waits for its merge."""
+    """What answers that are here show of an activation that waits for its merge, whoever asked for them.
+
+    Judged is what would be merged, so main's photos and labels of now count, not those of the branch.
+    """
     aim = change.aim
     environment = workspace.manifest.environments.get(aim.environment) if aim else None
     if aim is None or environment is None or environment.active is None:
@@ -289,8 +295,13 @@ def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *,
     if aim.version in earlier_versions(workspace, aim.environment):
         yield _WAY_BACK
     else:
-        waits = Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
-        yield _compared(workspace, aim, environment.active, comparing) or waits
+        found = _compared(workspace, aim, environment.active, comparing)
+        if found is None:
+            yield Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
+        elif behind and not found.lies_ahead:
+            yield replace(found, sentence=f"{found.sentence} {_AS_NOW}")
+        else:
+            yield found
 
 
 def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, comparing: Comparing) -> Iterator[Step]:
@@ -321,7 +332,8 @@ def _compared(workspace: Workspace, aim: Aim, old: str, comparing: Comparing) ->
     """The verdict by answers that are here; None where a check has to ask the models first."""
     try:
         with workspace.registry(aim.environment) as registry:
-            document = comparing(workspace, registry, old, aim.version)
+            tries = workspace.tries(old, aim.version, aim.environment)
+            document = comparing(workspace, registry, (old, aim.version), tries) if tries else None
     except LepinetError as error:
         return Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
     if document is None:

@@ -51,17 +51,23 @@ def answers_here(workspace: Workspace, registry: Registry, version: str, *, judg
     return None
 
 
-def compared(workspace: Workspace, registry: Registry, old: str, new: str) -> ComparisonDocument | None:
+def compared(workspace: Workspace, registry: Registry, names: tuple[str, str], tries: int) -> ComparisonDocument | None:
     """Two versions on main's known images, by answers that are here; how long they take is not judged.
+
+    Args:
+        workspace: whose known images, and whose cache.
+        registry: asked for stored answers.
+        names: of the old one, and of the new one.
+        tries: the new one's place among those tried against the old one on the same photos.
 
     Returns:
         None where somebody has to test one of them first.
     """
-    before, after = (answers_here(workspace, registry, name, judged=True) for name in (old, new))
+    before, after = (answers_here(workspace, registry, name, judged=True) for name in names)
     if before is None or after is None:
         return None
     # Nobody runs both side by side here.
-    terms = Terms(workspace.manifest.gates)
+    terms = Terms(workspace.manifest.gates, tries)
     return comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
 
 

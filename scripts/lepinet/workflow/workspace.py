@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ _OF_THE_CHECKOUT = (
     "states",
     "ever_declared",
     "forbidden",
+    "tries",
     "species",
     "known_images",
 )
@@ -118,6 +119,19 @@ class Workspace:
         from lepinet.changes import forbidden  # noqa: PLC0415 -- see above
 
         return cache(partial(forbidden, self.git, self.states))
+
+    @cached_property
+    def tries(self) -> Callable[[str, str, str], int | None]:
+        """Of an old version, a new one and an environment: what `tries_over` gives, counted once as a rule.
+
+        Raises:
+            UsageError: as `standing`, which it is told by.
+        """
+        from lepinet.manifest.history import tries_over  # noqa: PLC0415 -- see above
+
+        since = self.standing.photos_since
+        count = partial(tries_over, states=self.states, manifest=self.manifest, photos_since=since)
+        return lru_cache(maxsize=1024)(count)
 
     @cached_property
     def first_commit(self) -> str:

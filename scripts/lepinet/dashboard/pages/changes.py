@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -28,7 +28,7 @@ from lepinet.evaluation.photos import MAX_BYTES
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
 from lepinet.workflow.change import activation_proposal, rollback_proposal
-from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos, photos_on_their_way
+from lepinet.workflow.changed_photos import ChangedPhoto, changed_photos, main_has, photos_on_their_way
 from lepinet.workflow.declared import earlier_version, earlier_versions
 from lepinet.workflow.following import Progress, Step, became, conflicting, held_by, progress
 from lepinet.workflow.listed_changes import Change, changes, rivals, that_wait, waiting_here
@@ -156,37 +156,32 @@ def follow(request: Request) -> Response:
     """One change, and how far it is; whoever comes to where a form is sent is led back to the form."""
     if request.path_params["key"] in KINDS:
         return RedirectResponse(address("/changes/new", kind=request.path_params["key"]), HTTPStatus.SEE_OTHER)
-    found = _progress(request)
-    others = _rivals(request, found.change)
-    return page(
-        request,
-        "change.html",
-        progress=found,
-        seen=_mark(found, others),
-        every=_every(found),
-        compare=_compare(request, found.change),
-        in_other_words=IN_OTHER_WORDS in request.query_params,
-        photos=_photos(request, found),
-        most=_SHOWN,
-        rivals=others,
-    )
+    return page(request, "change.html", in_other_words=IN_OTHER_WORDS in request.query_params, **_moving(request))
 
 
 def follow_on(request: Request) -> Response:
-    """The part of that page that moves; nothing where it has not."""
-    found = _progress(request)
-    others = _rivals(request, found.change)
-    if request.query_params.get("seen") == _mark(found, others):
+    """The parts of that page that move; nothing where none has."""
+    moving = _moving(request)
+    if request.query_params.get("seen") == moving["seen"]:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return page(
-        request,
-        "progress.html",
-        progress=found,
-        seen=_mark(found, others),
-        every=_every(found),
-        compare=_compare(request, found.change),
-        rivals=others,
-    )
+    return page(request, "moved.html", **moving)
+
+
+def _moving(request: Request) -> Mapping[str, Any]:
+    """What moves on the page of a change, for its templates."""
+    found = _progress(request)
+    others, changed = _rivals(request, found.change), _photos(request, found)
+    on_main = _on_main(request, found.change, changed)
+    return {
+        "progress": found,
+        "seen": hashlib.sha256(repr((found, others, on_main)).encode(errors="replace")).hexdigest()[:16],
+        "every": _MOVING if found.is_moving else _STILL,
+        "compare": _compare(request, found.change),
+        "rivals": others,
+        "photos": changed,
+        "on_main": on_main,
+        "most": _SHOWN,
+    }
 
 
 def photo(request: Request) -> Response:
@@ -208,6 +203,15 @@ def _photos(request: Request, found: Progress) -> tuple[ChangedPhoto, ...]:
     key = ("changed photos", *found.between, workspace.manifest.known_images, workspace.species)
     made = site_of(request).remembered.get(key, partial(changed_photos, workspace, *found.between))
     return made or ()
+
+
+def _on_main(request: Request, change: Change, changed: Sequence[ChangedPhoto]) -> Mapping[ChangedPhoto, str]:
+    """What main has otherwise of the photos of an open change; what became of others is history."""
+    if not change.is_open or not changed:
+        return {}
+    workspace = place_of(request).workspace
+    key = ("on main", changed, *_standing(workspace, [change]), workspace.manifest.known_images, workspace.species)
+    return site_of(request).remembered.get(key, partial(main_has, workspace, changed)) or {}
 
 
 def _compare(request: Request, change: Change) -> str | None:
@@ -246,14 +250,6 @@ def _rivals(request: Request, change: Change) -> tuple[Change, ...]:
 def _standing(workspace: Workspace, open_: Sequence[Change]) -> tuple[str, ...]:
     """The commits that open changes and main are at: what git says of them together stays until one is another."""
     return (workspace.git.resolve(workspace.git.main()), *(one.head for one in open_))
-
-
-def _mark(found: Progress, others: Sequence[Change]) -> str:
-    return hashlib.sha256(repr((found, others)).encode(errors="replace")).hexdigest()[:16]
-
-
-def _every(found: Progress) -> int:
-    return _MOVING if found.is_moving else _STILL
 
 
 def _kind(name: str) -> str:

@@ -19,6 +19,7 @@ from lepinet.dashboard.rendering import page
 from lepinet.registry import Registry
 from lepinet.report import gallery, illustrations
 from lepinet.report.documents import ComparisonDocument, Flip
+from lepinet.workflow.declared import most_tries
 from lepinet.workflow.kept import answers_here, compared
 from lepinet.workflow.workspace import Workspace
 
@@ -52,7 +53,8 @@ def compare(request: Request) -> Response:
         missing: tuple[str, ...] = ()
         ready = () if old and new else tuple(_ready(place, registry, environment))
         if old and new and old != new and not unknown:
-            document = compared_once(site_of(request), place.workspace, registry, old, new)
+            tries = most_tries(place.workspace, old, new)
+            document = compared_once(site_of(request), place.workspace, registry, (old, new), tries)
             missing = _missing(place, registry, (old, new)) if document is None else ()
     kept = query.get("environment") and environment
     shown = _filtered(document, species, kind) if document else None
@@ -82,11 +84,11 @@ def compare(request: Request) -> Response:
 
 
 def compared_once(
-    site: Site, workspace: Workspace, registry: Registry, old: str, new: str
+    site: Site, workspace: Workspace, registry: Registry, names: tuple[str, str], tries: int
 ) -> ComparisonDocument | None:
     """As `kept.compared`, remembered for as long as all stays that the comparison is made of."""
-    key = ("compared", *_identities(workspace, registry, (old, new)))
-    return site.remembered.get(key, lambda: compared(workspace, registry, old, new))
+    key = ("compared", tries, *_identities(workspace, registry, names))
+    return site.remembered.get(key, lambda: compared(workspace, registry, names, tries))
 
 
 def _identities(workspace: Workspace, registry: Registry, names: Sequence[str]) -> Iterator[Hashable]:
