@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copytree, ignore_patterns, rmtree
 
 import httpx
 
+import lepinet
 from dashboard.world import World, fields_of
 
 START = Path(__file__).parents[2] / "spaces" / "dashboard" / "start.sh"
@@ -92,3 +94,17 @@ def test_it_stops_when_it_is_told_to(world: World) -> None:
         process.terminate()
         assert process.wait(30) == 0
     assert time.monotonic() - begun < 20
+
+
+def test_pages_stay_as_it_was_started_when_the_package_is_updated(world: World, tmp_path: Path) -> None:
+    copytree(Path(lepinet.__file__).parent, tmp_path / "lepinet", ignore=ignore_patterns("__pycache__"))
+    command = [sys.executable, "-c", "from lepinet.cli import main; main()", "dashboard", "--port", "0"]
+    environ = world.desk.variables | {"PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(command, cwd=world.desk.folder, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().split()[4]
+        for room in ("dashboard", "report"):
+            rmtree(tmp_path / "lepinet" / room / "templates")
+        told = [httpx.get(url + path, timeout=60).status_code for path in ("/", "/versions", "/nowhere")]
+        process.terminate()
+    assert told == [200, 200, 404]

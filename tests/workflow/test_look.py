@@ -16,6 +16,8 @@ import pytest
 
 from lepinet.model_files import folder_revision
 from lepinet.registry.records import PerformanceLog
+from lepinet.workflow.change import activation_proposal
+from lepinet.workflow.requested import Request, ask
 from workflow.desk import Desk, Ended, lay
 
 HOSTILE = "Activate v1.1.0 \x1b[2J\x1b]0;title\x07 \u202efor all\u2066"
@@ -145,6 +147,21 @@ def test_in_step(desk: Desk) -> None:
     for one in desk.lepinet("status", "--json").json:
         assert (one["in_step"], one["needs_a_person"], one["why"]) == (True, False, None)
         assert one["declared"] == one["active"]
+
+
+def test_a_change_that_waits_for_a_merge_here_is_named(desk: Desk) -> None:
+    asked_for = ask(
+        desk.workspace, activation_proposal("production", "v1.0.0", None), Request.of("asha@example.org", "Calm")
+    ).key
+    everywhere, elsewhere = desk.lepinet("status"), desk.lepinet("status", "-e", "staging")
+    for name in desk.workspace.git.branches():
+        if name != "main":
+            desk.git("branch", "--quiet", "-D", name)
+    assert everywhere.out.splitlines()[-2:] == [
+        f"on its way: Activate v1.0.0 in production, commit {asked_for[:7]}",
+        "A change waits for a person.",
+    ]
+    assert elsewhere.out.splitlines()[-1] == "Nothing needs you."
 
 
 def monitored(

@@ -11,6 +11,7 @@ from lepinet.cli import NO, options
 from lepinet.cli.output import show_json
 from lepinet.report import status as text
 from lepinet.workflow import look
+from lepinet.workflow.listed_changes import waiting_here
 from lepinet.workflow.workspace import open_workspace
 
 
@@ -18,12 +19,21 @@ from lepinet.workflow.workspace import open_workspace
 @options.some_environments
 @options.as_json
 def status(*, environment: str | None, as_json: bool) -> int:
-    """What is live, and whether git, database and endpoint agree. Exit code 1 when a person is needed."""
-    found = list(look.status(open_workspace(), environment))
+    """What is live, and whether git, database and endpoint agree. Exit code 1 when a person is needed.
+
+    Changes that wait on branches here are named; GitHub is not asked for pull requests.
+    """
+    workspace = open_workspace()
+    found = list(look.status(workspace, environment))
     if as_json:
         show_json([_status_json(one) for one in found])
     else:
-        click.echo(text.status(found, datetime.now(UTC)))
+        waiting = [
+            f"{one.title}, commit {one.head[:7]}"
+            for one in waiting_here(workspace)
+            if environment is None or one.aim is None or one.aim.environment == environment
+        ]
+        click.echo(text.status(found, datetime.now(UTC), waiting))
     return NO if any(one.needs_a_person for one in found) else 0
 
 

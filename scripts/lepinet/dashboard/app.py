@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Scope
 from lepinet.dashboard.guard import Gate, Protected
 from lepinet.dashboard.pages import all_routes
 from lepinet.dashboard.place import Site
-from lepinet.dashboard.rendering import STATIC_FOLDERS, page, plain_page
+from lepinet.dashboard.rendering import STATIC_FOLDERS, page, plain_page, read_templates
 from lepinet.errors import LepinetError, OutsideError, RefusedError
 from lepinet.report.wording import sentence
 
@@ -35,6 +35,7 @@ _MISTYPED = "Its address may be mistyped, or what it showed is gone."
 
 def create_app(site: Site) -> ASGIApp:
     """The dashboard of one repository."""
+    read_templates()
     app = Starlette(
         routes=routes(),
         middleware=[

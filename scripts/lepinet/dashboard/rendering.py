@@ -55,6 +55,12 @@ def plain_page(title: str, lines: Sequence[str], status_code: int) -> Response:
     return HTMLResponse(_templates().get_template("plain.html").render(title=title, lines=lines), status_code)
 
 
+def read_templates() -> None:
+    """Read every template once: where the package is updated meanwhile, the files are those of other code."""
+    for name in _templates().list_templates():
+        _templates().get_template(name)
+
+
 @cache
 def _templates() -> Environment:
     """As the reports' templates, with their components; those here first."""

@@ -49,6 +49,8 @@ def templates() -> Environment:
     made = Environment(
         loader=PackageLoader("lepinet.report"),
         autoescape=True,
+        # Where the package is updated meanwhile, the files are those of other code.
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

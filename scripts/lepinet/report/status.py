@@ -112,12 +112,19 @@ class KnownVersion:
     """The command that takes it into models.yaml; None unless it waits for that."""
 
 
-def status(environments: Sequence[EnvironmentStatus], now: datetime) -> str:
-    """All environments, newest trouble first to be seen: a block each, and whether a person is needed."""
+def status(environments: Sequence[EnvironmentStatus], now: datetime, changes: Sequence[str] = ()) -> str:
+    """All environments, newest trouble first to be seen: a block each, and whether a person is needed.
+
+    Args:
+        environments: all that is looked at.
+        now: by the clock here.
+        changes: those that are known to wait for somebody.
+    """
     width = max((len(one.environment) for one in environments), default=0) + 2
     blocks = [_block(one, width, now) for one in environments]
     blocks += [shown(f"{'waiting':<{width}}{note}") for note in waiting(environments)]
-    return "\n".join((*blocks, conclusion(environments)))
+    blocks += [shown(f"on its way: {change}") for change in changes]
+    return "\n".join((*blocks, conclusion(environments, len(changes))))
 
 
 def waiting(environments: Sequence[EnvironmentStatus]) -> tuple[str, ...]:

@@ -6,20 +6,24 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from lepinet.errors import UsageError
 from lepinet.git import Repository
-from lepinet.github.answers import PullRequest
 from lepinet.report.escape import from_markdown
 from lepinet.workflow.change import Aim, aim_of
-from lepinet.workflow.photo_changes import photo_of
 from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
 from lepinet.workflow.workspace import Workspace
+
+if TYPE_CHECKING:
+    from lepinet.github.answers import PullRequest
 
 _MOST = 100
 """So many of the newest pull requests, or commits of main, are looked at."""
 _OVER = 20
 """So many of the changes that are over are told, where they are commits."""
+_PHOTO = re.compile(r"Label (?P<labelled>.+) as .+|Take (?P<taken>.+) out of the known images")
+"""Titles that `photo_changes` gives, which needs packages that `status` must do without."""
 _REQUESTED = re.compile(r"^Requested by (.+) on the dashboard\.$", re.MULTILINE)
 
 
@@ -60,7 +64,7 @@ class Change:
             at=found.created_at,
             is_open=found.is_open,
             aim=aim_of(found.title),
-            photo=photo_of(found.title),
+            photo=_photo_of(found.title),
             head=found.head.sha,
             merge=found.merge_commit_sha if found.merged_at else None,
             url=found.html_url,
@@ -89,7 +93,7 @@ class Change:
             at=made.at,
             is_open=tip is not None,
             aim=aim_of(made.subject),
-            photo=photo_of(made.subject),
+            photo=_photo_of(made.subject),
             head=tip or commit,
             merge=merge,
         )
@@ -185,3 +189,9 @@ def _about(change: Change) -> tuple[str | None, str | None] | None:
     """What no two changes can both have as they want it."""
     environment = change.aim.environment if change.aim else None
     return (environment, change.photo) if environment or change.photo else None
+
+
+def _photo_of(title: str) -> str | None:
+    """The photo that a change corrects or takes out, by its title, as it is called there; None of any other change."""
+    found = _PHOTO.fullmatch(title)
+    return found["labelled"] or found["taken"] if found else None

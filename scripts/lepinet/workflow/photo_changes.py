@@ -18,7 +18,6 @@ from lepinet.workflow.new_photos import cleaned_photos, is_foldered, photos_ther
 from lepinet.workflow.propose import Files, Proposal, Reading
 from lepinet.workflow.workspace import Workspace
 
-_TITLES = re.compile(r"Label (?P<labelled>.+) as .+|Take (?P<taken>.+) out of the known images")
 _NAME = 60
 """Characters of a photo's name that are its species'."""
 
@@ -114,12 +113,6 @@ def removal(workspace: Workspace, file_name: str) -> Proposal:
 def called_in_titles(file_name: str) -> str:
     """A photo's name, as a change that corrects it or takes it out has it in its title."""
     return for_terminal(file_name, 100)
-
-
-def photo_of(title: str) -> str | None:
-    """The photo that a change corrects or takes out, by its title, as it is called there; None of any other change."""
-    found = _TITLES.fullmatch(title)
-    return found["labelled"] or found["taken"] if found else None
 
 
 def known_image(workspace: Workspace, file_name: str) -> KnownImage:
