@@ -23,6 +23,7 @@ from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal
 from lepinet.report.headline import Headline
 from lepinet.report.wording import DECISIONS, moment
+from lepinet.target import Target
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
 from lepinet.workflow.changed_photos import beyond_main
@@ -295,7 +296,8 @@ def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *,
     if aim.version in earlier_versions(workspace, aim.environment):
         yield _WAY_BACK
     else:
-        found = _compared(workspace, aim, environment.active, environment.reference, comparing)
+        active = workspace.manifest.target(environment.active)
+        found = _compared(workspace, aim, active, environment.reference, comparing)
         if found is None:
             yield Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
         elif behind and not found.lies_ahead:
@@ -315,7 +317,7 @@ def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, compar
     if activation.change is ChangeClass.ROLLBACK:
         yield _WAY_BACK
     elif _judges_as_then(workspace, activation) and (
-        found := _compared(workspace, aim, activation.baseline.version or "", then.reference, comparing)
+        found := _compared(workspace, aim, activation.baseline, then.reference, comparing)
     ):
         yield found
 
@@ -329,14 +331,17 @@ def _judges_as_then(workspace: Workspace, activation: Activation) -> bool:
     return not git.files_between(state.commit.id, git.main(), [now.known_images, *filter(None, [now.species])])
 
 
-def _compared(workspace: Workspace, aim: Aim, old: str, reference: str | None, comparing: Comparing) -> Step | None:
+def _compared(
+    workspace: Workspace, aim: Aim, baseline: Target, reference: str | None, comparing: Comparing
+) -> Step | None:
     """The verdict by answers that are here; None where a check has to ask the models first."""
+    if aim.version not in workspace.manifest.versions:
+        return None
     try:
         with workspace.registry(aim.environment) as registry:
-            tries = workspace.tries(old, aim.version, aim.environment)
-            if tries is None:
-                return None
-            document = comparing(workspace, registry, Pair(old, aim.version, tries, reference))
+            tries = workspace.number(aim.environment, baseline, workspace.manifest.target(aim.version))
+            pair = Pair(baseline.version or "", aim.version, tries, reference)
+            document = comparing(workspace, registry, pair)
     except LepinetError as error:
         return Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
     if document is None:
