@@ -284,6 +284,21 @@ def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) ->
     assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"
 
 
+def test_an_override_is_told_with_its_reason_before_and_after_the_merge(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    key = ask(desk.workspace, activation_proposal("production", "v1.1.0", "The season ends."), ASHA).key
+    desk.git("switch", "--quiet", "activate-production-v1.1.0")
+    assert "ships by decision" in desk.lepinet("check").out
+    desk.git("switch", "--quiet", "main")
+    state, sentence = told(progress(desk.workspace, key))["Verdict"]
+    assert state is State.DECIDED
+    assert sentence.startswith("ships by decision (The season ends.), though v1.0.0 → v1.1.0: undecided")
+    (change,) = [one for one in changes(desk.workspace) if one.is_open]
+    assert held_by(desk.workspace, change, conflicts=False) == "ships by decision, waits for a merge"
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", key)
+    assert told(progress(desk.workspace, key))["Verdict"][0] is State.DECIDED
+
+
 def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:
     assert desk.lepinet("db", "migrate").code == 0
     key = ask(desk.workspace, WANTED, ASHA).key
