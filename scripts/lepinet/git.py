@@ -125,7 +125,8 @@ class Repository:
         wanted = [each for each in dict.fromkeys(ids) if re.fullmatch("[0-9a-f]{40}", each)]
         options = ["--no-walk=unsorted", "--ignore-missing", "--stdin", "--encoding=UTF-8", _COMMIT_FORMAT]
         told = self._run("log", *options, given="".join(f"{each}\n" for each in wanted).encode())
-        found = map(_commit, told.decode("utf-8", "replace").splitlines())
+        # Subjects may hold what Python takes for the end of a line.
+        found = map(_commit, told.decode("utf-8", "replace").split("\n")[:-1])
         return {one.id: one for one in found} if wanted else {}
 
     def message(self, ref: str) -> str:
@@ -448,7 +449,7 @@ class Repository:
         only = [f"--contains={self.resolve(having)}"] if having else []
         only += [f"--no-merged={self.resolve(beyond)}"] if beyond else []
         told = self._text("for-each-ref", "--sort=-committerdate", fields, *only, "refs/heads")
-        return dict(line.rsplit(" ", 1) for line in told.splitlines())
+        return dict(line.rsplit(" ", 1) for line in told.split("\n")[:-1])
 
     def work_beyond(self, tip: str, base: str) -> Mapping[str, str]:
         """What the commits say that `tip` has and `base` has not, newest first, without merges, by their ids."""

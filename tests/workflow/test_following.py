@@ -209,6 +209,17 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert state is State.DONE
 
 
+def test_a_branch_with_an_odd_message_is_listed_without_a_reason(desk: Desk) -> None:
+    desk.git("switch", "--quiet", "--create", "odd")
+    odd = desk.commit("Activate v1.1.0 in production\u2028\nRequested-by: asha\nProposed-by: lepinet")
+    desk.git("switch", "--quiet", "main")
+    assert [(one.key, one.by, one.reason) for one in changes(desk.workspace)] == [(odd, "asha", "")]
+    assert waiting_here(desk.workspace) == ()
+    assert odd in desk.workspace.git.commits([odd])
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", "odd")
+    assert [(one.key, one.reason) for one in changes(desk.workspace)] == [(odd, "")]
+
+
 def test_of_branches_only_those_that_wait_for_their_merge_are_looked_at(desk: Desk) -> None:
     desk.git("branch", "merged-long-ago", "HEAD^")
     key = ask(desk.workspace, WANTED, ASHA).key

@@ -12,7 +12,7 @@ from lepinet.errors import UsageError
 from lepinet.git import Repository
 from lepinet.report.escape import from_markdown
 from lepinet.workflow.change import Aim, aim_of
-from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
+from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by, words_of
 from lepinet.workflow.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Change:
             key=commit,
             title=made.subject,
             by=asker or made.author,
-            reason=message.split("\n\n")[1] if asker else "",
+            reason="".join(words_of(message).splitlines()[1:2]) if asker else "",
             at=made.at,
             is_open=tip is not None,
             aim=aim_of(made.subject),
