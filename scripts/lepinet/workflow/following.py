@@ -256,7 +256,8 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
     branch = (
         None if brought else next((name for name, key in proposed_here(git, commit).items() if key == commit), None)
     )
-    change = Change.of_commit(workspace, commit, tip=git.resolve(branch) if branch else None, merge=brought)
+    tip = git.resolve(branch) if branch else None
+    change = Change.of_commit(git.commit(commit), git.message(commit), tip=tip, merge=brought)
     steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
     if brought:
         steps += _known_at_the_merge(workspace, change, brought, comparing)
