@@ -14,7 +14,7 @@ from lepinet.commit import Commit
 from lepinet.errors import UsageError
 from lepinet.files import read_small
 from lepinet.git import Repository
-from lepinet.manifest.history import Activation, ChangeClass, State, activations, try_number
+from lepinet.manifest.history import Activation, ChangeClass, State, Tries, activations
 from lepinet.manifest.load import FILE, load, locate
 from lepinet.manifest.model import Gates, Manifest, ModelVersion
 from lepinet.manifest.problems import ManifestError, Problem
@@ -72,10 +72,7 @@ class Standing:
     manifest: Manifest
     activations: Mapping[str, Activation]
     """The last activation of each environment that has an active version, in promotion order."""
-    tries: Mapping[str, int]
-    """The place of each one's target among the versions tried against its baseline on the same photos."""
-    photos_since: int
-    """So many of the file's states were there when the known images last started anew."""
+    tries: Tries
 
 
 def history(repository: Repository, tip: str) -> History:
@@ -129,8 +126,8 @@ def change_between(repository: Repository, base: str, head: str | None = None) -
     change = _on_top(repository, past, state, before=start.id, after=tip, edited=head is None)
     problems = locate(decode(content), findings(change))
     states = (*past, change.state)
-    since = _photos_since(repository, start.id, states)
-    return Judgement(start, change, _environments(change, since), tuple(problems))
+    tries = Tries(states, _photos_since(repository, start.id, states))
+    return Judgement(start, change, _environments(change, tries), tuple(problems))
 
 
 def standing(repository: Repository, commit: str) -> Standing:
@@ -146,8 +143,25 @@ def standing(repository: Repository, commit: str) -> Standing:
     states = history(repository, here.id).states
     found = {name: activations(states, name) for name, settings in manifest.environments.items() if settings.active}
     last = {name: line[-1] for name, line in found.items()}
-    since = _photos_since(repository, here.id, states)
-    return Standing(here, manifest, last, {name: try_number(states, each, since) for name, each in last.items()}, since)
+    return Standing(here, manifest, last, Tries(states, _photos_since(repository, here.id, states)))
+
+
+def tries_with(repository: Repository, manifest: Manifest) -> Tries:
+    """As `change_between` counts for the working tree, wherever the branch that it is of began.
+
+    Args:
+        repository: with its whole history.
+        manifest: the working tree's.
+
+    Raises:
+        UsageError: the clone is too shallow to tell, there is no main, or it has nothing in common with HEAD.
+    """
+    repository.require_history()
+    base = repository.merge_base("HEAD", repository.main())
+    if base is None:
+        raise UsageError("HEAD has nothing in common with main, so nobody knows what merging it would give")
+    states = (*history(repository, base).states, State(repository.commit("HEAD"), manifest, ""))
+    return Tries(states, _photos_since(repository, base, states))
 
 
 def forbidden(repository: Repository, states: Sequence[State], environment: str) -> tuple[str, ...]:
@@ -326,7 +340,7 @@ def _enough(gates: Gates) -> int:
     return 1 if margin is None else math.ceil(math.log(1 - gates.confidence) / math.log1p(-float(margin)))
 
 
-def _environments(change: Change, photos_since: int) -> tuple[EnvironmentChange, ...]:
+def _environments(change: Change, tries: Tries) -> tuple[EnvironmentChange, ...]:
     altered = {
         name: [path[2] for path in change.altered if path[:2] == ("environments", name) and len(path) == 3]
         for name in change.after.environments
@@ -337,7 +351,7 @@ def _environments(change: Change, photos_since: int) -> tuple[EnvironmentChange,
             change.environment_class(name),
             activation := change.activation(name),
             tuple(altered[name]),
-            try_number((*change.past, change.state), activation, photos_since) if activation else 1,
+            tries.number(name, activation.baseline, activation.target) if activation else 1,
         )
         for name in change.after.environments
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from changes.project import MODELS, Files, Project, Way
-from lepinet.changes import change_between, standing
+from lepinet.changes import change_between, standing, tries_with
+from lepinet.manifest.load import load
 
 PHOTOS = {f"photos/{number}.jpg": f"photo {number}" for number in range(6)}
 FIRST = ("v1.0.0",)
@@ -40,7 +41,9 @@ def asked(project: Project, files: Files, way: Way = Way.SQUASH) -> int:
     request = project.open(project.branch(files))
     (judged,) = change_between(project.repository, request.base, request.merge).environments
     merged = project.merge(request, way)
-    assert standing(project.repository, merged).tries == {"production": judged.tries}
+    stands = standing(project.repository, merged)
+    activation = stands.activations["production"]
+    assert stands.tries.number("production", activation.baseline, activation.target) == judged.tries
     return judged.tries
 
 
@@ -87,6 +90,25 @@ def test_a_baseline_that_a_rollback_returned_to_has_its_old_tries(project: Proje
     project.on_main(manifest("v1.1.0", ["v1.0.0", "v1.1.0"]))
     project.on_main(manifest("v1.0.0", ["v1.0.0", "v1.1.0"]))
     assert asked(project, manifest("v1.2.0", ["v1.0.0", "v1.1.0", "v1.2.0"])) == 2
+
+
+def test_a_version_that_was_refused_in_between_was_tried_too(project: Project) -> None:
+    """The registry went on with v1.0.0, so that is what the next one is compared with."""
+    project.on_main(manifest("v1.1.0", ["v1.0.0", "v1.1.0"]))
+    tip = project.on_main(manifest("v1.2.0", ["v1.0.0", "v1.1.0", "v1.2.0"]))
+    stands = standing(project.repository, tip)
+    proved, target = (stands.manifest.target(name) for name in ("v1.0.0", "v1.2.0"))
+    assert stands.tries.number("production", proved, target) == 2
+    assert stands.tries.number("production", stands.manifest.target("v1.1.0"), target) == 1
+
+
+def test_on_a_branch_tries_are_counted_as_after_its_merge(project: Project) -> None:
+    names = ["v1.0.0", "v1.1.0", "v1.2.0"]
+    project.on_main(manifest("v1.0.0", names[:2]))
+    project.git("checkout", "--quiet", project.branch(manifest("v1.2.0", names)))
+    here = load((project.folder / MODELS).read_bytes())
+    counted = tries_with(project.repository, here)
+    assert counted.number("production", here.target("v1.0.0"), here.target("v1.2.0")) == 2
 
 
 def test_other_photos_begin_anew_and_a_few_new_ones_do_not(project: Project) -> None:

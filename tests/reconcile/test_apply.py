@@ -404,7 +404,8 @@ class TestStopped:
         assert stopped.code == 4, stopped
         assert "run the same command again" in stopped.err
         assert set(watch.afterwards) <= READING | {"POST /predict", "release"}
-        assert watch.afterwards[-1] == "release"
+        # What it read at the same moment may be heard of later.
+        assert watch.afterwards.count("release") == 1
         assert not leases(live)
         assert deployments(live) == [FIRST, ("v1.1.0", "started", None)]
         assert live.state().row == "v1.0.0"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 from lepinet.commit import Commit
 from lepinet.manifest.fields import PATH, REVISION
@@ -118,65 +119,50 @@ def activations(states: Sequence[State], environment: str) -> tuple[Activation, 
     return tuple(found)
 
 
-def try_number(states: Sequence[State], activation: Activation, photos_since: int = 0) -> int:
-    """The target's place among the revisions registered since its baseline became active on the same photos.
-
-    What was registered by then is no try, and the same revision again is no new one. Read from git alone, so that a
-    pull request and main count the same.
-
-    Args:
-        states: up to the activation's, at least.
-        activation: the one that is judged.
-        photos_since: so many of the states were there when the known images last started anew.
-
-    Returns:
-        1 for the first one, and where there is no baseline.
-    """
-    past = states[: 1 + next(place for place, state in enumerate(states) if state is activation.state)]
-    pushed = 0
-    for each in activations(past, activation.environment)[:-1]:
-        if each.change is ChangeClass.ACTIVATE and each.target.same_files(activation.baseline):
-            pushed = 1 + next(place for place, state in enumerate(past) if state is each.state)
-    begin = max(pushed, photos_since)
-    if activation.baseline is None or begin >= len(past):
-        return 1
-    known = {version.revision for state in past[:begin] for version in state.manifest.versions.values()}
-    tried: list[str] = []
-    for state in past[begin:]:
-        for version in state.manifest.versions.values():
-            if version.revision not in known:
-                known.add(version.revision)
-                tried.append(version.revision)
-    revision = activation.target.revision
-    return tried.index(revision) + 1 if revision in tried else 1
+Number: TypeAlias = Callable[[str, Target | None, Target], int]
+"""As `Tries.number`."""
 
 
-def tries_over(
-    old: str, new: str, environment: str, *, states: Sequence[State], manifest: Manifest, photos_since: int
-) -> int | None:
-    """The `try_number` of a version that would come now directly after another one in an environment, or came so last.
+@dataclass(frozen=True)
+class Tries:
+    """What was registered when, to count the versions that were tried on the same photos. From git alone."""
 
-    Args:
-        old: the version before.
-        new: the one after it.
-        environment: its name.
-        states: all so far, oldest first.
-        manifest: that is to be the next one, whatever it has active.
-        photos_since: as of `try_number`.
+    states: tuple[State, ...]
+    """Of main's file, oldest first, and of a change as if it were merged."""
+    photos_since: int = 0
+    """So many of the states were there when the known images last started anew."""
 
-    Returns:
-        None where `new` would not come after `old`, and never has.
-    """
-    settings = manifest.environments.get(environment)
-    if states and settings and new in manifest.versions:
-        places = {**manifest.environments, environment: settings.model_copy(update={"active": new})}
-        states = (*states, replace(states[-1], manifest=manifest.model_copy(update={"environments": places})))
-    came = (
-        one
-        for one in reversed(activations(states, environment))
-        if one.target.version == new and one.baseline and one.baseline.version == old
-    )
-    return next((try_number(states, one, photos_since) for one in came), None)
+    def number(self, environment: str, baseline: Target | None, target: Target) -> int:
+        """The target's place among the revisions registered since a baseline became active on the same photos.
+
+        What was registered by then is no try, and the same revision again is no new one. Whether a version that was
+        tried in between became active is no matter: one that was refused was tried too.
+
+        Args:
+            environment: where one would take the place of the other.
+            baseline: what the target is compared with.
+            target: what is judged.
+
+        Returns:
+            1 for the first one, and where the baseline never became active there.
+        """
+        pushed = [
+            each.state
+            for each in activations(self.states, environment)
+            if each.change is ChangeClass.ACTIVATE and each.target.same_files(baseline)
+        ]
+        if not pushed:
+            return 1
+        place = next(place for place, state in enumerate(self.states) if state is pushed[-1])
+        begin = max(1 + place, self.photos_since)
+        known = {version.revision for state in self.states[:begin] for version in state.manifest.versions.values()}
+        tried: list[str] = []
+        for state in self.states[begin:]:
+            for version in state.manifest.versions.values():
+                if version.revision not in known:
+                    known.add(version.revision)
+                    tried.append(version.revision)
+        return tried.index(target.revision) + 1 if target.revision in tried else 1
 
 
 def last_active(states: Sequence[State]) -> dict[str, State]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lepinet.changes import tries_with
+from lepinet.errors import UsageError
 from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates.judge import judge
 from lepinet.evaluation.gates.terms import Terms
@@ -42,12 +45,19 @@ def compare(
 
 
 def _tries(old: str, new: str, bench: Callable[[], Bench]) -> int:
-    """As a check counts, between versions on main's own known images; other photos forget what was tried on these."""
+    """As a check counts, on the repository's own known images; other photos forget what was tried on these.
+
+    1 as well where git cannot tell.
+    """
     if _is_results(old) or _is_results(new):
         return 1
     tested = bench()
     workspace = tested.workspace
-    return most_tries(workspace, old, new) if workspace and tested.known is workspace.known_images else 1
+    if workspace and tested.known is workspace.known_images:
+        with suppress(UsageError):
+            number = tries_with(workspace.git, workspace.manifest).number
+            return most_tries(workspace.manifest, number, old, new)
+    return 1
 
 
 def _either(what: str, bench: Callable[[], Bench], counted: Counted | None) -> Answers:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 
 from lepinet.endpoints import EndpointState
 from lepinet.errors import LepinetError, RefusedError
+from lepinet.manifest.history import Number
 from lepinet.manifest.load import FILE
+from lepinet.manifest.model import Manifest
 from lepinet.reconcile.plan import Action, Declared, Plan, make_plan
 from lepinet.registry.records import Snapshot
 from lepinet.workflow.workspace import Workspace
@@ -138,12 +139,18 @@ def earlier_version(workspace: Workspace, environment: str) -> str | None:
     return next(iter(earlier_versions(workspace, environment)), None)
 
 
-def most_tries(workspace: Workspace, old: str, new: str) -> int:
+def most_tries(manifest: Manifest, number: Number, old: str, new: str) -> int:
     """A version's place among those tried against another one on the same photos, where it was tried most.
 
+    Args:
+        manifest: with the environments.
+        number: counts the tries.
+        old: the name of the one that it would take the place of.
+        new: its own name.
+
     Returns:
-        1 where `new` would come after `old` in no environment, and never has; and where git cannot tell.
+        1 where `old` was active in no environment, and where a version is not in the manifest.
     """
-    with suppress(LepinetError):
-        return max(workspace.tries(old, new, name) or 1 for name in workspace.manifest.environments)
-    return 1
+    if not manifest.versions.keys() >= {old, new}:
+        return 1
+    return max(number(name, manifest.target(old), manifest.target(new)) for name in manifest.environments)

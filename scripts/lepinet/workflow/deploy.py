@@ -84,8 +84,15 @@ def reconcile_all(
         because = replace(options, reason=options.reason or _reason(message))
         with _run(workspace, name, commit, because, telling=telling, offline=offline) as run:
             wanted = declared(workspace, name)
-            against, tries = workspace.forbidden(name), stands.tries[name]
-            judging = Judge(workspace.manifest, offline, run.registry, activation, tries, against, telling.line)
+            judging = Judge(
+                workspace.manifest,
+                offline,
+                run.registry,
+                activation,
+                stands.tries.number,
+                workspace.forbidden(name),
+                telling.line,
+            )
             outcome = reconcile(run, wanted, judging.judgement, mend=options.mend, retry=options.retry)
         _tell_chat(workspace, outcome, run, telling)
         yield outcome

@@ -8,21 +8,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.gates import Decision
+from lepinet.git import Repository
 from lepinet.github import GitHub
 from lepinet.github.answers import CheckRun, PullRequest
 from lepinet.manifest.history import Activation, ChangeClass, activations
 from lepinet.manifest.load import FILE, load
+from lepinet.manifest.model import Environment, Override
 from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import headline, markdown, shipped
 from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal
 from lepinet.report.headline import Headline
-from lepinet.report.wording import DECISIONS, moment
+from lepinet.report.wording import BY_DECISION, DECISIONS, moment
+from lepinet.target import Target
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
 from lepinet.workflow.changed_photos import beyond_main
@@ -62,6 +66,8 @@ class State(StrEnum):
     """The answer was no."""
     UNDECIDED = "undecided"
     """The answer was neither yes nor no."""
+    DECIDED = "decided"
+    """It ships by a person's decision, whatever the answer was."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,8 @@ def held_by(workspace: Workspace, change: Change, *, conflicts: bool, comparing:
         return "its verdict is hold"
     if any(step.state is State.UNDECIDED for step in known):
         return DECISIONS[Decision.UNDECIDED]
+    if any(step.state is State.DECIDED for step in known):
+        return f"{BY_DECISION}, waits for a merge"
     return "waits for its verdict" if any(step.lies_ahead for step in known) else "waits for a merge"
 
 
@@ -248,7 +256,8 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
     branch = (
         None if brought else next((name for name, key in proposed_here(git, commit).items() if key == commit), None)
     )
-    change = Change.of_commit(workspace, commit, tip=git.resolve(branch) if branch else None, merge=brought)
+    tip = git.resolve(branch) if branch else None
+    change = Change.of_commit(git.commit(commit), git.message(commit), tip=tip, merge=brought)
     steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
     if brought:
         steps += _known_at_the_merge(workspace, change, brought, comparing)
@@ -295,13 +304,14 @@ def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *,
     if aim.version in earlier_versions(workspace, aim.environment):
         yield _WAY_BACK
     else:
-        found = _compared(workspace, aim, environment.active, environment.reference, comparing)
+        active = workspace.manifest.target(environment.active)
+        found = _compared(workspace, aim, active, environment.reference, comparing)
         if found is None:
             yield Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
-        elif behind and not found.lies_ahead:
-            yield replace(found, sentence=f"{found.sentence} {_AS_NOW}")
         else:
-            yield found
+            if behind and not found.lies_ahead:
+                found = replace(found, sentence=f"{found.sentence} {_AS_NOW}")
+            yield _overridden(found, _override(workspace.git, change.head, aim.environment))
 
 
 def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, comparing: Comparing) -> Iterator[Step]:
@@ -315,9 +325,9 @@ def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, compar
     if activation.change is ChangeClass.ROLLBACK:
         yield _WAY_BACK
     elif _judges_as_then(workspace, activation) and (
-        found := _compared(workspace, aim, activation.baseline.version or "", then.reference, comparing)
+        found := _compared(workspace, aim, activation.baseline, then.reference, comparing)
     ):
-        yield found
+        yield _overridden(found, then.override)
 
 
 def _judges_as_then(workspace: Workspace, activation: Activation) -> bool:
@@ -329,14 +339,17 @@ def _judges_as_then(workspace: Workspace, activation: Activation) -> bool:
     return not git.files_between(state.commit.id, git.main(), [now.known_images, *filter(None, [now.species])])
 
 
-def _compared(workspace: Workspace, aim: Aim, old: str, reference: str | None, comparing: Comparing) -> Step | None:
+def _compared(
+    workspace: Workspace, aim: Aim, baseline: Target, reference: str | None, comparing: Comparing
+) -> Step | None:
     """The verdict by answers that are here; None where a check has to ask the models first."""
+    if aim.version not in workspace.manifest.versions:
+        return None
     try:
         with workspace.registry(aim.environment) as registry:
-            tries = workspace.tries(old, aim.version, aim.environment)
-            if tries is None:
-                return None
-            document = comparing(workspace, registry, Pair(old, aim.version, tries, reference))
+            tries = workspace.number(aim.environment, baseline, workspace.manifest.target(aim.version))
+            pair = Pair(baseline.version or "", aim.version, tries, reference)
+            document = comparing(workspace, registry, pair)
     except LepinetError as error:
         return Step("Verdict", State.WAITING, f"cannot be told here: {error.what}")
     if document is None:
@@ -345,7 +358,31 @@ def _compared(workspace: Workspace, aim: Aim, old: str, reference: str | None, c
 
 
 def _verdict(told: Headline) -> Step:
-    return Step("Verdict", _JUDGED[told.decision], f"{told.title}: {told.word}. {told.sentence}")
+    state = State.DECIDED if told.word == BY_DECISION else _JUDGED[told.decision]
+    return Step("Verdict", state, f"{told.title}: {told.word}. {told.sentence}")
+
+
+def _overridden(verdict: Step, override: Override | None) -> Step:
+    """The verdict of a change that says that the version ships all the same."""
+    if override is None or verdict.state not in {State.STOPPED, State.UNDECIDED}:
+        return verdict
+    return replace(
+        verdict, state=State.DECIDED, sentence=f"{BY_DECISION} ({override.reason}), though {verdict.sentence}"
+    )
+
+
+def _override(git: Repository, commit: str, environment: str) -> Override | None:
+    """What a commit says of an environment; None where its file cannot be read."""
+    try:
+        found = _environments_at(git, commit).get(environment)
+    except LepinetError:
+        return None
+    return found.override if found else None
+
+
+@lru_cache(maxsize=256)
+def _environments_at(git: Repository, commit: str) -> Mapping[str, Environment]:
+    return load(git.content(commit, FILE) or b"").environments
 
 
 def _asking(workspace: Workspace, commit: str) -> tuple[tuple[str, ...], str]:

@@ -15,7 +15,7 @@ from lepinet.evaluation.answers import Answers
 from lepinet.evaluation.gates import Decision, Verdict
 from lepinet.evaluation.gates.judge import judge, judge_without_baseline
 from lepinet.evaluation.gates.terms import Best, Terms
-from lepinet.manifest.history import Activation, ChangeClass
+from lepinet.manifest.history import Activation, ChangeClass, Number
 from lepinet.manifest.model import Manifest
 from lepinet.reconcile.run import Judgement, UntestedError
 from lepinet.registry import Registry
@@ -36,8 +36,8 @@ class Judge:
     offline: Offline
     registry: Registry
     activation: Activation
-    tries: int
-    """Its place among the versions tried against its baseline on the same photos."""
+    number: Number
+    """Asked with the baseline that the registry has proved, which need not be what main had active before."""
     forbidden: tuple[str, ...]
     """What the rules have against the commit that declared it."""
     tell: Progress
@@ -89,7 +89,8 @@ class Judge:
             return judge_without_baseline(active, answers, gates)
         best = self._best(active, answers.known_images_sha256)
         speed = self.offline.speed(target, self.activation.target) if target else None
-        return judge(baseline, answers, Terms(gates, self.tries, best, speed))
+        tries = self.number(self.activation.environment, target, self.activation.target)
+        return judge(baseline, answers, Terms(gates, tries, best, speed))
 
     def _best(self, active: str, known_images: str) -> Best | None:
         """The reference, where it is neither the active version nor the declared one."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lepinet.evaluation.labels import Species
     from lepinet.hub import Fetching, Hub, Kept
     from lepinet.hub.listing import Choose
-    from lepinet.manifest.history import EverDeclared, State
+    from lepinet.manifest.history import EverDeclared, Number, State
     from lepinet.registry import Registry
     from lepinet.target import Target
     from lepinet.workflow.contents import ModelFolder
@@ -42,7 +42,7 @@ _OF_THE_CHECKOUT = (
     "states",
     "ever_declared",
     "forbidden",
-    "tries",
+    "number",
     "species",
     "known_images",
 )
@@ -121,17 +121,13 @@ class Workspace:
         return cache(partial(forbidden, self.git, self.states))
 
     @cached_property
-    def tries(self) -> Callable[[str, str, str], int | None]:
-        """Of an old version, a new one and an environment: what `tries_over` gives, counted once as a rule.
+    def number(self) -> Number:
+        """Counts the tries on main; each is counted once as a rule.
 
         Raises:
             UsageError: as `standing`, which it is told by.
         """
-        from lepinet.manifest.history import tries_over  # noqa: PLC0415 -- see above
-
-        since = self.standing.photos_since
-        count = partial(tries_over, states=self.states, manifest=self.manifest, photos_since=since)
-        return lru_cache(maxsize=1024)(count)
+        return lru_cache(maxsize=1024)(self.standing.tries.number)
 
     @cached_property
     def first_commit(self) -> str:

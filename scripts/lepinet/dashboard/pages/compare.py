@@ -53,7 +53,8 @@ def compare(request: Request) -> Response:
         missing: tuple[str, ...] = ()
         ready = () if old and new else tuple(_ready(place, registry, environment))
         if old and new and old != new and not unknown:
-            pair = Pair(old, new, most_tries(place.workspace, old, new))
+            workspace = place.workspace
+            pair = Pair(old, new, most_tries(workspace.manifest, workspace.number, old, new))
             document = compared_once(site_of(request), place.workspace, registry, pair)
             missing = _missing(place, registry, (old, new)) if document is None else ()
     kept = query.get("environment") and environment
