@@ -57,7 +57,15 @@ def test_a_step_is_told_at_once_and_by_its_id_alone(hostile: World) -> None:
 def test_a_merge_is_told_before_anything_is_reconciled(hostile: World) -> None:
     with hostile.dashboard() as url, Browser(url) as browser, following(browser) as notices:
         hostile.desk.git("commit", "--quiet", "--allow-empty", "--message", "Merge")
-        assert next(notices) == "main"
+        assert next(notices) == "git"
+
+
+def test_a_branch_that_is_made_or_deleted_is_told(hostile: World) -> None:
+    """Without GitHub it is a change that somebody proposes or withdraws."""
+    with hostile.dashboard() as url, Browser(url) as browser, following(browser) as notices:
+        for change in (("branch", "proposed", "main"), ("branch", "--quiet", "--delete", "--force", "proposed")):
+            hostile.desk.git(*change)
+            assert next(notices) == "git"
 
 
 def test_all_that_moves_is_told_and_a_lease_is_not(hostile: World) -> None:
