@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from html import unescape
+from itertools import count
 from pathlib import Path
 from threading import Event
 from urllib.parse import urlencode
@@ -408,6 +410,18 @@ def test_while_github_hangs_other_pages_answer(world: World, tmp_path: Path) -> 
     assert {one.result().status_code for one in waiting} == {502}
     assert "GitHub has not answered yet" in waiting[0].result().text
     assert (overview.status_code, versions.status_code, listed.status_code) == (200, 200, 200)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_github_told_stays_where_the_next_look_breaks() -> None:
+    now = count(step=60)
+    aside = Aside(patience=60, clock=lambda: next(now))
+    told = [aside.get("list", ask) for ask in (lambda: 7, lambda: 1 // 0)]
+    for thread in threading.enumerate():
+        if thread.name == "aside":
+            # What it says of its end is said within this test.
+            thread.join()
+    assert told == [7, 7]
 
 
 def test_a_pull_request_that_was_closed_is_listed_as_withdrawn(github: tuple[Browser, StandIn]) -> None:

@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from dashboard.world import Browser, Flipped, World, flips
+from dashboard.world import Browser, Flipped, World, asked_elsewhere, flips
 from lepinet.dashboard.pages.compare import compared_once
 from lepinet.workflow.kept import Pair
 
@@ -31,6 +31,12 @@ def test_what_can_be_compared_is_listed_the_older_version_first(browser: Browser
     assert f'<a href="{QUESTION}">v1.0.0 and v1.1.0</a>' in page
     assert "By the tests that the registry of production has; a version that was tested only where this" in page
     assert "Tested on the known images of today" not in browser.get(QUESTION).text
+
+
+def test_versions_that_were_tested_on_other_photos_since_are_listed_too(world: World, browser: Browser) -> None:
+    with asked_elsewhere(world):
+        page = unescape(browser.get("/compare").text)
+    assert f'<a href="{QUESTION}">v1.0.0 and v1.1.0</a>' in page
 
 
 def test_the_verdict_is_the_one_of_the_command_line(world: World, browser: Browser) -> None:

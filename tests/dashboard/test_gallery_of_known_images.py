@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from dashboard.world import Browser, World, flips
+from dashboard.world import Browser, World, asked_elsewhere, flips
 from evaluation.photo_files import KANDY, bomb, drawing, exif, half, saved
 
 ADD, PHOTO = "/known-images/add", "/known-images/photo"
@@ -320,6 +320,14 @@ def test_what_models_said_of_other_photos_stays_when_one_comes(browser: Browser,
     alone = unescape(browser.get(f"{PHOTO}?name={new}").text)
     assert "What models say" not in alone
     assert "v1.0.0 was not asked about it yet. Where this dashboard runs: <code>lepinet test v1.0.0</code>" in alone
+
+
+def test_what_models_said_stays_when_they_were_tested_on_other_photos_since(browser: Browser, grown: World) -> None:
+    with asked_elsewhere(grown):
+        shown = unescape(browser.get("/known-images").text)
+    for version in ("v1.0.0", "v1.1.0"):
+        assert f"{version} was not asked about 1 photo yet." in shown
+    assert "hard for all: v1.1.0 and v1.0.0 name them wrong" in shown
 
 
 def test_a_wrong_label_is_put_right_by_a_change(browser: Browser, desk: World) -> None:

@@ -238,3 +238,13 @@ def test_pages_that_follow_say_when_they_were_made(browser: Browser, path: str) 
 def test_what_was_fetched_before_something_was_told_is_asked_for_again() -> None:
     lately, fetched = Lately(lambda: 10), count()
     assert [lately.get("list", lambda: next(fetched), news) for news in (9, 10, 11)] == [0, 0, 1]
+
+
+def test_what_was_fetched_while_somebody_changed_it_is_asked_for_again() -> None:
+    lately = Lately(lambda: 10)
+
+    def fetched_meanwhile() -> str:
+        lately.forget("list")
+        return "before"
+
+    assert [lately.get("list", fetch) for fetch in (fetched_meanwhile, lambda: "after")] == ["before", "after"]

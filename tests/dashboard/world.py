@@ -224,6 +224,26 @@ def flips(world: World) -> Iterator[Flipped]:
         owner.execute(said, [Jsonb(details), id_])
 
 
+@contextmanager
+def asked_elsewhere(world: World) -> Iterator[None]:
+    """Both versions were tested again since, on one of the photos and one that main has not."""
+    other = "3" * 64
+    with world.database() as owner:
+        owner.execute(
+            "insert into public.model_performance_logs"
+            " (model_version_id, test_accuracy, test_sample_size, environment, kind, details)"
+            " select p.model_version_id, 1, 2, p.environment, p.kind, p.details || jsonb_build_object("
+            "   'known_images_sha256', %(other)s::text, 'answers', jsonb_build_array("
+            "     p.details -> 'answers' -> 0,"
+            "     (p.details -> 'answers' -> 1) || jsonb_build_object('sha256', %(other)s::text)))"
+            " from public.model_performance_logs p join public.model_versions v on v.id = p.model_version_id"
+            " where kind = 'known-images' and version_name in ('v1.0.0', 'v1.1.0')",
+            {"other": other},
+        )
+        yield
+        owner.execute("delete from public.model_performance_logs where known_images_sha256 = %s", [other])
+
+
 def let_strangers_write(world: World) -> None:
     """Text that would do something, were it markup, in every column that holds any; deployments before all others.
 

@@ -194,6 +194,15 @@ def test_each_species_is_told_in_the_versions_that_were_tested_last(grown: Regis
     assert [test.version for test in grown.species_recall(versions=1).tests] == ["v1.9.0"]
 
 
+def test_the_photos_of_earlier_tests_are_told_once_each_the_newest_test_first(grown: Registry) -> None:
+    for known in ("oldest", *"abcd", "a", "last"):
+        log_test(grown, "v1.9.0", answer("001", "001"), known=known)
+    log_test(grown, "v1.9.0", answer("001", "001"), known="proved", kind="proof")
+    log_test(grown, "v1.10.0", answer("001", "001"), known="last")
+    told = {test.version: test.known_images for test in grown.species_recall(versions=2).tests}
+    assert told == {"v1.10.0": ("last",), "v1.9.0": ("last", "a", "d", "c", "b")}
+
+
 def test_species_are_found_sorted_and_told_page_by_page(grown: Registry) -> None:
     said = {"001": ("zebra", "002"), "002": ("Apollo", "002"), "003": ("monarch", "003")}
     log_test(grown, "v1.9.0", *(answer(id_, right, name) for id_, (name, right) in said.items()))

@@ -389,6 +389,13 @@ class TestedVersion(Record):
     environment: str | None
     at: datetime
     known_images_sha256: str | None
+    earlier: tuple[str, ...] = ()
+    """The digests of the other photos that it was tested on before, at most 4, the newest test first."""
+
+    @property
+    def known_images(self) -> tuple[str, ...]:
+        """The digests of all photos that it was tested on, as far as is told here."""
+        return tuple(filter(None, (self.known_images_sha256, *self.earlier)))
 
 
 class SpeciesCounts(Record):

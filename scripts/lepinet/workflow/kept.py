@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from lepinet.errors import LepinetError, RefusedError
-from lepinet.evaluation.answers import Answers, ModelIdentity
+from lepinet.evaluation.answers import Answer, Answers, ModelIdentity
 from lepinet.evaluation.cases import KnownImages
 from lepinet.evaluation.gates.judge import judge
 from lepinet.evaluation.gates.terms import Best, Terms
@@ -88,30 +88,39 @@ def compared(workspace: Workspace, registry: Registry, pair: Pair) -> Comparison
     return comparison_document(before, after, judge(before, after, terms), terms, datetime.now(UTC))
 
 
-def tested_last(registry: Registry) -> Mapping[str, str]:
-    """The versions that were tested last, the newest test first, with the digest of the photos it was made on."""
-    tests = registry.species_recall(versions=_TESTS, page=1).tests
-    return {test.version: test.known_images_sha256 for test in tests if test.known_images_sha256}
+def tested_last(registry: Registry) -> Mapping[str, tuple[str, ...]]:
+    """The versions that were tested last, with the digests of the photos of their tests; the newest test first."""
+    return {test.version: test.known_images for test in registry.species_recall(versions=_TESTS, page=1).tests}
 
 
-def answers_then(workspace: Workspace, registry: Registry, version: str, photos: str) -> Answers | None:
-    """What a version said, in a test for a deployment, of those of main's known images that it was shown then.
+def answers_then(workspace: Workspace, registry: Registry, version: str, photos: tuple[str, ...]) -> Answers | None:
+    """What a version said, in tests for deployments, of those of main's known images that it was shown then.
 
-    A photo is known by its content, and the answer is held against today's label.
+    A photo is known by its content, and the answer is held against today's label. Of two answers the newer one counts.
 
     Args:
         workspace: whose known images.
         registry: asked for stored answers.
         version: its name.
-        photos: the digest of the known images of that test.
+        photos: the digests of the known images of these tests, the newest test first.
 
     Returns:
         None where none of today's photos was among them.
     """
-    known, stored = workspace.known_images, stored_answers(registry, version, photos)
-    if known is None or stored is None:
+    known = workspace.known_images
+    if known is None:
         return None
-    said = {answer.sha256: answer for answer in stored.answers if answer.sha256}
+    today = {image.sha256 for image in known.images if image.sha256}
+    said: dict[str, Answer] = {}
+    newest: Answers | None = None
+    for digest in photos:
+        stored = stored_answers(registry, version, digest)
+        if stored is None:
+            continue
+        newest = newest or stored
+        said = {answer.sha256: answer for answer in stored.answers if answer.sha256 in today} | said
+        if said.keys() == today:
+            break
     answers = tuple(
         said[image.sha256].model_copy(
             update={
@@ -123,7 +132,7 @@ def answers_then(workspace: Workspace, registry: Registry, version: str, photos:
         for image in known.images
         if image.sha256 in said
     )
-    return stored.model_copy(update={"answers": answers}) if answers else None
+    return newest.model_copy(update={"answers": answers}) if newest and answers else None
 
 
 def _kept(workspace: Workspace, known: KnownImages, target: Target, *, judged: bool) -> Answers | None:

@@ -105,7 +105,7 @@ def _ready(place: Place, registry: Registry, environment: str) -> Iterator[tuple
     """The active version beside each other one whose answers on main's known images are stored; the older one first."""
     known, manifest = place.workspace.known_images, place.workspace.manifest
     tests = registry.species_recall(versions=_READY, page=1).tests if known else ()
-    names = [test.version for test in tests if known and test.known_images_sha256 == known.sha256]
+    names = [test.version for test in tests if known and known.sha256 in test.known_images]
     active = manifest.environments[environment].active
     if active not in names:
         return

@@ -264,7 +264,7 @@ def _asked_of(request: Request, place: Place) -> AskedOf:
         with workspace.registry(environment) as registry:
             tested = tested_last(registry)
             ask = partial(_answers, request, place, (environment, registry))
-            told |= {name: said for name in standing if name not in told and (said := ask(name, tested.get(name)))}
+            told |= {name: said for name in standing if name not in told and (said := ask(name, tested.get(name, ())))}
             others: dict[str, Answers] = {}
             for version in (name for name in tested if name not in told and name not in standing):
                 if len(others) == _OTHERS:
@@ -278,14 +278,14 @@ def _asked_of(request: Request, place: Place) -> AskedOf:
 
 
 def _answers(
-    request: Request, place: Place, asked_there: tuple[str, Registry], version: str, photos_then: str | None
+    request: Request, place: Place, asked_there: tuple[str, Registry], version: str, photos_then: tuple[str, ...]
 ) -> Answers | None:
     workspace, remembered = place.workspace, site_of(request).remembered
     environment, registry = asked_there
     declared = workspace.manifest.target(version) if version in workspace.manifest.versions else None
     key = ("answers", environment, version, declared, photos.digest(workspace))
     whole = remembered.get(key, partial(answers_here, workspace, registry, version, judged=False))
-    if whole or photos_then is None:
+    if whole or not photos_then:
         return whole
     then = partial(answers_then, workspace, registry, version, photos_then)
     return remembered.get((*key, photos_then), then)
