@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 from starlette.types import Message, Scope
 
-from dashboard.world import ADMIN, PASSWORD, Browser, World, on_the_wire
+from dashboard.world import ADMIN, PASSWORD, Browser, World, on_github, on_the_wire
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.live import MOST_OF_ONE
@@ -66,6 +67,19 @@ def test_a_branch_that_is_made_or_deleted_is_told(hostile: World) -> None:
         for change in (("branch", "proposed", "main"), ("branch", "--quiet", "--delete", "--force", "proposed")):
             hostile.desk.git(*change)
             assert next(notices) == "git"
+
+
+def test_a_pull_request_that_was_asked_for_here_is_told(world: World, tmp_path: Path) -> None:
+    """It is no branch of this clone."""
+    with (
+        on_github(world, tmp_path) as (there, _),
+        there.dashboard() as url,
+        Browser(url) as browser,
+        following(browser) as notices,
+    ):
+        chosen = {"environment": "production", "version": "v1.1.0", "reason": "Better at dusk."}
+        assert browser.fill("/changes/new?kind=activate", "/changes/activate", **chosen).status_code == 303
+        assert next(notices) == "changes"
 
 
 def test_all_that_moves_is_told_and_a_lease_is_not(hostile: World) -> None:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
-from anyio import to_thread
+from anyio import from_thread, to_thread
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -98,6 +98,8 @@ def followed(request: Request, made: Requested) -> Response:
     site.lately.forget(listing)
     if site.aside:
         site.aside.forget(listing)
+    # GitHub does not tell of a pull request.
+    from_thread.run_sync(site.live.tell, "changes")
     query = f"?{IN_OTHER_WORDS}" if made.in_other_words else ""
     return RedirectResponse(f"/changes/{made.key}{query}", HTTPStatus.SEE_OTHER)
 

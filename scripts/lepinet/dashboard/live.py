@@ -168,6 +168,12 @@ class Live:
             with suppress(TimeoutError):
                 yield await asyncio.wait_for(told.get(), _STILL_IN)
 
+    def tell(self, notice: str) -> None:
+        """Tell it to every page."""
+        self.last = time.monotonic()
+        for told in self._pages:
+            told.put_nowait(notice)
+
     async def _follow_all(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             for source in await run_in_threadpool(self._sources):
@@ -177,10 +183,5 @@ class Live:
         while True:
             with suppress(LepinetError):
                 async for notice in source.notices():
-                    self._tell(notice)
+                    self.tell(notice)
             await asyncio.sleep(self._every)
-
-    def _tell(self, notice: str) -> None:
-        self.last = time.monotonic()
-        for told in self._pages:
-            told.put_nowait(notice)
