@@ -71,6 +71,18 @@ class FileState:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What a commit says of itself, and what it was made from."""
+
+    message: str
+    parents: tuple[str, ...]
+
+    @property
+    def is_merge(self) -> bool:
+        return len(self.parents) > 1
+
+
+@dataclass(frozen=True)
 class Repository:
     """A working tree with its history. Every method may raise `OutsideError` when git fails or takes too long."""
 
@@ -125,7 +137,8 @@ class Repository:
         wanted = [each for each in dict.fromkeys(ids) if re.fullmatch("[0-9a-f]{40}", each)]
         options = ["--no-walk=unsorted", "--ignore-missing", "--stdin", "--encoding=UTF-8", _COMMIT_FORMAT]
         told = self._run("log", *options, given="".join(f"{each}\n" for each in wanted).encode())
-        found = map(_commit, told.decode("utf-8", "replace").splitlines())
+        # Subjects may hold what Python takes for the end of a line.
+        found = map(_commit, told.decode("utf-8", "replace").split("\n")[:-1])
         return {one.id: one for one in found} if wanted else {}
 
     def message(self, ref: str) -> str:
@@ -448,13 +461,21 @@ class Repository:
         only = [f"--contains={self.resolve(having)}"] if having else []
         only += [f"--no-merged={self.resolve(beyond)}"] if beyond else []
         told = self._text("for-each-ref", "--sort=-committerdate", fields, *only, "refs/heads")
-        return dict(line.rsplit(" ", 1) for line in told.splitlines())
+        return dict(line.rsplit(" ", 1) for line in told.split("\n")[:-1])
 
     def work_beyond(self, tip: str, base: str) -> Mapping[str, str]:
         """What the commits say that `tip` has and `base` has not, newest first, without merges, by their ids."""
         options = ["--no-merges", "--encoding=UTF-8", "--format=%H%x00%B%x00"]
         told = self._text("log", *options, self.resolve(tip), f"^{self.resolve(base)}", "--").split("\0")
         return {commit.strip(): message.strip() for commit, message in zip(told[::2], told[1::2], strict=False)}
+
+    def beyond(self, base: str, tips: Iterable[str]) -> Mapping[str, Said]:
+        """The commits that any of the tips has and `base` has not, by their ids, each before its parents."""
+        wanted = "".join(f"{each}\n" for each in (f"^{self.resolve(base)}", *tips))
+        options = ["--stdin", "--date-order", "--encoding=UTF-8", "--format=%H%x00%P%x00%B%x00"]
+        told = self._run("log", *options, given=wanted.encode()).decode("utf-8", "replace").split("\0")
+        found = zip(told[::3], told[1::3], told[2::3], strict=False)
+        return {commit.strip(): Said(message.strip(), tuple(parents.split())) for commit, parents, message in found}
 
     def conflicts(self, one: str, other: str) -> tuple[str, ...]:
         """The files in which both changed the same, so that git cannot merge them; none where it can."""

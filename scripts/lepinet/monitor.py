@@ -218,9 +218,9 @@ def _told_of(look: Look, found: Collection[Cause]) -> Iterator[Cause]:
         yield Cause.DRIFT
     if look.plan is not None and look.looked is not Looked.SILENT:
         yield Cause.BEHIND
-    if look.looked is Looked.ASLEEP:
+    if look.looked in {Looked.ASLEEP, Looked.BARRED, Looked.NOTHING}:
         yield Cause.NO_ANSWER
-    if look.looked is Looked.ASKED:
+    if look.looked in {Looked.ASKED, Looked.NOTHING}:
         yield Cause.BARRED
     if look.looked is Looked.ASKED and Cause.NO_ANSWER not in found:
         yield from (Cause.NO_ANSWER, Cause.ANSWERS, Cause.ACCURACY, Cause.LATENCY)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from html import unescape
+from itertools import count
 from pathlib import Path
 from threading import Event
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from dashboard.world import ADMIN, Browser, World, fields_of, on_github
+from dripping import dripping
 from evaluation.photo_files import drawing, saved
 from github_stand_in.server import TOKEN, Failure, StandIn
 from hf_stand_in.server import hub_online
@@ -22,7 +27,11 @@ from lepinet.dashboard.app import create_app
 from lepinet.dashboard.aside import Aside
 from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.pages import PAGES
+from lepinet.dashboard.place import AT_ONCE
+from lepinet.dashboard.server import site_of
 from lepinet.registry.keeper import SUPERUSER
+from lepinet.settings import Settings
+from lepinet.timings import Timings
 from supabase_gateway.gateway import serving
 
 REASON = "Right more often at dusk"
@@ -386,6 +395,33 @@ def test_pull_requests_that_wait_are_named_and_github_holds_up_no_page(world: Wo
     assert "Of pull requests nothing is known now: GitHub" in refused
     assert "Resource not accessible" in refused
     assert "Of pull requests nothing is known now: GitHub has not answered yet." in early
+
+
+def test_while_github_hangs_other_pages_answer(world: World, tmp_path: Path) -> None:
+    with dripping() as hanging, on_github(world, tmp_path) as (there, _):
+        slow = Timings(request=2, retries=0, doubt=0.2)
+        settings = Settings({**there.workspace.settings.environ, "GITHUB_API_URL": hanging})
+        workspace = replace(there.workspace, settings=settings, timings=slow)
+        with site_of(workspace, host="127.0.0.1", url=None, say=print) as site, serving(create_app(site)) as url:
+            with ThreadPoolExecutor(AT_ONCE + 1) as pool:
+                waiting = [pool.submit(httpx.get, f"{url}/changes/7", timeout=10) for _ in range(AT_ONCE + 1)]
+                overview, versions = (httpx.get(f"{url}{path}", timeout=10) for path in ("/", "/versions"))
+            listed = httpx.get(f"{url}/changes", timeout=10)
+    assert {one.result().status_code for one in waiting} == {502}
+    assert "GitHub has not answered yet" in waiting[0].result().text
+    assert (overview.status_code, versions.status_code, listed.status_code) == (200, 200, 200)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_github_told_stays_where_the_next_look_breaks() -> None:
+    now = count(step=60)
+    aside = Aside(patience=60, clock=lambda: next(now))
+    told = [aside.get("list", ask) for ask in (lambda: 7, lambda: 1 // 0)]
+    for thread in threading.enumerate():
+        if thread.name == "aside":
+            # What it says of its end is said within this test.
+            thread.join()
+    assert told == [7, 7]
 
 
 def test_a_pull_request_that_was_closed_is_listed_as_withdrawn(github: tuple[Browser, StandIn]) -> None:

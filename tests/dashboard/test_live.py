@@ -57,7 +57,15 @@ def test_a_step_is_told_at_once_and_by_its_id_alone(hostile: World) -> None:
 def test_a_merge_is_told_before_anything_is_reconciled(hostile: World) -> None:
     with hostile.dashboard() as url, Browser(url) as browser, following(browser) as notices:
         hostile.desk.git("commit", "--quiet", "--allow-empty", "--message", "Merge")
-        assert next(notices) == "main"
+        assert next(notices) == "git"
+
+
+def test_a_branch_that_is_made_or_deleted_is_told(hostile: World) -> None:
+    """Without GitHub it is a change that somebody proposes or withdraws."""
+    with hostile.dashboard() as url, Browser(url) as browser, following(browser) as notices:
+        for change in (("branch", "proposed", "main"), ("branch", "--quiet", "--delete", "--force", "proposed")):
+            hostile.desk.git(*change)
+            assert next(notices) == "git"
 
 
 def test_all_that_moves_is_told_and_a_lease_is_not(hostile: World) -> None:
@@ -216,3 +224,13 @@ def test_pages_that_follow_say_when_they_were_made(browser: Browser, path: str) 
 def test_what_was_fetched_before_something_was_told_is_asked_for_again() -> None:
     lately, fetched = Lately(lambda: 10), count()
     assert [lately.get("list", lambda: next(fetched), news) for news in (9, 10, 11)] == [0, 0, 1]
+
+
+def test_what_was_fetched_while_somebody_changed_it_is_asked_for_again() -> None:
+    lately = Lately(lambda: 10)
+
+    def fetched_meanwhile() -> str:
+        lately.forget("list")
+        return "before"
+
+    assert [lately.get("list", fetch) for fetch in (fetched_meanwhile, lambda: "after")] == ["before", "after"]

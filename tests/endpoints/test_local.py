@@ -25,6 +25,7 @@ from lepinet.endpoints.local import LocalEndpoint
 from lepinet.endpoints.local_folder import Followed, LocalFolder, UnreadableError, accepts
 from lepinet.errors import OutsideError, RefusedError
 from lepinet.files import remedy
+from lepinet.locks import SHARED, locked
 from lepinet.target import Target
 from lepinet.timings import Timings
 
@@ -301,3 +302,15 @@ def test_two_servers_for_one_environment_are_one_too_many(folder: LocalFolder) -
         pass
     with folder.serving(0):
         pass
+
+
+def test_a_reader_that_is_stopped_while_it_looks_is_named_to_the_server_that_starts(folder: LocalFolder) -> None:
+    with (
+        folder.serving(0),
+        locked(folder.path / "listening.lock", SHARED),
+        pytest.raises(OutsideError, match="looks whether a server lives"),
+        folder.announced("http://127.0.0.1:9"),
+    ):
+        pass
+    with folder.announced("http://127.0.0.1:9"):
+        assert folder.listening()

@@ -129,12 +129,20 @@ def test_no_answer_is_a_cause_of_its_own_and_alarms_at_once(look: Look) -> None:
     assert [finding.cause for finding in run.findings] == [Cause.NO_ANSWER], "it is not another model for that"
 
 
+SHUT = Look(Looked.BARRED, "HTTP 401", plan=IN_STEP)
+
+
 def test_who_may_not_ask_says_that_alone_until_somebody_answers() -> None:
-    shut = Look(Looked.BARRED, "HTTP 401", plan=IN_STEP)
-    alone, _, shut_again, well = runs(shut, silent(), shut, WELL)
+    alone, down, shut_again, well = runs(SHUT, silent(), SHUT, WELL)
     assert causes(alone) == [Cause.BARRED]
-    assert (shut_again.over, set(standing(row(shut_again)))) == ((), {Cause.NO_ANSWER, Cause.BARRED})
-    assert set(well.over) == {Cause.NO_ANSWER, Cause.BARRED}
+    assert set(standing(row(down))) == {Cause.NO_ANSWER, Cause.BARRED}
+    assert (shut_again.over, standing(row(shut_again))) == ((Cause.NO_ANSWER,), (Cause.BARRED,))
+    assert well.over == (Cause.BARRED,)
+
+
+def test_where_nothing_is_served_any_more_nobody_waits_for_an_answer() -> None:
+    *_, gone = runs(SHUT, silent(), Look(Looked.NOTHING, "phones have the file", plan=IN_STEP))
+    assert (set(gone.over), standing(row(gone))) == ({Cause.NO_ANSWER, Cause.BARRED}, ())
 
 
 def test_who_sleeps_does_not_fail_to_answer() -> None:

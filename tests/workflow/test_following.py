@@ -209,12 +209,55 @@ def test_without_github_the_commands_bring_it_to_main_and_it_is_followed(desk: D
     assert state is State.DONE
 
 
+def test_a_branch_with_an_odd_message_is_listed_without_a_reason(desk: Desk) -> None:
+    desk.git("switch", "--quiet", "--create", "odd")
+    odd = desk.commit("Activate v1.1.0 in production\u2028\nRequested-by: asha\nProposed-by: lepinet")
+    desk.git("switch", "--quiet", "main")
+    assert [(one.key, one.by, one.reason) for one in changes(desk.workspace)] == [(odd, "asha", "")]
+    assert waiting_here(desk.workspace) == ()
+    assert odd in desk.workspace.git.commits([odd])
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", "odd")
+    assert [(one.key, one.reason) for one in changes(desk.workspace)] == [(odd, "")]
+
+
 def test_of_branches_only_those_that_wait_for_their_merge_are_looked_at(desk: Desk) -> None:
     desk.git("branch", "merged-long-ago", "HEAD^")
     key = ask(desk.workspace, WANTED, ASHA).key
     git = desk.workspace.git
     assert git.branches(beyond=git.main()) == {"activate-production-v1.1.0": key}
     assert proposed_here(git) == {"activate-production-v1.1.0": key}
+
+
+def test_of_branches_those_of_nothing_but_proposals_are_listed_beside_merges_of_main(desk: Desk) -> None:
+    key = ask(desk.workspace, WANTED, ASHA).key
+    main = desk.commit("Go on")
+    desk.git("switch", "--quiet", "--create", "updated", key)
+    desk.git("merge", "--quiet", "--no-ff", "--message", "Merge main", main)
+    desk.git("branch", "same", key)
+    desk.git("switch", "--quiet", "--create", "of-others")
+    desk.commit("Mine")
+    desk.git("switch", "--quiet", "--create", "on-top-of-others")
+    desk.commit("Ours\n\nProposed-by: lepinet")
+    desk.git("switch", "--quiet", "main")
+    desk.git("branch", "bare", desk.git("commit-tree", "main^{tree}", "-p", "main", "-p", "main^", "-m", "Merge"))
+    assert proposed_here(desk.workspace.git) == dict.fromkeys(("updated", "same", "activate-production-v1.1.0"), key)
+    assert {(one.key, one.reason) for one in changes(desk.workspace)} == {(key, ASHA.reason)}
+
+
+def test_git_is_asked_as_often_however_many_branches_wait(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = tmp_path / "trace"
+    monkeypatch.setenv("GIT_TRACE2", str(trace))
+    asked: list[int] = []
+    for wanted in (WANTED, activation_proposal("staging", "v1.0.0", None)):
+        ask(desk.workspace, wanted, ASHA)
+        desk.git("branch", f"by-hand-{len(asked)}", desk.git("commit-tree", "main^{tree}", "-p", "main", "-m", "Mine"))
+        workspace = desk.workspace
+        trace.unlink()
+        waiting_here(workspace)
+        asked.append(trace.read_text().count(" start "))
+    assert asked[0] == asked[1] > 0
 
 
 def test_what_was_merged_last_waits_to_be_live_whenever_it_was_proposed(desk: Desk) -> None:
@@ -282,6 +325,21 @@ def test_where_git_knows_nobody_it_is_said_before_somebody_merges(desk: Desk) ->
     desk.git("config", "user.name", "Asha")
     desk.git("config", "user.email", "asha@example.org")
     assert progress(desk.workspace, key).purpose == "To bring it to main, in the repository:"
+
+
+def test_an_override_is_told_with_its_reason_before_and_after_the_merge(desk: Desk) -> None:
+    assert desk.lepinet("db", "migrate").code == 0
+    key = ask(desk.workspace, activation_proposal("production", "v1.1.0", "The season ends."), ASHA).key
+    desk.git("switch", "--quiet", "activate-production-v1.1.0")
+    assert "ships by decision" in desk.lepinet("check").out
+    desk.git("switch", "--quiet", "main")
+    state, sentence = told(progress(desk.workspace, key))["Verdict"]
+    assert state is State.DECIDED
+    assert sentence.startswith("ships by decision (The season ends.), though v1.0.0 → v1.1.0: undecided")
+    (change,) = [one for one in changes(desk.workspace) if one.is_open]
+    assert held_by(desk.workspace, change, conflicts=False) == "ships by decision, waits for a merge"
+    desk.git("merge", "--quiet", "--no-ff", "--no-edit", key)
+    assert told(progress(desk.workspace, key))["Verdict"][0] is State.DECIDED
 
 
 def test_without_github_the_verdict_of_a_check_is_told(desk: Desk) -> None:

@@ -171,7 +171,8 @@ def test_a_branch_that_somebody_works_on_is_left_alone(local: Desk) -> None:
     assert local.git("rev-parse", BRANCH) == mine
 
 
-def test_what_a_person_has_settled_on_the_branch_stays_when_it_is_asked_for_again(local: Desk) -> None:
+@pytest.mark.parametrize("more", [False, True])
+def test_what_a_person_has_settled_on_the_branch_stays_when_it_is_asked_for_again(local: Desk, *, more: bool) -> None:
     wanted = activation_proposal("production", "v1.1.0", None)
     key = ask(local.workspace, wanted, ASHA).key
     local.commit("Go on")
@@ -179,6 +180,8 @@ def test_what_a_person_has_settled_on_the_branch_stays_when_it_is_asked_for_agai
     local.git("merge", "--quiet", "--no-commit", "--no-ff", "main")
     (local.folder / "models.yaml").write_text(f"{local.manifest}# settled by hand\n")
     settled = local.commit("Merge branch 'main' into it")
+    if more:
+        key = settled = local.commit("Activate v1.1.0 in production\n\nProposed-by: lepinet")
     local.git("switch", "--quiet", "main")
     local.commit("Go on again")
     assert ask(local.workspace, wanted, ASHA).key == key

@@ -39,13 +39,15 @@ class Lately:
                 found = self._clock(), fetch()
                 with self._lock:
                     self._drop_old()
-                    self._kept[key] = found
+                    if self._fetching.get(key) is fetching:
+                        self._kept[key] = found
         return cast("T", found[1])
 
     def forget(self, key: Hashable) -> None:
-        """Fetch it when it is asked for next: whoever changed it would not see that."""
+        """Fetch it when it is asked for next: whoever changed it would not see that, nor in what is on its way here."""
         with self._lock:
             self._kept.pop(key, None)
+            self._fetching.pop(key, None)
 
     def _drop_old(self) -> None:
         now = self._clock()

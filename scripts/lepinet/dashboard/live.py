@@ -35,7 +35,7 @@ _SOMETHING = "registry"
 
 
 class Source(Protocol):
-    """What is followed: a registry, or main."""
+    """What is followed: a registry, or the repository."""
 
     def notices(self) -> AsyncGenerator[str]:
         """What happens from now on; of a registry after a first notice, for nobody knows what happened before.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
@@ -98,12 +98,13 @@ def _live(main: MainLine, door: Door, sessions: Sessions, every: float) -> Live:
         entry = next((entry for entry in entries if entry), None)
         return seen_by(entry, main) if entry else None
 
-    def newest() -> str:
-        return main.now().git.head()
+    def tips() -> tuple[str, Mapping[str, str]]:
+        """Of main, and of the branches here: without GitHub they are the changes that wait."""
+        git = main.now().git
+        return git.head(), git.branches()
 
     def sources() -> tuple[Source, ...]:
-        shown = main.now()
-        return *sources_of(shown, asked), Looking(newest, shown.timings.look, "main", before=shown.git.head())
+        return *sources_of(main.now(), asked), Looking(tips, every, "git", before=tips())
 
     live = Live(sources, is_in, every)
     return live

@@ -191,14 +191,22 @@ class LocalFolder:
 
     @contextmanager
     def announced(self, url: str) -> Iterator[None]:
-        """Say where the server answers, for as long as it does."""
+        """Say where the server answers, for as long as it does.
+
+        Raises:
+            OutsideError: another process has kept the lock of those who only look.
+        """
         _replace(self._listening_file, LISTENING.dump_json(Listening(url, os.getpid()), indent=2))
-        # Locked once it is written: with a server that only starts, nobody reads where a killed one answered.
-        with alone(self._listening_lock, _READING):
+        with ExitStack() as held:
             try:
-                yield
-            finally:
-                self._listening_file.unlink(missing_ok=True)
+                # Locked once it is written: with a server that only starts, nobody reads where a killed one answered.
+                held.enter_context(alone(self._listening_lock, _READING))
+            except BlockingIOError:
+                what = f"a process that looks whether a server lives has kept its lock for {_READING} s"
+                todo = "end that process, a stopped `lepinet` perhaps (fuser names it), then start the server again"
+                raise OutsideError(what, where=str(self._listening_lock), todo=todo) from None
+            held.callback(self._listening_file.unlink, missing_ok=True)
+            yield
 
 
 def _read(file: Path, adapter: TypeAdapter[T], todo: str = _ANEW) -> T | None:

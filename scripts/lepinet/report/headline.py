@@ -85,7 +85,7 @@ def _word(part: EnvironmentCheck) -> str:
     if part.verdict is None:
         return "rollback"
     if part.override and part.verdict.answer is not Decision.PROMOTE:
-        return "ships by decision"
+        return wording.BY_DECISION
     if part.blocks and part.verdict.answer is Decision.UNDECIDED:
         return "undecided, and so held"
     return wording.DECISIONS[part.verdict.answer]

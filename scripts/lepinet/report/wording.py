@@ -31,6 +31,8 @@ STATES = {
 }
 """In the order in which they are counted."""
 
+BY_DECISION = "ships by decision"
+"""Of a version that is held, or of which nobody can tell, and that a person ships all the same."""
 DECISIONS = {
     Decision.PROMOTE: "fine to ship",
     Decision.HOLD: "hold",

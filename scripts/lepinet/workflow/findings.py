@@ -22,6 +22,7 @@ from lepinet.report.documents import (
     RegisteredVersion,
     comparison_document,
 )
+from lepinet.report.wording import BY_DECISION
 
 _NAMED = 4
 """So many of the photos that count for none are named."""
@@ -167,7 +168,7 @@ def _move(part: EnvironmentCheck) -> str:
 
 def _ships(part: EnvironmentCheck) -> str:
     if part.verdict and part.verdict.answer is not Decision.PROMOTE:
-        return f"ships by decision ({part.override}) although {_why(part)}"
+        return f"{BY_DECISION} ({part.override}) although {_why(part)}"
     return "is fine to ship"
 
 

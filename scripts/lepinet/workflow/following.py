@@ -8,21 +8,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.gates import Decision
+from lepinet.git import Repository
 from lepinet.github import GitHub
 from lepinet.github.answers import CheckRun, PullRequest
 from lepinet.manifest.history import Activation, ChangeClass, activations
 from lepinet.manifest.load import FILE, load
+from lepinet.manifest.model import Environment, Override
 from lepinet.registry import Registry
 from lepinet.registry.records import DeploymentStatus, PastDeployment
 from lepinet.report import headline, markdown, shipped
 from lepinet.report.documents import ComparisonDocument
 from lepinet.report.escape import for_terminal
 from lepinet.report.headline import Headline
-from lepinet.report.wording import DECISIONS, moment
+from lepinet.report.wording import BY_DECISION, DECISIONS, moment
 from lepinet.target import Target
 from lepinet.workflow.announce import COMMENT
 from lepinet.workflow.change import Aim
@@ -63,6 +66,8 @@ class State(StrEnum):
     """The answer was no."""
     UNDECIDED = "undecided"
     """The answer was neither yes nor no."""
+    DECIDED = "decided"
+    """It ships by a person's decision, whatever the answer was."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,8 @@ def held_by(workspace: Workspace, change: Change, *, conflicts: bool, comparing:
         return "its verdict is hold"
     if any(step.state is State.UNDECIDED for step in known):
         return DECISIONS[Decision.UNDECIDED]
+    if any(step.state is State.DECIDED for step in known):
+        return f"{BY_DECISION}, waits for a merge"
     return "waits for its verdict" if any(step.lies_ahead for step in known) else "waits for a merge"
 
 
@@ -249,7 +256,8 @@ def _of_commit(workspace: Workspace, commit: str, comparing: Comparing) -> Progr
     branch = (
         None if brought else next((name for name, key in proposed_here(git, commit).items() if key == commit), None)
     )
-    change = Change.of_commit(workspace, commit, tip=git.resolve(branch) if branch else None, merge=brought)
+    tip = git.resolve(branch) if branch else None
+    change = Change.of_commit(git.commit(commit), git.message(commit), tip=tip, merge=brought)
     steps = [Step("Proposed", State.DONE, f"by {change.by}", change.at)]
     if brought:
         steps += _known_at_the_merge(workspace, change, brought, comparing)
@@ -300,10 +308,10 @@ def _known_so_far(workspace: Workspace, change: Change, comparing: Comparing, *,
         found = _compared(workspace, aim, active, environment.reference, comparing)
         if found is None:
             yield Step("Verdict", State.WAITING, _OTHER_PHOTOS if behind else _UNCHECKED)
-        elif behind and not found.lies_ahead:
-            yield replace(found, sentence=f"{found.sentence} {_AS_NOW}")
         else:
-            yield found
+            if behind and not found.lies_ahead:
+                found = replace(found, sentence=f"{found.sentence} {_AS_NOW}")
+            yield _overridden(found, _override(workspace.git, change.head, aim.environment))
 
 
 def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, comparing: Comparing) -> Iterator[Step]:
@@ -319,7 +327,7 @@ def _known_at_the_merge(workspace: Workspace, change: Change, merge: str, compar
     elif _judges_as_then(workspace, activation) and (
         found := _compared(workspace, aim, activation.baseline, then.reference, comparing)
     ):
-        yield found
+        yield _overridden(found, then.override)
 
 
 def _judges_as_then(workspace: Workspace, activation: Activation) -> bool:
@@ -350,7 +358,31 @@ def _compared(
 
 
 def _verdict(told: Headline) -> Step:
-    return Step("Verdict", _JUDGED[told.decision], f"{told.title}: {told.word}. {told.sentence}")
+    state = State.DECIDED if told.word == BY_DECISION else _JUDGED[told.decision]
+    return Step("Verdict", state, f"{told.title}: {told.word}. {told.sentence}")
+
+
+def _overridden(verdict: Step, override: Override | None) -> Step:
+    """The verdict of a change that says that the version ships all the same."""
+    if override is None or verdict.state not in {State.STOPPED, State.UNDECIDED}:
+        return verdict
+    return replace(
+        verdict, state=State.DECIDED, sentence=f"{BY_DECISION} ({override.reason}), though {verdict.sentence}"
+    )
+
+
+def _override(git: Repository, commit: str, environment: str) -> Override | None:
+    """What a commit says of an environment; None where its file cannot be read."""
+    try:
+        found = _environments_at(git, commit).get(environment)
+    except LepinetError:
+        return None
+    return found.override if found else None
+
+
+@lru_cache(maxsize=256)
+def _environments_at(git: Repository, commit: str) -> Mapping[str, Environment]:
+    return load(git.content(commit, FILE) or b"").environments
 
 
 def _asking(workspace: Workspace, commit: str) -> tuple[tuple[str, ...], str]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lepinet.commit import Commit
 from lepinet.errors import UsageError
-from lepinet.git import Repository
+from lepinet.git import Repository, Said
 from lepinet.report.escape import from_markdown
 from lepinet.workflow.change import Aim, aim_of
-from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by
+from lepinet.workflow.propose import is_ours, open_github, repository_at, requested_by, words_of
 from lepinet.workflow.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -71,30 +72,26 @@ class Change:
         )
 
     @classmethod
-    def of_commit(
-        cls, workspace: Workspace, commit: str, *, tip: str | None = None, merge: str | None = None
-    ) -> Change:
+    def of_commit(cls, made: Commit, message: str, *, tip: str | None = None, merge: str | None = None) -> Change:
         """A proposal that this repository has.
 
         Args:
-            workspace: the repository.
-            commit: the newest one of the proposal.
+            made: the newest commit of the proposal.
+            message: all that it says.
             tip: of the branch on which it is on its way; None where it is not.
             merge: the commit of main with which it came; None where it has not.
         """
-        made = workspace.git.commit(commit)
-        message = workspace.git.message(commit)
         asker = requested_by(message)
         return cls(
-            key=commit,
+            key=made.id,
             title=made.subject,
             by=asker or made.author,
-            reason=message.split("\n\n")[1] if asker else "",
+            reason="".join(words_of(message).splitlines()[1:2]) if asker else "",
             at=made.at,
             is_open=tip is not None,
             aim=aim_of(made.subject),
             photo=_photo_of(made.subject),
-            head=tip or commit,
+            head=tip or made.id,
             merge=merge,
         )
 
@@ -118,10 +115,12 @@ def changes(workspace: Workspace) -> tuple[Change, ...]:
             return tuple(Change.of_pull_request(one) for one in github.pull_requests(_MOST))
     git = workspace.git
     lately = git.merged_lately(git.main(), _MOST)
-    merged = [one for one, said in zip(lately, git.messages([*lately]), strict=True) if is_ours([said])][:_OVER]
+    messages = dict(zip(lately, git.messages([*lately]), strict=True))
+    merged = [one for one, said in messages.items() if is_ours([said])][:_OVER]
+    made = git.commits(merged)
     return (
         *_open_here(workspace),
-        *(Change.of_commit(workspace, commit, merge=lately[commit]) for commit in merged),
+        *(Change.of_commit(made[one], messages[one], merge=lately[one]) for one in merged),
     )
 
 
@@ -143,9 +142,12 @@ def waiting_here(workspace: Workspace) -> tuple[Change, ...]:
 
 
 def _open_here(workspace: Workspace) -> Iterator[Change]:
-    tips = workspace.git.branches()
-    for name, commit in proposed_here(workspace.git).items():
-        yield Change.of_commit(workspace, commit, tip=tips.get(name, commit))
+    git = workspace.git
+    proposed, tips = proposed_here(git), git.branches()
+    made = git.commits(proposed.values())
+    messages = dict(zip(made, git.messages([*made]), strict=True))
+    for name, commit in proposed.items():
+        yield Change.of_commit(made[commit], messages[commit], tip=tips.get(name, commit))
 
 
 def is_needless(workspace: Workspace, change: Change) -> bool:
@@ -162,10 +164,27 @@ def proposed_here(git: Repository, commit: str | None = None) -> Mapping[str, st
         git: the repository.
         commit: to be on them.
     """
-    main = git.resolve(git.main())
-    # A repository has more branches that were merged long ago than git could be asked about one by one.
-    beyond = {name: git.work_beyond(tip, main) for name, tip in git.branches(commit, beyond=main).items()}
-    return {name: next(iter(work)) for name, work in beyond.items() if is_ours([*work.values()])}
+    main = git.main()
+    tips = git.branches(commit, beyond=main)
+    # A repository has more branches than git could be asked about one by one.
+    beyond = git.beyond(main, tips.values())
+    of_others: set[str] = set()
+    for one, said in reversed([*beyond.items()]):
+        if not of_others.isdisjoint(said.parents) or not (said.is_merge or is_ours([said.message])):
+            of_others.add(one)
+    newest = {name: _newest_work(tip, beyond) for name, tip in tips.items() if tip not in of_others}
+    return {name: work for name, work in newest.items() if work}
+
+
+def _newest_work(tip: str, beyond: Mapping[str, Said]) -> str | None:
+    """The newest commit of a branch that is no merge; None where it has none that main lacks."""
+    reached = {tip}
+    for one, said in beyond.items():
+        if one in reached:
+            if not said.is_merge:
+                return one
+            reached.update(said.parents)
+    return None
 
 
 def rivals(change: Change, listed: Sequence[Change], photos: Mapping[str, frozenset[str]]) -> tuple[Change, ...]:

@@ -172,8 +172,8 @@ def put_on_branch(workspace: Workspace, draft: Drafted) -> str:
     work = git.work_beyond(tip, main) if tip else {}
     if work and not is_ours([*work.values()]):
         raise _of_others(draft.branch, str(workspace.root), f"git branch -D {draft.branch}")
-    if work and tip not in work:
-        return next(iter(work))  # a person has brought it up to main, and may have settled what conflicted
+    if tip and work and git.merged_by_hand(tip, main):
+        return next(iter(work))
     if tip and not _moves(git, tip, draft.commit, main):
         return next(iter(work), tip)
     git.set_branch(draft.branch, draft.commit)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -23,7 +23,7 @@ from lepinet.dashboard.pages.compare import compared_once
 from lepinet.dashboard.place import Site, place_of, site_of
 from lepinet.dashboard.reading import reading
 from lepinet.dashboard.rendering import page
-from lepinet.errors import LepinetError, RefusedError, UsageError
+from lepinet.errors import LepinetError, OutsideError, RefusedError, UsageError
 from lepinet.evaluation.photos import MAX_BYTES
 from lepinet.report.escape import for_terminal
 from lepinet.workflow import requested
@@ -48,7 +48,9 @@ _SHOWN = 48
 """So many of the photos that a change is about are shown."""
 _EARLIER = 5
 """So many of the versions that a rollback returns to are named for each environment."""
+_NOT_YET = "GitHub has not answered yet"
 Choices: TypeAlias = Mapping[str, tuple[str, ...]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ def overview(request: Request) -> Response:
     listed: tuple[Change, ...] = ()
     why: LepinetError | None = None
     try:
-        listed = changes(workspace)
+        # What git knows is quickly told, and newest.
+        listed = _listed(request) if site_of(request).links.repository else changes(workspace)
     except LepinetError as error:
         why = error
     shipped = became(workspace, listed)
@@ -96,10 +99,9 @@ def waiting_now(request: Request) -> tuple[tuple[Change, ...], str]:
     workspace = place.workspace
     if site.aside is None or site.links.repository is None:
         return waiting_here(workspace), ""
-    asking = partial(site.lately.get, place.listing, partial(changes, workspace))
-    told = site.aside.get(place.listing, asking)
+    told = site.aside.get(place.listing, partial(changes, workspace))
     if told is None:
-        return (), "GitHub has not answered yet"
+        return (), _NOT_YET
     return ((), told.what) if isinstance(told, LepinetError) else (that_wait(workspace, told), "")
 
 
@@ -227,9 +229,9 @@ def _compare(request: Request, change: Change) -> str | None:
 
 def _progress(request: Request) -> Progress:
     site, place, key = site_of(request), place_of(request), request.path_params["key"]
+    looking = partial(progress, place.workspace, key, partial(compared_once, site))
     try:
-        looking = partial(progress, place.workspace, key, partial(compared_once, site))
-        return site.lately.get((place.person, "change", key), looking, site.live.last)
+        return _asked(site, (place.person, "change", key), looking)
     except UsageError as error:
         raise HTTPException(HTTPStatus.NOT_FOUND, str(error)) from None
 
@@ -238,13 +240,33 @@ def _rivals(request: Request, change: Change) -> tuple[Change, ...]:
     """Others on their way that it contradicts."""
     if not change.is_open:
         return ()
-    site, place = site_of(request), place_of(request)
-    workspace = place.workspace
-    listed = site.lately.get(place.listing, partial(changes, workspace), site.live.last)
-    open_ = [one for one in listed if one.is_open]
+    site, workspace = site_of(request), place_of(request).workspace
+    open_ = [one for one in _listed(request) if one.is_open]
     key = ("photos on their way", workspace.manifest.known_images, *_standing(workspace, open_))
     photos_ = site.remembered.get(key, partial(photos_on_their_way, workspace, open_)) or {}
     return rivals(change, open_, photos_)
+
+
+def _listed(request: Request) -> tuple[Change, ...]:
+    place = place_of(request)
+    return _asked(site_of(request), place.listing, partial(changes, place.workspace))
+
+
+def _asked(site: Site, key: Hashable, ask: Callable[[], T]) -> T:
+    """What `ask` says, newer than all news; where that asks GitHub, it is waited for only until it is in doubt.
+
+    Raises:
+        OutsideError: GitHub has not answered yet.
+    """
+    if site.aside is None or site.links.repository is None:
+        return site.lately.get(key, ask, site.live.last)
+    told = site.aside.get(key, ask, site.live.last, site.timings.doubt)
+    if told is None:
+        raise OutsideError(_NOT_YET, todo="look again in a moment")
+    if isinstance(told, LepinetError):
+        # Each raise would add to the traceback of what is kept.
+        raise told.with_traceback(None)
+    return told
 
 
 def _standing(workspace: Workspace, open_: Sequence[Change]) -> tuple[str, ...]:
