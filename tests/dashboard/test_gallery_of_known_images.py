@@ -330,6 +330,17 @@ def test_what_models_said_stays_when_they_were_tested_on_other_photos_since(brow
     assert "hard for all: v1.1.0 and v1.0.0 name them wrong" in shown
 
 
+@pytest.mark.usefixtures("rolled_back")
+def test_a_rolled_back_version_is_named_for_what_it_was_not_asked_too(browser: Browser, grown: World) -> None:
+    unasked = "v1.1.0 was not asked about 1 photo yet."
+    shown = unescape(browser.get("/known-images").text)
+    assert f"{unasked} Where this dashboard runs: <code>lepinet test v1.1.0<" in shown
+    manifest = grown.desk.folder / "models.yaml"
+    manifest.write_text(re.sub(r"^  v1\.1\.0: .*\n", "", manifest.read_text(), flags=re.MULTILINE))
+    grown.desk.commit("Retire v1.1.0")
+    assert f"{unasked}</p>" in unescape(browser.get("/known-images").text)
+
+
 def test_a_wrong_label_is_put_right_by_a_change(browser: Browser, desk: World) -> None:
     page = f"{PHOTO}?name=blue_tiger_01.jpg"
     shown = browser.get(page).text

@@ -27,7 +27,7 @@ from lepinet.dashboard.rendering import page
 from lepinet.dashboard.uploads import photos_of
 from lepinet.errors import LepinetError, UsageError
 from lepinet.evaluation.answers import Answer, Answers
-from lepinet.evaluation.cases import KnownImage, KnownImages
+from lepinet.evaluation.cases import KnownImage
 from lepinet.evaluation.labels import Species
 from lepinet.evaluation.photos import ACCEPTED
 from lepinet.evaluation.survey import Finding, Kind, Survey
@@ -93,6 +93,11 @@ class AskedOf:
     """More versions were tested than are told of."""
 
     @property
+    def versions(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(dict.fromkeys((*self.standing, *self.told)))
+
+    @property
     def hard(self) -> str:
         """What to call a photo that all of them name wrong: one alone is not all."""
         (alone, *more) = self.told or ("",)
@@ -106,8 +111,8 @@ class Unasked:
     version: str
     photos: int
     """So many of them."""
-    command: str
-    """That asks it, where this dashboard runs."""
+    command: str | None
+    """That asks it, where this dashboard runs; None: models.yaml has it no more."""
 
 
 def gallery(request: Request) -> Response:
@@ -139,7 +144,7 @@ def gallery(request: Request) -> Response:
         fewest=sorted(survey.species, key=lambda row: (row.counted, row.name))[:_SPECIES],
         asked_of=asked_of,
         others=_OTHERS,
-        unasked=[one for one in (_unasked(known, name, asked_of) for name in asked_of.standing) if one.photos],
+        unasked=[one for one in (_unasked(place, name, asked_of) for name in asked_of.versions) if one.photos],
         hard=len(hardest),
         photos=[Shown(image, image.file_name in hardest, image.file_name in alike) for image in some],
         pager=asked.pager(PATH, kept, page=number, size=_PAGE, shown=len(some), total=len(chosen)),
@@ -226,7 +231,7 @@ def _photo(request: Request, name: str, said: Mapping[str, str], why: LepinetErr
         status_of(why),
         image=image,
         told=told,
-        unasked=[(one, _test(one)) for one in asked_of.standing if one not in {it.version for it in told}],
+        unasked=[(one, _test(place, one)) for one in asked_of.versions if one not in {it.version for it in told}],
         findings=[finding for finding in _survey(request, place).findings if name in finding.file_names],
         choices=_species(place),
         changes=[one for one in waiting_now(request)[0] if one.photo == called_in_titles(name)],
@@ -291,13 +296,14 @@ def _answers(
     return remembered.get((*key, photos_then), then)
 
 
-def _unasked(known: KnownImages, version: str, asked_of: AskedOf) -> Unasked:
-    answers = asked_of.told.get(version)
-    return Unasked(version, len(known.images) - len(answers.answers if answers else ()), _test(version))
+def _unasked(place: Place, version: str, asked_of: AskedOf) -> Unasked:
+    known, answers = place.workspace.known_images, asked_of.told.get(version)
+    photos = len(known.images if known else ()) - len(answers.answers if answers else ())
+    return Unasked(version, photos, _test(place, version))
 
 
-def _test(version: str) -> str:
-    return shlex.join(("lepinet", "test", version))
+def _test(place: Place, version: str) -> str | None:
+    return shlex.join(("lepinet", "test", version)) if version in place.workspace.manifest.versions else None
 
 
 def _standing(request: Request, place: Place) -> Sequence[tuple[str, str]]:
