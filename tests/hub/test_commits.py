@@ -44,7 +44,8 @@ def test_before_the_first_one_there_is_none(history: Repository, machine: Machin
 
 def test_pages_are_asked_for_only_as_far_back_as_is_needed(history: Repository, hub: StandIn, machine: Machine) -> None:
     machine.hub().commit_at(history.name, BEGIN + 110 * DAY)
-    assert len(hub.requests) == 1
+    # Without a page's number it is the first one, which may be asked for again.
+    assert {request.path for request in hub.requests} == {f"/api/models/{history.name}/commits/main"}
 
 
 def test_a_repository_that_is_gone_is_said(machine: Machine) -> None:
