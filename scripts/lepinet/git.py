@@ -465,9 +465,8 @@ class Repository:
 
     def work_beyond(self, tip: str, base: str) -> Mapping[str, str]:
         """What the commits say that `tip` has and `base` has not, newest first, without merges, by their ids."""
-        options = ["--no-merges", "--encoding=UTF-8", "--format=%H%x00%B%x00"]
-        told = self._text("log", *options, self.resolve(tip), f"^{self.resolve(base)}", "--").split("\0")
-        return {commit.strip(): message.strip() for commit, message in zip(told[::2], told[1::2], strict=False)}
+        beyond = self.beyond(base, [self.resolve(tip)])
+        return {commit: said.message for commit, said in beyond.items() if not said.is_merge}
 
     def beyond(self, base: str, tips: Iterable[str]) -> Mapping[str, Said]:
         """The commits that any of the tips has and `base` has not, by their ids, each before its parents."""
@@ -486,8 +485,8 @@ class Repository:
 
     def merged_by_hand(self, tip: str, base: str) -> bool:
         """Whether somebody settled something in a merge that `tip` has and `base` has not: git makes it otherwise."""
-        merges = self._text("rev-list", "--merges", self.resolve(tip), f"^{self.resolve(base)}", "--").split()
-        return any(self._settles(merge) for merge in merges)
+        beyond = self.beyond(base, [self.resolve(tip)])
+        return any(self._settles(commit) for commit, said in beyond.items() if said.is_merge)
 
     def _settles(self, merge: str) -> bool:
         made = self._try("merge-tree", "--write-tree", f"{merge}^1", f"{merge}^2")

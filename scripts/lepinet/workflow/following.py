@@ -86,6 +86,13 @@ class Step:
 
 
 _JUDGED = {Decision.PROMOTE: State.DONE, Decision.HOLD: State.STOPPED, Decision.UNDECIDED: State.UNDECIDED}
+_HELD = {
+    State.WAITING: "waits for its verdict",
+    State.STOPPED: "its verdict is hold",
+    State.UNDECIDED: DECISIONS[Decision.UNDECIDED],
+    State.DECIDED: f"{BY_DECISION}, waits for a merge",
+}
+"""What an open change waits for, by the state of its verdict."""
 _WAY_BACK = Step("Verdict", State.DONE, "none is needed: no comparison stops the way back")
 
 
@@ -149,14 +156,8 @@ def held_by(workspace: Workspace, change: Change, *, conflicts: bool, comparing:
         return "main says so already"
     if conflicts:
         return "conflicts with main"
-    known = () if change.url else tuple(_known_so_far(workspace, change, comparing, behind=False))
-    if any(step.state is State.STOPPED for step in known):
-        return "its verdict is hold"
-    if any(step.state is State.UNDECIDED for step in known):
-        return DECISIONS[Decision.UNDECIDED]
-    if any(step.state is State.DECIDED for step in known):
-        return f"{BY_DECISION}, waits for a merge"
-    return "waits for its verdict" if any(step.lies_ahead for step in known) else "waits for a merge"
+    known = () if change.url else _known_so_far(workspace, change, comparing, behind=False)
+    return next((_HELD[step.state] for step in known if step.state in _HELD), "waits for a merge")
 
 
 def _conflicts(workspace: Workspace, change: Change) -> tuple[str, ...]:
@@ -242,10 +243,13 @@ def _conflict(workspace: Workspace, change: Change, files: Sequence[str]) -> str
     where = f" in {', '.join(files[:_NAMED])}{more}" if files else ""
     aim = change.aim
     environment = workspace.manifest.environments.get(aim.environment) if aim else None
-    said = f"; main has {environment.active} active in {aim.environment} now" if aim and environment else ""
-    wanted = f", this change wants {aim.version}" if aim and said else ""
+    said = (
+        f"; main has {environment.active} active in {aim.environment} now, this change wants {aim.version}"
+        if aim and environment
+        else ""
+    )
     return (
-        f"main has changed the same since{where}{said}{wanted}. git cannot merge it by itself: settle what conflicts "
+        f"main has changed the same since{where}{said}. git cannot merge it by itself: settle what conflicts "
         "on its branch, or withdraw it and ask anew"
     )
 

@@ -87,7 +87,7 @@ def overview(request: Request) -> Response:
         "changes.html",
         on_their_way=on_their_way,
         over=[one for one in listed if one not in on_their_way][:_OVER],
-        states={**{one.key: _state(one, shipped) for one in listed}, **held(request, listed)},
+        states={**{one.key: _state(one, shipped) for one in listed if not one.is_open}, **held(request, listed)},
         why=why,
         kinds=KINDS,
     )

@@ -55,7 +55,7 @@ def compare(request: Request) -> Response:
         if old and new and old != new and not unknown:
             workspace = place.workspace
             pair = Pair(old, new, most_tries(workspace.manifest, workspace.number, old, new))
-            document = compared_once(site_of(request), place.workspace, registry, pair)
+            document = compared_once(site_of(request), workspace, registry, pair)
             missing = _missing(place, registry, (old, new)) if document is None else ()
     kept = query.get("environment") and environment
     shown = _filtered(document, species, kind) if document else None
