@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,7 +24,6 @@ from github_stand_in.server import TOKEN, Failure, StandIn
 from hf_stand_in.server import hub_online
 from lepinet.dashboard.app import create_app
 from lepinet.dashboard.aside import Aside
-from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.pages import PAGES
 from lepinet.dashboard.place import AT_ONCE
 from lepinet.dashboard.server import site_of
@@ -145,20 +143,16 @@ def test_two_changes_for_one_environment_name_each_other_and_each_its_withdrawal
 
 
 def test_an_open_page_names_others_only_for_as_long_as_they_are_on_their_way(desk: World) -> None:
-    ahead = 0
-    with desk.site() as site:
-        app = create_app(replace(site, lately=Lately(lambda: time.monotonic() + ahead)))
-        with serving(app) as url, Browser(url) as browser:
-            activate(browser)
-            said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
-            back = browser.fill("/changes/new?kind=rollback", "/changes/rollback", **said).headers["Location"]
-            shown = browser.get(back).text
-            assert "Also on its way" in shown
-            (address,) = re.findall(r'hx-get="([^"]*)"', shown)
-            assert browser.get(unescape(address)).status_code == 204
-            desk.desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
-            ahead = 5
-            renewed = browser.get(unescape(address))
+    with desk.site() as site, serving(create_app(site)) as url, Browser(url) as browser:
+        activate(browser)
+        said = {"environment": "production", "version": "v1.1.0", "reason": REASON}
+        back = browser.fill("/changes/new?kind=rollback", "/changes/rollback", **said).headers["Location"]
+        shown = browser.get(back).text
+        assert "Also on its way" in shown
+        (address,) = re.findall(r'hx-get="([^"]*)"', shown)
+        assert browser.get(unescape(address)).status_code == 204
+        desk.desk.git("branch", "--quiet", "-D", "activate-production-v1.1.0")
+        renewed = browser.get(unescape(address))
     assert (renewed.status_code, "Also on its way" in renewed.text) == (200, False)
 
 
@@ -380,7 +374,7 @@ def test_pull_requests_that_wait_are_named_and_github_holds_up_no_page(world: Wo
             github.open("work", "0" * 40, title="By hand", body=None)
             overview, about_the_photo = browser.get("/").text, browser.get(photo).text
         github.failures = [Failure(403, message="Resource not accessible")]
-        later = create_app(replace(site, aside=Aside(patience=60), lately=Lately()))
+        later = create_app(replace(site, aside=Aside(patience=60)))
         with serving(later) as url, Browser(url) as browser:
             refused = browser.get("/").text
         aside, gate = Aside(patience=0), Event()

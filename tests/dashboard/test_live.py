@@ -17,7 +17,7 @@ from starlette.types import Message, Scope
 
 from dashboard.world import ADMIN, PASSWORD, Browser, World, on_github, on_the_wire
 from lepinet.dashboard.app import create_app
-from lepinet.dashboard.lately import Lately
+from lepinet.dashboard.aside import Aside
 from lepinet.dashboard.live import MOST_OF_ONE
 from lepinet.dashboard.place import Site
 from reconcile.watch import Watch
@@ -236,15 +236,15 @@ def test_pages_that_follow_say_when_they_were_made(browser: Browser, path: str) 
 
 
 def test_what_was_fetched_before_something_was_told_is_asked_for_again() -> None:
-    lately, fetched = Lately(lambda: 10), count()
-    assert [lately.get("list", lambda: next(fetched), news) for news in (9, 10, 11)] == [0, 0, 1]
+    aside, fetched = Aside(patience=60, clock=lambda: 10), count()
+    assert [aside.get("list", lambda: next(fetched), news) for news in (9, 10, 11)] == [0, 0, 1]
 
 
 def test_what_was_fetched_while_somebody_changed_it_is_asked_for_again() -> None:
-    lately = Lately(lambda: 10)
+    aside = Aside(patience=60, clock=lambda: 10)
 
     def fetched_meanwhile() -> str:
-        lately.forget("list")
+        aside.forget("list")
         return "before"
 
-    assert [lately.get("list", fetch) for fetch in (fetched_meanwhile, lambda: "after")] == ["before", "after"]
+    assert [aside.get("list", fetch) for fetch in (fetched_meanwhile, lambda: "after")] == [None, "after"]

@@ -95,7 +95,6 @@ def status_of(why: LepinetError | None) -> HTTPStatus:
 def followed(request: Request, made: Requested) -> Response:
     """On to the page that follows a change, which says so where somebody else's words stand in it; lists name it."""
     site, listing = site_of(request), place_of(request).listing
-    site.lately.forget(listing)
     if site.aside:
         site.aside.forget(listing)
     # GitHub does not tell of a pull request.

@@ -15,7 +15,6 @@ from lepinet.dashboard.address import Address
 from lepinet.dashboard.aside import Aside
 from lepinet.dashboard.attempts import Attempts
 from lepinet.dashboard.doors import Door
-from lepinet.dashboard.lately import Lately
 from lepinet.dashboard.links import Links
 from lepinet.dashboard.live import Live
 from lepinet.dashboard.main_line import MainLine
@@ -45,7 +44,6 @@ class Site:
     thumbnails: Thumbnails
     remembered: Remembered
     timings: Timings
-    lately: Lately = field(default_factory=Lately)
     aside: Aside | None = field(default_factory=Aside)
     """None: pages say only what git and the registry say."""
     reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(AT_ONCE))

@@ -75,8 +75,7 @@ def overview(request: Request) -> Response:
     listed: tuple[Change, ...] = ()
     why: LepinetError | None = None
     try:
-        # What git knows is quickly told, and newest.
-        listed = _listed(request) if site_of(request).links.repository else changes(workspace)
+        listed = _listed(request)
     except LepinetError as error:
         why = error
     shipped = became(workspace, listed)
@@ -255,11 +254,13 @@ def _listed(request: Request) -> tuple[Change, ...]:
 def _asked(site: Site, key: Hashable, ask: Callable[[], T]) -> T:
     """What `ask` says, newer than all news; where that asks GitHub, it is waited for only until it is in doubt.
 
+    What git knows is quickly told, and newest.
+
     Raises:
         OutsideError: GitHub has not answered yet.
     """
     if site.aside is None or site.links.repository is None:
-        return site.lately.get(key, ask, site.live.last)
+        return ask()
     told = site.aside.get(key, ask, site.live.last, site.timings.doubt)
     if told is None:
         raise OutsideError(_NOT_YET, todo="look again in a moment")
